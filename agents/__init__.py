@@ -1,0 +1,1 @@
+"""What is concluded from events, and the programs that run it."""

@@ -1,0 +1,97 @@
+"""What a detector is. The list of them is in agents/detectors/__init__.py."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+
+from msgspec import Struct, field
+
+from agents.windows import Past
+from schemas.events import Fact, Signal
+from schemas.findings import Evidence, Severity, Wish
+from schemas.keys import Key, Site
+
+
+class Mark(Struct, frozen=True):
+    """A detector's word that a shape stands right now. Cheap: one is made at every event that
+    adds to it; the engine asks for the `Judgement` only when something is to be told."""
+
+    name: str  # the finding's name, as "auth_breach"
+    shape: str
+    severity: Severity
+    about: str = ""  # part of the finding's identity, where a subject can have several
+
+
+class Judgement(Struct, kw_only=True):
+    """A mark with all that a person needs to believe it."""
+
+    summary: str
+    evidence: list[Evidence]
+    clients: Iterable[str] = ()
+    clients_count: int = 0  # 0: as many as are listed
+    accounts: Iterable[str] = ()
+    accounts_count: int = 0
+    targets: Iterable[str] = ()
+    targets_count: int = 0
+    checks: list[str] = field(default_factory=list)
+    wish: Wish | None = None
+
+
+class View:
+    """What a detector may look at beside the event and its own state. The engine owns it and
+    changes it from event to event: look, do not keep."""
+
+    __slots__ = ("at", "client", "cold", "key", "open", "past", "site", "trusted", "value")
+
+    key: Key
+    value: str  # the key without its letter
+    at: float  # event time
+    past: Past  # who succeeded at this subject before
+    cold: bool  # too little past was seen to rest a silence on it (7 days)
+    open: frozenset[str] | set[str]  # names of this subject's findings that stand
+    site: Site
+    trusted: bool  # the event's client is allowed, or stands between us and the real client:
+    # no client detector judges it
+
+
+class Detector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Watches some kinds of event, one subject at a time, and says when it sees an attack.
+
+    Its fields are its settings, read from ``[detectors.NAME]``. What it has seen of a subject is
+    a `state` that the engine keeps for it and packs with msgpack: a detector never knows where.
+    It does no IO and reads no clock: time is ``event.at``. It may not raise on any event, and
+    what it keeps of one subject is bounded whatever comes.
+
+    A subclass with state S is a frozen Struct and defines the class variables below.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    technique: ClassVar[str] = ""  # MITRE ATT&CK
+    blind_to: ClassVar[str] = ""
+    findings: ClassVar[tuple[str, ...]] = ()  # names of what it finds, where not only its own
+    # which events it hears for which kind of key: {"c": (Auth,), "m": (Signal,)}
+    hears: ClassVar[dict[str, tuple[type[Fact], ...]]]
+    state: ClassVar[type[Struct]]  # called without arguments for a subject not seen before
+
+    enabled: bool = True
+    enforce: bool = False  # its decisions are carried out, not only shown
+
+    @property
+    def horizon(self) -> float:
+        """Its longest window in seconds: an episode ends, and its state goes, after so much
+        quiet."""
+        raise NotImplementedError
+
+    def observe(self, event: Any, seen: Any, view: View) -> Iterator[Mark | Signal]:
+        """Fold `event` into what was `seen`, and yield a mark for each shape that stands now
+        and that this event adds to. To yield the same mark at every event is expected.
+
+        Signals yielded here go to their subjects' watchers; hearing one twice must change
+        nothing there. Guard against sending one at every event: say it once in a while.
+        """
+        raise NotImplementedError
+
+    def judge(self, mark: Mark, seen: Any, view: View) -> Judgement:
+        """The evidence for a mark, as of now. Called right after `observe`, and again when
+        more evidence has come in."""
+        raise NotImplementedError

@@ -1,0 +1,299 @@
+"""Event + detectors + record -> findings and signals, each said once. No IO, no clock.
+
+The engine owns what all detectors need alike: whom to ask about an event, what is said again
+and what is not, the episode and its id, the samples, and the silence after a finding until
+there is more to say. More is: another shape, a higher severity, twice the evidence, or the
+subject's return after its sentence. What is not said at once is said by `drain`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+from msgspec import Raw
+
+from agents.detector import Detector, Judgement, Mark, View
+from agents.record import RECENT, Episode, Record
+from agents.windows import DAY, merged
+from schemas import keys, net, wire
+from schemas.events import Auth, Fact, Signal, offence
+from schemas.findings import (
+    LISTED,
+    SAMPLES,
+    SEVERITIES,
+    Evidence,
+    Finding,
+    Sample,
+    Subject,
+    finding_id,
+)
+from schemas.keys import Key, Site
+
+WARM = 7 * DAY  # of logins, before a silence may rest on the past
+
+RANK: dict[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+
+
+class Engine:
+    """Folds events into records. What comes of it lies in `findings` and `signals` until
+    taken; `broken` is told of each exception of a detector, which stops nothing else."""
+
+    def __init__(
+        self,
+        detectors: Sequence[Detector],
+        site: Site,
+        broken: Callable[[Detector, Fact, Exception], None] | None = None,
+    ) -> None:
+        self.site = site
+        self.findings: list[Finding] = []
+        self.signals: list[Signal] = []
+        self._broken = broken
+        self._by_name = {detector.name: detector for detector in detectors}
+        self._decoders = {
+            detector.name: msgspec.msgpack.Decoder(detector.state) for detector in detectors
+        }
+        self._listeners: dict[tuple[str, type[Fact]], list[Detector]] = {}
+        for detector in detectors:
+            if detector.enabled:
+                for kind, types in detector.hears.items():
+                    for heard in types:
+                        self._listeners.setdefault((kind, heard), []).append(detector)
+        self._view = View()
+        self._view.site = site
+        self.horizon = max((d.horizon for d in detectors if d.enabled), default=DAY)
+
+    def listens(self, key: Key, event: Fact) -> bool:
+        """Whether any detector wants this event for this key, or the past does."""
+        return (key[0], type(event)) in self._listeners or type(event) is Auth
+
+    def fold(self, event: Fact, key: Key, record: Record, *, cold: bool, place: str) -> None:
+        """Show one event to all detectors that hear it for `key`.
+
+        `place` says where the batch of the event lay: a file, or topic and partition.
+        """
+        bad = offence(event)
+        if bad:
+            self._remember(event, key, record, place)
+        listeners = self._listeners.get((key[0], type(event)))
+        if listeners:
+            view = self._look(key, record, event.at, cold)
+            client = getattr(event, "client", "")
+            view.trusted = bool(client) and client in self.site.trusted
+            for detector in listeners:
+                try:
+                    self._ask(detector, event, key, record, view, place, bad)
+                except Exception as error:
+                    if self._broken is None:
+                        raise
+                    self._broken(detector, event, error)
+        record.last = max(record.last, event.at)
+        if type(event) is Auth and event.outcome == "ok":
+            self._note_success(event, key, record)
+
+    def drain(self, key: Key, record: Record, *, cold: bool) -> None:
+        """Say what has not been said yet of the subject's open findings."""
+        for episode in record.episodes.values():
+            if episode.told < episode.touches and episode.name:
+                detector = self._detector_of(episode)
+                if detector is None:
+                    continue
+                view = self._look(key, record, record.last, cold)
+                mark = Mark(episode.name, episode.shape, episode.severity, episode.about)  # type: ignore[arg-type]
+                self._tell(detector, mark, key, record, episode, view)
+
+    def pending(self, record: Record) -> bool:
+        return any(episode.told < episode.touches for episode in record.episodes.values())
+
+    # -- what is behind it ------------------------------------------------------------------
+
+    def _look(self, key: Key, record: Record, at: float, cold: bool) -> View:
+        view = self._view
+        view.key, view.value, view.at = key, key[2:], at
+        view.past, view.cold = record.past, cold
+        view.open = {episode.name for episode in record.episodes.values()}
+        view.trusted = False
+        return view
+
+    def _ask(
+        self,
+        detector: Detector,
+        event: Fact,
+        key: Key,
+        record: Record,
+        view: View,
+        place: str,
+        bad: bool,
+    ) -> None:
+        seen = self._state(detector, record)
+        for said in detector.observe(event, seen, view):
+            if type(said) is Signal:
+                self.signals.append(said)
+            elif type(said) is Mark:
+                self._mark(detector, said, event, key, record, view, place, bad)
+
+    def _state(self, detector: Detector, record: Record) -> msgspec.Struct:
+        seen = record.states.get(detector.name)
+        if seen is None:
+            seen = record.states[detector.name] = detector.state()
+        elif type(seen) is Raw:
+            seen = record.states[detector.name] = self._decoders[detector.name].decode(seen)
+        return seen
+
+    def _mark(
+        self,
+        detector: Detector,
+        mark: Mark,
+        event: Fact,
+        key: Key,
+        record: Record,
+        view: View,
+        place: str,
+        bad: bool,
+    ) -> None:
+        slot = f"{mark.name}|{mark.about}" if mark.about else mark.name
+        episode = record.episodes.get(slot)
+        if episode is None or event.at - episode.last > detector.horizon:
+            episode = self._begin(mark, event, key, record)
+            record.episodes[slot] = episode
+        episode.touches += 1
+        episode.last = max(episode.last, event.at)
+        if len(episode.samples) < SAMPLES and not bad:
+            episode.samples.append(_sample(event, place))
+        elif bad and len(episode.samples) < SAMPLES and record.recent:
+            newest = record.recent[-1]
+            if newest not in episode.samples:
+                episode.samples.append(newest)
+        raised = RANK[mark.severity] > RANK[episode.severity]
+        if (
+            raised
+            or mark.shape != episode.shape
+            or episode.touches >= 2 * episode.told
+            or any(0 < s.until < event.at for s in record.sentences.values())
+        ):
+            if raised or not episode.told:
+                episode.severity = mark.severity
+                episode.shape = mark.shape
+            elif RANK[mark.severity] == RANK[episode.severity]:
+                episode.shape = mark.shape
+            self._tell(detector, mark, key, record, episode, view)
+
+    def _begin(self, mark: Mark, event: Fact, key: Key, record: Record) -> Episode:
+        first = event.at
+        if record.offended and event.at - record.offended_last <= DAY:
+            first = min(first, record.offended)
+        kind, value = keys.subject(key)
+        name = f"{mark.name}|{mark.about}" if mark.about else mark.name
+        return Episode(
+            id=finding_id(name, Subject(kind, value), first),  # type: ignore[arg-type]
+            name=mark.name,
+            about=mark.about,
+            shape=mark.shape,
+            severity=mark.severity,
+            first=first,
+            last=event.at,
+            samples=list(record.recent),
+        )
+
+    def _tell(
+        self,
+        detector: Detector,
+        mark: Mark,
+        key: Key,
+        record: Record,
+        episode: Episode,
+        view: View,
+    ) -> None:
+        judgement = detector.judge(mark, self._state(detector, record), view)
+        _absorb(episode, judgement)
+        episode.told = episode.touches
+        episode.revision += 1
+        kind, value = keys.subject(key)
+        self.findings.append(
+            Finding(
+                id=episode.id,
+                detector=episode.name,
+                shape=episode.shape,
+                severity=episode.severity,  # type: ignore[arg-type]
+                subject=Subject(kind, value),  # type: ignore[arg-type]
+                first=episode.first,
+                last=episode.last,
+                at=view.at,
+                summary=judgement.summary,
+                revision=episode.revision,
+                clients=list(episode.clients),
+                clients_count=episode.clients_count,
+                accounts=list(episode.accounts),
+                accounts_count=episode.accounts_count,
+                targets=list(episode.targets),
+                targets_count=episode.targets_count,
+                evidence=[
+                    Evidence(sign, peak, threshold, unit)
+                    for sign, (peak, threshold, unit) in episode.evidence.items()
+                ],
+                technique=detector.technique,
+                rule=detector.name,
+                version=detector.version,
+                window=detector.horizon,
+                samples=[Sample(*sample) for sample in episode.samples],
+                blind_to=detector.blind_to,
+                checks=judgement.checks,
+                wish=judgement.wish,
+                collateral=record.past.regulars(episode.first) if key[0] in "cn" else 0,
+                enforce=detector.enforce,
+            )
+        )
+
+    def _detector_of(self, episode: Episode) -> Detector | None:
+        found = self._by_name.get(episode.name)
+        if found is not None:
+            return found
+        for detector in self._by_name.values():
+            if episode.name in getattr(detector, "findings", ()):
+                return detector
+        return None
+
+    def _remember(self, event: Fact, key: Key, record: Record, place: str) -> None:
+        if event.at - record.offended_last > DAY:
+            record.offended = event.at
+        record.offended = min(record.offended or event.at, event.at)
+        record.offended_last = max(record.offended_last, event.at)
+        if key[0] in "cm":
+            record.recent = [*record.recent[1 - RECENT :], _sample(event, place)]
+
+    def _note_success(self, event: Auth, key: Key, record: Record) -> None:
+        if key[0] == "m":
+            if event.client:
+                record.past.note(net.network(event.client), event.at)
+        elif event.account:
+            record.past.note(keys.mailbox(event.account, self.site.default_domain), event.at)
+
+
+def _sample(event: Fact, place: str) -> tuple[float, str, str]:
+    return (
+        event.at,
+        wire.encode(event).decode(),
+        f"{place}:{event.offset}" if event.offset >= 0 else place,
+    )
+
+
+def _absorb(episode: Episode, judgement: Judgement) -> None:
+    """Keep the peak of each count, and every name up to the bound."""
+    for seen in judgement.evidence:
+        before = episode.evidence.get(seen.sign)
+        peak = seen.count if before is None else max(before[0], seen.count)
+        episode.evidence[seen.sign] = [peak, seen.threshold, seen.unit]
+    episode.clients, episode.clients_count = _grown(
+        episode.clients, episode.clients_count, judgement.clients, judgement.clients_count
+    )
+    episode.accounts, episode.accounts_count = _grown(
+        episode.accounts, episode.accounts_count, judgement.accounts, judgement.accounts_count
+    )
+    episode.targets, episode.targets_count = _grown(
+        episode.targets, episode.targets_count, judgement.targets, judgement.targets_count
+    )
+
+
+def _grown(
+    values: list[str], count: int, more: Iterable[str], more_count: int
+) -> tuple[list[str], int]:
+    grown = merged(values, more, LISTED)
+    return grown, max(count, more_count, len(grown))

@@ -1,0 +1,93 @@
+"""What is kept of one subject: a sub-state per detector, its past, its open findings, its
+sentence. At most 1 KB packed on average; everything in it is bounded."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct, field
+
+from agents.windows import Past
+
+RECENT = 4  # offences that are kept so that a finding can show what led to it
+
+
+class Episode(Struct, array_like=True):
+    """A finding that stands, from its first offence until its detector's horizon of quiet."""
+
+    id: str
+    name: str
+    about: str
+    shape: str
+    severity: str
+    first: float
+    last: float
+    touches: int = 0  # events that added to it
+    told: int = 0  # of them, when it was told last
+    revision: int = 0
+    evidence: dict[str, list[Any]] = field(default_factory=dict)  # sign: peak, threshold, unit
+    clients: list[str] = field(default_factory=list)
+    clients_count: int = 0
+    accounts: list[str] = field(default_factory=list)
+    accounts_count: int = 0
+    targets: list[str] = field(default_factory=list)
+    targets_count: int = 0
+    samples: list[tuple[float, str, str]] = field(default_factory=list)
+
+
+class Sentence(Struct, array_like=True):
+    """What was decided about a target: how often, and until when."""
+
+    level: float = 0.0  # steps up the ladder of durations
+    until: float = 0.0
+    generation: int = 0
+    action: str = ""
+
+
+class Record(Struct, array_like=True):
+    last: float = 0.0  # event time of the newest event
+    absorbed: int = -1  # the newest offset of the source that was folded in
+    states: dict[str, Any] = field(default_factory=dict)  # by detector: its state, or Raw
+    past: Past = field(default_factory=Past)
+    episodes: dict[str, Episode] = field(default_factory=dict)
+    sentences: dict[str, Sentence] = field(default_factory=dict)  # by kind of target
+    offended: float = 0.0  # first offence of the run that goes on, with gaps under a day
+    offended_last: float = 0.0
+    recent: list[tuple[float, str, str]] = field(default_factory=list)  # last offences
+
+
+class _Packed(Struct, array_like=True):
+    """A record off the wire, its detectors' states not yet decoded."""
+
+    last: float
+    absorbed: int
+    states: dict[str, Raw]
+    past: Past
+    episodes: dict[str, Episode]
+    sentences: dict[str, Sentence]
+    offended: float
+    offended_last: float
+    recent: list[tuple[float, str, str]]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Packed)
+
+
+def pack(record: Record) -> bytes:
+    return _encoder.encode(record)
+
+
+def unpack(data: bytes) -> Record:
+    """Raises msgspec.DecodeError or ValidationError (a ValueError) where `data` is no record."""
+    packed = _decoder.decode(data)
+    return Record(
+        packed.last,
+        packed.absorbed,
+        {name: Raw(bytes(raw)) for name, raw in packed.states.items()},
+        packed.past,
+        packed.episodes,
+        packed.sentences,
+        packed.offended,
+        packed.offended_last,
+        packed.recent,
+    )

@@ -1,0 +1,180 @@
+"""Everything that is known of the subjects of one partition, and what it concludes.
+
+Records, engine and response in one, without IO and without a clock: the worker keeps one for
+each partition, the single process one for all, replay and tests the same. An event is folded
+for those of its keys that live here; signals to keys that live here are folded at once, others
+wait in `Outcome.signals` for the bus.
+"""
+
+from collections.abc import Callable
+
+from msgspec import Struct, field
+
+from agents.engine import WARM, Engine
+from agents.record import Record
+from agents.response import Response
+from agents.windows import DAY
+from schemas import keys
+from schemas.events import Fact, Signal
+from schemas.findings import Alert, Decision, Finding
+from schemas.keys import Key
+
+SWEEP = 3600.0  # seconds of event time between two looks for what can be forgotten
+HOPS = 8  # signals that one event may cause in a row
+
+
+class Outcome(Struct):
+    """What came of it, in order, for the bus or whoever asked."""
+
+    alerts: list[Alert] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    signals: list[Signal] = field(default_factory=list)
+
+
+class Shard:
+    """`mine` tells which keys live here. `limit` bounds the records; beyond it those that were
+    longest quiet go, and `evicted` counts them."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        response: Response,
+        mine: Callable[[Key], bool] | None = None,
+        limit: int = 400_000,
+    ) -> None:
+        self.engine = engine
+        self.response = response
+        self.records: dict[Key, Record] = {}
+        self.dirty: set[Key] = set()
+        self.outcome = Outcome()
+        self.begun = 0.0  # event time of the first event ever: tells a cold start
+        self.clock = 0.0  # newest event time
+        self.evicted = 0
+        self._mine = mine
+        self._limit = limit
+        self._pending: set[Key] = set()
+        self._message = -1  # the offset that is being folded
+        self._touched: set[Key] = set()  # keys that this message has reached already
+        self._swept = 0.0
+
+    def fold(self, event: Fact, *, place: str = "", absorbed: int = -1, now: float = 0.0) -> None:
+        """Fold one event into the records of its keys that live here.
+
+        `absorbed` is the offset of the message that the event came in (-1: there is none): a
+        record that absorbed this offset or a later one in an earlier life skips the event.
+        `now` is the time by which decisions are made; 0: event time.
+        """
+        if absorbed != self._message:
+            self._message = absorbed
+            self._touched.clear()
+        if not self.begun:
+            self.begun = event.at
+        self.clock = max(self.clock, event.at)
+        for key in keys.keys(event, self.engine.site):
+            if self._mine is None or self._mine(key):
+                self._fold(event, key, place, absorbed)
+        if self.engine.findings or self.engine.signals:
+            self._settle(place, absorbed, now)
+        if self.clock - self._swept > SWEEP or len(self.records) > self._limit:
+            self.sweep()
+
+    def drain(self, now: float = 0.0) -> None:
+        """Tell what is open and has grown since it was told last."""
+        pending, self._pending = self._pending, set()
+        for key in sorted(pending):
+            record = self.records.get(key)
+            if record is not None and self.engine.pending(record):
+                self.engine.drain(key, record, cold=self.cold)
+                self.dirty.add(key)
+        self._settle("", -1, now)
+
+    def take(self) -> Outcome:
+        """What came of it since the last call."""
+        outcome, self.outcome = self.outcome, Outcome()
+        return outcome
+
+    @property
+    def cold(self) -> bool:
+        """Too little was seen yet to rest a silence on the past."""
+        return self.clock - self.begun < WARM
+
+    def sweep(self) -> None:
+        """Forget what has nothing left to remember; evict what is over the limit."""
+        self._swept = self.clock
+        old = self.clock - self.engine.horizon
+        gone = [key for key, record in self.records.items() if self._forgettable(record, old)]
+        for key in gone:
+            del self.records[key]
+            self.dirty.add(key)
+        over = len(self.records) - int(self._limit * 0.9)
+        if over > 0 and len(self.records) > self._limit:
+            quiet = sorted(self.records, key=lambda key: _worth(self.records[key]))[:over]
+            for key in quiet:
+                del self.records[key]
+                self.dirty.add(key)
+            self.evicted += len(quiet)
+
+    def _forgettable(self, record: Record, old: float) -> bool:
+        if record.last >= old:
+            return False
+        record.states.clear()
+        record.recent.clear()
+        for name in [n for n, episode in record.episodes.items() if episode.last < old]:
+            del record.episodes[name]
+        record.past.forget(self.clock)
+        for kind in [k for k, s in record.sentences.items() if s.until < self.clock - 8 * 7 * DAY]:
+            del record.sentences[kind]
+        return not (record.episodes or record.past.seen or record.sentences)
+
+    def _fold(self, event: Fact, key: Key, place: str, absorbed: int) -> None:
+        engine = self.engine
+        if not engine.listens(key, event):
+            return
+        record = self.records.get(key)
+        if record is None:
+            record = self.records[key] = Record()
+        if absorbed >= 0:
+            if record.absorbed >= absorbed and key not in self._touched:
+                return
+            self._touched.add(key)
+            record.absorbed = max(record.absorbed, absorbed)
+        engine.fold(event, key, record, cold=self.cold, place=place)
+        self.dirty.add(key)
+        if record.episodes:
+            self._pending.add(key)
+
+    def _settle(self, place: str, absorbed: int, now: float) -> None:
+        """Answer findings, deliver signals; a signal may cause further ones, a bounded number."""
+        engine = self.engine
+        for _ in range(HOPS):
+            findings, engine.findings = engine.findings, []
+            signals, engine.signals = engine.signals, []
+            for finding in findings:
+                self._answer(finding, now)
+            if not signals:
+                return
+            for signal in signals:
+                if self._mine is None or self._mine(signal.about):
+                    self._fold(signal, signal.about, place, absorbed)
+                else:
+                    self.outcome.signals.append(signal)
+
+    def _answer(self, finding: Finding, now: float) -> None:
+        key = _key_of(finding)
+        record = self.records[key]
+        alert, decision = self.response.answer(finding, record.sentences, now or self.clock)
+        self.outcome.alerts.append(alert)
+        if decision is not None:
+            self.outcome.decisions.append(decision)
+
+
+def _worth(record: Record) -> tuple[bool, bool, float]:
+    """What is evicted first: no finding, no past, longest quiet."""
+    return (bool(record.episodes), bool(record.past.seen), record.last)
+
+
+_LETTER = {kind: letter for letter, kind in keys.KINDS.items()}
+
+
+def _key_of(finding: Finding) -> Key:
+    return f"{_LETTER[finding.subject.kind]}:{finding.subject.value}"

@@ -1,0 +1,237 @@
+"""Memory of the recent past, bounded for each key whatever an attacker does.
+
+A window is a ring of slices. What counts at its edge: at least the whole `seconds`, at most one
+slice more (5 %), so that no pace slips between two windows. Everything here folds late events
+as long as their slice is in memory, in any order, and is plain data that packs with msgpack;
+the window itself (its width and how it is cut) belongs to the detector's settings, not to what
+is remembered.
+"""
+
+import math
+from collections.abc import Iterable
+from functools import lru_cache
+from hashlib import blake2b
+
+from msgspec import Struct, field
+
+EXACT = 64  # distinct values that are kept one by one
+NAMED = 8  # of which so many by name
+NAME_LENGTH = 80
+REGISTERS = 64
+DAY = 86400
+
+
+@lru_cache(maxsize=131072)
+def fingerprint(value: str) -> int:
+    """64 bits that stand for a value: BLAKE2b, the same in every process."""
+    return int.from_bytes(blake2b(value.encode(), digest_size=8).digest(), "big")
+
+
+class Counts(Struct, array_like=True):
+    """How much happened in the slices of a window."""
+
+    head: int = -1  # the newest slice
+    total: int = 0  # of all slices in memory
+    slices: dict[int, int] = field(default_factory=dict)
+
+
+class Distinct(Struct, array_like=True):
+    """Which values were seen in a window: each once for its newest slice, and how often."""
+
+    head: int = -1
+    seen: dict[int, list[int]] = field(default_factory=dict)  # fingerprint: newest slice, times
+    names: dict[int, str] = field(default_factory=dict)  # of up to NAMED of them
+    registers: bytes = b""  # HyperLogLog of what came once there were more than EXACT
+    lost: int = 0  # evictions
+
+
+class Window(Struct, frozen=True):
+    """A span of time and how it is cut. The methods fold into and read what was remembered."""
+
+    seconds: float
+    slices: int = 20
+
+    def slice(self, at: float) -> int:
+        return int(at * self.slices / self.seconds)
+
+    # -- counts ---------------------------------------------------------------------------
+
+    def add(self, counts: Counts, at: float, n: int = 1) -> int:
+        """Count `n` at `at`; returns the total of the window that ends at the newest slice."""
+        now = int(at * self.slices / self.seconds)
+        if now != counts.head:
+            if now > counts.head:
+                self._expire(counts, now)
+            elif now < counts.head - self.slices:
+                return counts.total  # its slice is gone
+        slices = counts.slices
+        slices[now] = slices.get(now, 0) + n
+        counts.total += n
+        return counts.total
+
+    def total(self, counts: Counts, at: float) -> int:
+        """The total of the window that ends at `at`, or at the newest slice if that is later."""
+        now = int(at * self.slices / self.seconds)
+        if now > counts.head:
+            self._expire(counts, now)
+        return counts.total
+
+    def _expire(self, counts: Counts, now: int) -> None:
+        counts.head = now
+        oldest = now - self.slices
+        slices = counts.slices
+        for gone in [at for at in slices if at < oldest]:
+            counts.total -= slices.pop(gone)
+
+    # -- distinct values ------------------------------------------------------------------
+
+    def see(self, distinct: Distinct, value: str, at: float, n: int = 1) -> int:
+        """Remember that `value` was seen; returns how many distinct ones the window holds."""
+        now = int(at * self.slices / self.seconds)
+        if now != distinct.head:
+            if now > distinct.head:
+                self._forget(distinct, now)
+            elif now < distinct.head - self.slices:
+                return self.distinct(distinct, at)
+        mark = fingerprint(value)
+        seen = distinct.seen
+        entry = seen.get(mark)
+        if entry is not None:
+            entry[0] = max(entry[0], now)
+            entry[1] += n
+        else:
+            if len(seen) >= EXACT:
+                self._make_room(distinct)
+            seen[mark] = [now, n]
+            if len(distinct.names) < NAMED:
+                distinct.names[mark] = value[:NAME_LENGTH]
+        if distinct.registers:
+            distinct.registers = _register(distinct.registers, mark)
+        return len(seen) if not distinct.registers else self.distinct(distinct, at)
+
+    def distinct(self, distinct: Distinct, at: float) -> int:
+        """How many distinct values the window that ends at `at` holds: exact up to EXACT, an
+        estimate beyond (HyperLogLog with 64 registers, standard error 13 %)."""
+        now = int(at * self.slices / self.seconds)
+        if now > distinct.head:
+            self._forget(distinct, now)
+        if not distinct.registers:
+            return len(distinct.seen)
+        return max(len(distinct.seen), _estimate(distinct.registers))
+
+    def tries(self, distinct: Distinct, at: float) -> list[int]:
+        """How often each value that is kept was seen."""
+        self.distinct(distinct, at)
+        return [times for _, times in distinct.seen.values()]
+
+    def holds(self, distinct: Distinct, value: str, at: float) -> bool:
+        """Whether `value` is among those kept."""
+        self.distinct(distinct, at)
+        return fingerprint(value) in distinct.seen
+
+    def names(self, distinct: Distinct) -> list[str]:
+        """Up to NAMED of the values, by name, the first seen first."""
+        return list(distinct.names.values())
+
+    def _forget(self, distinct: Distinct, now: int) -> None:
+        distinct.head = now
+        oldest = now - self.slices
+        gone = [mark for mark, entry in distinct.seen.items() if entry[0] < oldest]
+        for mark in gone:
+            del distinct.seen[mark]
+            distinct.names.pop(mark, None)
+        if gone and distinct.registers and len(distinct.seen) < EXACT // 2:
+            distinct.registers = b""
+
+    def _make_room(self, distinct: Distinct) -> None:
+        if not distinct.registers:
+            registers = bytes(REGISTERS)
+            for mark in distinct.seen:
+                registers = _register(registers, mark)
+            distinct.registers = registers
+        oldest = min(distinct.seen, key=lambda mark: distinct.seen[mark][0])
+        del distinct.seen[oldest]
+        distinct.names.pop(oldest, None)
+        distinct.lost += 1
+
+
+def _register(registers: bytes, mark: int) -> bytes:
+    where = mark & (REGISTERS - 1)
+    rest = mark >> 6 | 1 << 58
+    rank = (rest & -rest).bit_length()
+    if registers[where] >= rank:
+        return registers
+    return registers[:where] + bytes((rank,)) + registers[where + 1 :]
+
+
+def _estimate(registers: bytes) -> int:
+    """Flajolet et al. 2007, with linear counting while registers are empty."""
+    m = len(registers)
+    raw = 0.709 * m * m / sum(2.0**-rank for rank in registers)
+    empty = registers.count(0)
+    if empty and raw <= 2.5 * m:
+        return round(m * math.log(m / empty))
+    return round(raw)
+
+
+class Past(Struct, array_like=True):
+    """Who succeeded here, day by day: the good evidence of a client, network or mailbox.
+
+    Values are logins (of a client or network) or networks (of a mailbox). An entry is the first
+    day, the last day and the number of days on which it was seen. Holds `KEPT` values; beyond
+    that the one longest unseen goes, and is counted.
+    """
+
+    KEPT = 48
+
+    seen: dict[int, list[int]] = field(default_factory=dict)
+    lost: int = 0
+
+    def note(self, value: str, at: float) -> None:
+        """`value` succeeded at `at`."""
+        day = int(at) // DAY
+        mark = fingerprint(value)
+        entry = self.seen.get(mark)
+        if entry is None:
+            if len(self.seen) >= self.KEPT:
+                del self.seen[min(self.seen, key=lambda mark: self.seen[mark][1])]
+                self.lost += 1
+            self.seen[mark] = [day, day, 1]
+        elif day > entry[1]:
+            entry[1] = day
+            entry[2] += 1
+        elif day < entry[0]:
+            entry[0] = day
+            entry[2] += 1
+
+    def knows(self, value: str, at: float, days: int = 30) -> bool:
+        """Whether `value` succeeded in the `days` before `at`, today included."""
+        entry = self.seen.get(fingerprint(value))
+        return entry is not None and int(at) // DAY - entry[1] <= days
+
+    def any(self, at: float, days: int = 30) -> bool:
+        """Whether anything succeeded in the `days` before `at`."""
+        oldest = int(at) // DAY - days
+        return any(entry[1] >= oldest for entry in self.seen.values())
+
+    def regulars(self, before: float, days: int = 7) -> int:
+        """How many were here on two days before the day of `before`, one of them in the last
+        `days`: good evidence (a login that came with the attack is none)."""
+        today = int(before) // DAY
+        found = 0
+        for first, last, count in self.seen.values():
+            earlier = count - 1 if last >= today else count
+            if first < today and earlier >= 2 and last >= today - days:
+                found += 1
+        return found
+
+    def forget(self, at: float, days: int = 30) -> None:
+        """Drop what was not seen for `days`."""
+        oldest = int(at) // DAY - days
+        for mark in [mark for mark, entry in self.seen.items() if entry[1] < oldest]:
+            del self.seen[mark]
+
+
+def merged(values: Iterable[str], more: Iterable[str], at_most: int) -> list[str]:
+    """Values of both, each once, in order, at most so many."""
+    return list(dict.fromkeys([*values, *more]))[:at_most]

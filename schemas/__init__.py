@@ -1,0 +1,1 @@
+"""What things are: events, findings, keys, topics, settings. No IO, no clock, no framework."""

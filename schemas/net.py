@@ -1,0 +1,135 @@
+"""Addresses and networks, as text that has one spelling.
+
+An IPv4-mapped IPv6 address is the IPv4 address (``::ffff:192.0.2.1`` is ``192.0.2.1``); a zone
+(``%eth0``) is cut off. A *client* is an IPv4 address or an IPv6 /64, for one host commands a
+whole /64; its *network* is the /24 or /48 around it.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+from functools import lru_cache
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+CLIENT_BITS = {4: 32, 6: 64}
+NETWORK_BITS = {4: 24, 6: 48}
+
+
+@lru_cache(maxsize=65536)
+def address(text: str) -> str:
+    """The canonical text of an IP address; ``""`` where `text` is none."""
+    text = text.strip().strip("[]")
+    if text[:5].lower() == "ipv6:":  # RFC 5321, 4.1.3
+        text = text[5:]
+    try:
+        ip = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return ""
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return str(mapped or ip)
+
+
+@lru_cache(maxsize=65536)
+def client(text: str) -> str:
+    """The one host behind a canonical address: itself, or its /64 as ``2001:db8::/64``."""
+    return _around(text, CLIENT_BITS) if ":" in text else text
+
+
+@lru_cache(maxsize=65536)
+def network(text: str) -> str:
+    """The /24 or /48 around a canonical address or client."""
+    return _around(text, NETWORK_BITS)
+
+
+@lru_cache(maxsize=65536)
+def wide(text: str) -> str:
+    """The /16 or /32 around it: what stands in for the provider where no ASN is known."""
+    return _around(text, {4: 16, 6: 32})
+
+
+def _around(text: str, bits: dict[int, int]) -> str:
+    ip = ipaddress.ip_address(text.partition("/")[0])
+    return str(ipaddress.ip_network((ip, bits[ip.version]), strict=False))
+
+
+def parse_network(text: str) -> Network:
+    """A network from ``192.0.2.1`` or ``192.0.2.0/24``; host bits are dropped.
+
+    Raises ValueError where it is neither.
+    """
+    found = ipaddress.ip_network(text.strip(), strict=False)
+    if isinstance(found, ipaddress.IPv6Network) and found.prefixlen >= 96:
+        mapped = found.network_address.ipv4_mapped
+        if mapped is not None:
+            return ipaddress.ip_network((mapped, found.prefixlen - 96))
+    return found
+
+
+class Networks:
+    """A set of networks that is asked for one address at a time.
+
+    A lookup costs one set lookup per prefix length in use, whatever their number.
+    """
+
+    def __init__(self, networks: Iterable[str] = ()) -> None:
+        self._by_length: dict[tuple[int, int], set[int]] = {}
+        self._texts: list[str] = []
+        self._known: dict[str, bool] = {}
+        for text in networks:
+            self.add(text)
+
+    def add(self, text: str) -> None:
+        found = parse_network(text)
+        key = (found.version, found.max_prefixlen - found.prefixlen)
+        self._by_length.setdefault(key, set()).add(int(found.network_address) >> key[1])
+        self._texts.append(str(found))
+        self._known.clear()
+
+    def __contains__(self, text: str) -> bool:
+        """Whether an address or a network lies wholly within one of ours."""
+        answer = self._known.get(text)
+        if answer is None:
+            if len(self._known) >= 65536:
+                self._known.clear()
+            answer = self._known[text] = self._look(text)
+        return answer
+
+    def _look(self, text: str) -> bool:
+        try:
+            asked = parse_network(text)
+        except ValueError:
+            return False
+        host_bits = asked.max_prefixlen - asked.prefixlen
+        value = int(asked.network_address)
+        return any(
+            version == asked.version and shift >= host_bits and (value >> shift) in values
+            for (version, shift), values in self._by_length.items()
+        )
+
+    def overlapping(self, text: str) -> bool:
+        """Whether a network shares any address with one of ours."""
+        asked = parse_network(text)
+        return any(
+            ours.version == asked.version and ours.overlaps(asked)
+            for ours in map(ipaddress.ip_network, self._texts)
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self._texts)
+
+    def __iter__(self) -> Iterable[str]:
+        return iter(self._texts)
+
+
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+
+PRIVATE = (
+    *LOOPBACK,
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "169.254.0.0/16",
+    "fc00::/7",
+    "fe80::/10",
+)
+"""Loopback, RFC 1918, RFC 4193 and link-local: nobody on the Internet can come from there."""

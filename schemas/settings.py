@@ -1,0 +1,154 @@
+"""The TOML file as structs. An unknown key is an error that names file and key.
+
+Detectors, gateways and sinks bring their own structs: their sections stay as they were read
+here and are converted by their registries (agents/configuration.py).
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Struct, field
+
+T = TypeVar("T")
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used: the file, the key, and what was expected."""
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file."""
+
+
+class SiteSettings(Section, frozen=True):
+    """``[site]``: who we are."""
+
+    name: str = ""
+    host: str = ""  # gateway name for lines that name no host
+    domains: tuple[str, ...] = ()  # ours; the first is that of logins without a domain
+    zone: str = ""  # IANA name of the zone of stamps that have none; "" is this machine's
+    honeypots: tuple[str, ...] = ()  # logins that nobody has
+    bulk: tuple[str, ...] = ()  # mailboxes that may send much
+    silent_after: float = 600.0  # seconds until an expected gateway's silence is an alert
+    gateways: tuple[str, ...] = ()  # those that are expected to speak
+
+
+class NetworkSettings(Section, frozen=True):
+    """``[network]``: addresses that are not strangers'."""
+
+    own: tuple[str, ...] = ()  # beside the private ranges
+    upstream: tuple[str, ...] = ()  # hosted filters, front ends, webmail, backup MX
+    allow: tuple[str, ...] = ()  # never decided against
+    shared: tuple[str, ...] = ()  # carrier NAT, campus, VPN exits: never blocked wholesale
+
+
+class LogSettings(Section, frozen=True):
+    """``[logs]``: what is followed."""
+
+    files: tuple[str, ...] = ()  # paths and patterns; none: found
+    journal: Literal["auto", "yes", "no"] = "auto"
+    format: str = "auto"
+    history: bool = False  # read rotated and compressed files on the first start
+
+
+class ResponseSettings(Section, frozen=True):
+    """``[response]``: what is done about a finding."""
+
+    enforce: bool = False  # without it everything is only shown
+    first: float = 600.0  # seconds of the first decision
+    longest: float = 604800.0
+    budget: int = 60  # new decisions a minute
+    freshness: float = 900.0  # seconds: older events decide nothing
+    collateral: int = 0  # accounts with good evidence that a decision may cut off
+    widest_v4: int = 24
+    widest_v6: int = 48
+
+
+class StorageSettings(Section, frozen=True):
+    """``[storage]``: what outlives the process."""
+
+    path: str = ""  # the SQLite file; "" is the state directory's mailwarden.db
+    dead: str = ""  # dead letters as JSON lines; "" is beside it
+    keep_days: int = 90  # alerts
+
+
+class HttpSettings(Section, frozen=True):
+    """``[http]``: metrics and health."""
+
+    listen: str = "127.0.0.1:9473"  # host:port; "" serves nothing
+
+
+class KafkaSettings(Section, frozen=True):
+    """``[kafka]``: the bus of many servers."""
+
+    bootstrap: tuple[str, ...] = ("127.0.0.1:9092",)
+    partitions: int = 8
+    replication: int = 1
+    group: str = "mailwarden"
+    security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    username: str = ""
+    password: str = ""
+    password_file: str = ""
+    ca: str = ""  # PEM files
+    certificate: str = ""
+    key: str = ""
+
+
+class Settings(Section, frozen=True):
+    site: SiteSettings = field(default_factory=SiteSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    logs: LogSettings = field(default_factory=LogSettings)
+    response: ResponseSettings = field(default_factory=ResponseSettings)
+    storage: StorageSettings = field(default_factory=StorageSettings)
+    http: HttpSettings = field(default_factory=HttpSettings)
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    detectors: dict[str, dict[str, Any]] = {}
+    gateways: dict[str, dict[str, Any]] = {}
+    sinks: dict[str, dict[str, Any]] = {}
+
+
+def read(path: Path) -> Settings:
+    """The settings of a file. Raises SettingsError where it cannot be read or used."""
+    try:
+        with path.open("rb") as file:
+            table = tomllib.load(file)
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not TOML: {error}") from error
+    return convert(table, Settings, str(path))
+
+
+def convert(table: Any, kind: type[T], where: str, prefix: str = "") -> T:
+    """`table` as a struct of `kind`; `where` and `prefix` say in errors what was read."""
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{where}: {explain(str(error), kind, prefix)}") from error
+
+
+def explain(message: str, kind: type[Any], prefix: str = "") -> str:
+    """msgspec's words for a wrong value as ``key: what was expected``."""
+    text, _, path = message.partition(" - at `")
+    key = path.rstrip("`").removeprefix("$").removeprefix(".")
+    full = ".".join(part for part in (prefix, key) if part)
+    if text.startswith("Object contains unknown field `"):
+        name = text.split("`")[1]
+        known = _fields(kind, key)
+        full = ".".join(part for part in (full, name) if part)
+        return f"{full}: no such setting; there are: {', '.join(known)}"
+    return f"{full}: {text[:1].lower()}{text[1:]}" if full else text
+
+
+def _fields(kind: type[Any], key: str) -> list[str]:
+    found: Any = kind
+    for part in filter(None, key.split(".")):
+        types = {f.name: f.type for f in msgspec.structs.fields(found)}
+        found = types.get(part.partition("[")[0], found)
+    try:
+        return [f.name for f in msgspec.structs.fields(found)]
+    except TypeError:
+        return []

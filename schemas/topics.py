@@ -1,0 +1,41 @@
+"""The Kafka topics: name, what is in it, key, partitions, retention. One row each."""
+
+from msgspec import Struct
+
+DAY_MS = 86_400_000
+
+
+class Topic(Struct, frozen=True):
+    name: str
+    holds: str
+    key: str
+    many: bool = True  # as many partitions as the site has set; else one
+    config: dict[str, str] = {}
+
+
+def _kept(days: int) -> dict[str, str]:
+    return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS)}
+
+
+COMPACT = {"cleanup.policy": "compact"}
+CHANGELOG = {
+    "cleanup.policy": "compact",
+    "segment.bytes": "16777216",
+    "min.cleanable.dirty.ratio": "0.1",
+    "max.message.bytes": "1048588",
+}
+LEASES = {
+    "cleanup.policy": "compact,delete",
+    "retention.ms": str(8 * DAY_MS),
+}
+
+TOPICS: tuple[Topic, ...] = (
+    Topic("mail.events", "events of other publishers, one a message", "any", config=_kept(3)),
+    Topic("mail.facts", "routed events, packed", "explicit partition", config=_kept(3)),
+    Topic("mail.alerts", "what the SOC reads", "alert id", config=COMPACT),
+    Topic("mail.decisions", "what the gateways enforce", "target and action", config=LEASES),
+    Topic("mail.gateways", "what each gateway has applied", "gateway", many=False, config=COMPACT),
+    Topic("mail.dead", "what could not be read, with the reason", "origin", config=_kept(14)),
+)
+
+BY_NAME = {topic.name: topic for topic in TOPICS}

@@ -1,0 +1,61 @@
+"""What every bus promises, inside one process (memory_bus) or across many (kafka_bus)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+
+class Message(Struct, frozen=True):
+    topic: str
+    partition: int
+    offset: int
+    key: bytes
+    value: bytes | None  # None deletes, on a compacted topic
+    headers: dict[str, bytes] = {}
+    published: float = 0.0  # Unix seconds, when it was published
+
+
+class Bus(Protocol):
+    """Topics of keyed messages in partitions, each an ordered log.
+
+    Delivery is at least once: after a crash a subscriber sees again what it had not committed.
+    """
+
+    def publish(
+        self,
+        topic: str,
+        key: bytes,
+        value: bytes | None,
+        *,
+        partition: int | None = None,
+        headers: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Hand over a message. It is safe only after `flush`. Raises BusError when the bus
+        refuses it for good."""
+
+    def flush(self, timeout: float) -> None:
+        """Wait until all that was published is safe. Raises BusError where it is not."""
+
+    def subscribe(self, topics: Sequence[str], group: str | None) -> "Subscription":
+        """Read `topics`: as a member of `group`, from where it stopped, or with None alone,
+        all partitions from their beginning."""
+
+    def close(self) -> None: ...
+
+
+class Subscription(Protocol):
+    def poll(self, timeout: float) -> list[Message]:
+        """What has arrived, within `timeout` seconds; empty where nothing has."""
+
+    def caught_up(self) -> bool:
+        """Whether all that lay there at the time of `subscribe` was polled."""
+
+    def commit(self) -> None:
+        """All that was polled is done with; a later member of the group begins after it."""
+
+    def close(self) -> None: ...
+
+
+class BusError(Exception):
+    """The bus could not do it: not reachable, or refused."""

@@ -87,6 +87,7 @@ class KafkaSettings(Section, frozen=True):
     partitions: int = 8
     replication: int = 1
     group: str = "mailwarden"
+    prefix: str = ""  # of every topic's name: several sites on one cluster
     security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
     username: str = ""

@@ -64,6 +64,7 @@ class ResponseSettings(Section, frozen=True):
     collateral: int = 0  # accounts with good evidence that a decision may cut off
     widest_v4: int = 24
     widest_v6: int = 48
+    panic: str = "/run/mailwarden/panic"  # while this file exists, nothing is enforced
 
 
 class StorageSettings(Section, frozen=True):

@@ -9,7 +9,17 @@ from schemas.settings import ResponseSettings
 class Response:
     """One writer per decision: `sentences` is kept in the record of the decision's target."""
 
-    def __init__(self, settings: ResponseSettings, allowed: Networks, own: Networks) -> None:
+    def __init__(
+        self,
+        settings: ResponseSettings,
+        allowed: Networks,
+        own: Networks,
+        *,
+        trusted: Networks | None = None,
+        shared: Networks | None = None,
+        domains: frozenset[str] = frozenset(),
+        share: float = 1.0,
+    ) -> None:
         self._settings = settings
         self._allowed = allowed
         self._own = own

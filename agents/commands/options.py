@@ -1,0 +1,98 @@
+"""Options that several commands share, and the errors that all of them report alike."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import click
+
+from agents import configuration
+from schemas.settings import SettingsError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Unusable(click.ClickException):
+    """What the user gave cannot be used; exit 2."""
+
+    exit_code = 2
+
+
+def load(path: Path | None) -> configuration.Config:
+    """The configuration; wrong settings end the command with exit 2, naming file and key."""
+    try:
+        return configuration.load(path)
+    except SettingsError as error:
+        raise Unusable(str(error)) from error
+
+
+class Moment(click.ParamType):
+    """A point in time: ISO 8601 (UTC where it names no offset), or Unix seconds."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, float):
+            return value
+        try:
+            return float(value)
+        except ValueError:
+            pass
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither ISO 8601 nor Unix seconds", param, ctx)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo("UTC"))).timestamp()
+
+
+class Zone(click.ParamType):
+    """An IANA zone, as Europe/Berlin."""
+
+    name = "zone"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return ZoneInfo(value).key
+        except (ValueError, OSError, KeyError):
+            self.fail(f"{value!r} is no IANA zone, such as Europe/Berlin", param, ctx)
+
+
+class Format(click.ParamType):
+    """A log format's name, or ``auto``."""
+
+    name = "format"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from streams.parsers import PARSERS
+
+        if value != "auto" and value not in PARSERS:
+            self.fail(f"no format {value!r}; there are: auto, {', '.join(sorted(PARSERS))}")
+        return str(value)
+
+
+config = click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path),
+    help=f"The settings; else ${configuration.ENVIRONMENT}, ./mailwarden.toml, "
+    "/etc/mailwarden/mailwarden.toml.",
+)
+log_format = click.option("--format", type=Format(), help="Log format, or auto.")
+year = click.option("--year", type=click.IntRange(1970, 9999), help="Year of stamps without one.")
+now = click.option(
+    "--now", type=Moment(), help="The time that counts as now: ISO 8601 or Unix seconds."
+)
+zone = click.option("--zone", type=Zone(), help="Zone of stamps without one, as Europe/Berlin.")
+host = click.option("--host", help="Gateway name for lines that name no host.")
+
+
+def reading(command: F) -> F:
+    """--format, --year, --now, --zone and --host: how lines are to be read. Each is None where
+    it was not given."""
+    for option in (host, zone, now, year, log_format):
+        command = option(command)
+    return command

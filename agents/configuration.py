@@ -1,0 +1,244 @@
+"""The settings file made into the parts that run: site, detectors, gateways, sinks, shard.
+
+Wrong settings raise SettingsError: the file, the key, and what was expected.
+"""
+
+import difflib
+import logging
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from agents.detector import Detector
+from agents.detectors import DETECTORS
+from agents.engine import Engine
+from agents.response import Response
+from agents.shard import Shard
+from schemas import net
+from schemas.events import Fact
+from schemas.keys import Key, Site
+from schemas.settings import Settings, SettingsError, convert, read
+from streams.gateway import Gateway
+from streams.gateways import GATEWAYS
+from streams.sink import Sink
+from streams.sinks import SINKS
+
+log = logging.getLogger(__name__)
+
+ENVIRONMENT = "MAILWARDEN_CONFIG"
+PLACES = (Path("mailwarden.toml"), Path("/etc/mailwarden/mailwarden.toml"))
+
+
+class Config(Struct, frozen=True):
+    """What the settings amount to."""
+
+    settings: Settings
+    site: Site
+    allowed: net.Networks  # never decided against
+    detectors: list[Detector]  # all there are, those switched off included
+    gateways: list[Gateway]
+    sinks: list[Sink]
+    path: Path | None = None  # the file that was read; None: these are the defaults
+
+    @property
+    def where(self) -> str:
+        """What errors name as the place of a setting."""
+        return str(self.path) if self.path else "settings"
+
+    def lifted(self) -> bool:
+        """Whether the kill switch is pulled: nothing is enforced while its file exists."""
+        return lifted(self.settings)
+
+
+def lifted(settings: Settings) -> bool:
+    return os.path.lexists(settings.response.panic)
+
+
+def find() -> Path | None:
+    """The file that counts where none is named: $MAILWARDEN_CONFIG, ./mailwarden.toml,
+    /etc/mailwarden/mailwarden.toml."""
+    named = os.environ.get(ENVIRONMENT)
+    if named:
+        return Path(named)
+    return next((place for place in PLACES if place.is_file()), None)
+
+
+def load(path: Path | None = None) -> Config:
+    """The configuration of `path`, else of the file that `find` finds, else the defaults."""
+    path = path or find()
+    return build(read(path) if path else Settings(), path)
+
+
+def build(settings: Settings, path: Path | None = None) -> Config:
+    """The parts that `settings` describe. Raises SettingsError."""
+    where = str(path) if path else "settings"
+    _check(settings, where)
+    return Config(
+        settings=settings,
+        site=_site(settings, where),
+        allowed=_networks(where, "network.allow", settings.network.allow),
+        detectors=_detectors(settings, where),
+        gateways=[
+            kind(
+                convert(table, kind.Settings, where, f"gateways.{name}"),
+                name,
+                lambda: lifted(settings),
+            )
+            for name, kind, table in _chosen(settings.gateways, GATEWAYS, where, "gateways")
+        ],
+        sinks=[
+            kind(convert(table, kind.Settings, where, f"sinks.{name}"), name)
+            for name, kind, table in _chosen(settings.sinks, SINKS, where, "sinks")
+        ],
+        path=path,
+    )
+
+
+def build_shard(
+    config: Config, mine: Callable[[Key], bool] | None = None, budget_share: float = 1.0
+) -> Shard:
+    """A shard that watches the keys which `mine` names; `budget_share` is its part of the
+    budget of new decisions, where there are several."""
+    site = config.site
+    response = Response(
+        config.settings.response,
+        config.allowed,
+        site.own,
+        trusted=site.trusted,
+        shared=site.shared,
+        domains=site.domains,
+        share=budget_share,
+    )
+    return Shard(Engine(config.detectors, site, Broken()), response, mine)
+
+
+class Broken:
+    """Hears of each exception of a detector and logs the first of its kind."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._told: set[tuple[str, type[Exception]]] = set()
+
+    def __call__(self, detector: Detector, event: Fact, error: Exception) -> None:
+        self.count += 1
+        if (detector.name, type(error)) not in self._told:
+            self._told.add((detector.name, type(error)))
+            log.error(
+                "detector=%s failed event=%s at=%s",
+                detector.name,
+                event.type,
+                event.at,
+                exc_info=error,
+            )
+
+
+# -- sections ---------------------------------------------------------------------------------
+
+
+def _site(settings: Settings, where: str) -> Site:
+    network, site = settings.network, settings.site
+    domains = [domain.lower().rstrip(".") for domain in site.domains]
+    return Site(
+        domains=frozenset(domains),
+        default_domain=domains[0] if domains else "",
+        own=_networks(where, "network.own", network.own, net.PRIVATE),
+        trusted=_networks(
+            where,
+            "network.upstream",
+            network.upstream,
+            (*net.LOOPBACK, *network.allow),
+        ),
+        shared=_networks(where, "network.shared", network.shared),
+        honeypots=frozenset(name.lower() for name in site.honeypots),
+        bulk=frozenset(name.lower() for name in site.bulk),
+    )
+
+
+def _detectors(settings: Settings, where: str) -> list[Detector]:
+    for name in settings.detectors:
+        if name not in DETECTORS:
+            raise SettingsError(_unknown(where, f"detectors.{name}", "detector", name, DETECTORS))
+    return [
+        convert(settings.detectors.get(name, {}), kind, where, f"detectors.{name}")
+        for name, kind in DETECTORS.items()
+    ]
+
+
+def _chosen(
+    sections: Mapping[str, Mapping[str, Any]],
+    registry: Mapping[str, Any],
+    where: str,
+    group: str,
+) -> list[tuple[str, Any, dict[str, Any]]]:
+    """(name, class, table) of each section; `kind` names the class where the name does not."""
+    chosen = []
+    for name, section in sections.items():
+        table = dict(section)
+        kind = table.pop("kind", name)
+        if kind not in registry:
+            key = f"{group}.{name}.kind" if "kind" in section else f"{group}.{name}"
+            raise SettingsError(_unknown(where, key, group.removesuffix("s"), str(kind), registry))
+        chosen.append((name, registry[kind], table))
+    return chosen
+
+
+def _unknown(where: str, key: str, what: str, name: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"{where}: {key}: no such {what}; {hint}there are: {', '.join(names)}"
+
+
+def _networks(
+    where: str, key: str, texts: Iterable[str], always: Iterable[str] = ()
+) -> net.Networks:
+    found = net.Networks(always)
+    for index, text in enumerate(texts):
+        try:
+            found.add(text)
+        except ValueError as error:
+            raise SettingsError(
+                f"{where}: {key}[{index}]: expected an address or a network such as"
+                f" 192.0.2.0/24 or 2001:db8::/48, not {text!r}"
+            ) from error
+    return found
+
+
+def _check(settings: Settings, where: str) -> None:
+    """What types alone do not say."""
+    response = settings.response
+    expect = (
+        ("response.first", response.first > 0, "a number of seconds above 0"),
+        ("response.longest", response.longest >= response.first, "at least response.first"),
+        ("response.budget", response.budget >= 0, "0 or more decisions a minute"),
+        ("response.freshness", response.freshness > 0, "a number of seconds above 0"),
+        ("response.collateral", response.collateral >= 0, "0 or more accounts"),
+        ("response.widest_v4", 8 <= response.widest_v4 <= 32, "a prefix length from 8 to 32"),
+        ("response.widest_v6", 16 <= response.widest_v6 <= 128, "a prefix length from 16 to 128"),
+        ("site.zone", _is_zone(settings.site.zone), "an IANA zone such as Europe/Berlin"),
+        ("site.silent_after", settings.site.silent_after > 0, "a number of seconds above 0"),
+        ("storage.keep_days", settings.storage.keep_days > 0, "1 or more days"),
+        ("http.listen", _is_listen(settings.http.listen), "host:port, or nothing"),
+        ("kafka.bootstrap", bool(settings.kafka.bootstrap), "host:port of one broker or more"),
+        ("kafka.partitions", settings.kafka.partitions > 0, "1 or more"),
+        ("kafka.replication", settings.kafka.replication > 0, "1 or more"),
+    )
+    for key, right, expected in expect:
+        if not right:
+            raise SettingsError(f"{where}: {key}: expected {expected}")
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        return not name or ZoneInfo(name) is not None
+    except (ValueError, OSError, KeyError):
+        return False
+
+
+def _is_listen(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return not text or (bool(host) and port.isascii() and port.isdigit() and int(port) < 65536)

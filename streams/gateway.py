@@ -1,0 +1,68 @@
+"""What a gateway is: one way of enforcing decisions. The list is in streams/gateways/__init__.py.
+
+A gateway is always given *all* decisions in force, never a difference, so that a retry, a
+restart or a lost message can do no harm. What it enforces ends when its caller leaves it out of
+the list, so the caller asks the block list anew when a lease ends.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from schemas.findings import Decision
+from schemas.settings import Section
+
+
+class GatewayError(Exception):
+    """A gateway could not do what it was told; the same call is tried again later."""
+
+
+class GatewaySettings(Section, frozen=True):
+    """``[gateways.NAME]``: what all gateways have."""
+
+    enabled: bool = True  # switched off, it lifts what it enforced and takes nothing more
+
+
+class Gateway:
+    """One way of enforcing decisions, with the settings of one section.
+
+    A subclass defines `Settings` (a frozen struct) and `enforce`.
+    """
+
+    Settings: ClassVar[type[GatewaySettings]] = GatewaySettings
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        name: str = "",
+        lifted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`lifted` says whether the kill switch is pulled: then nothing is enforced."""
+        self.settings = settings
+        self.name = name or type(self).__name__.lower()
+        self._lifted = lifted
+        self._given: list[Decision] | None = None  # as enforced; None: not yet, or unfinished
+
+    def apply(self, decisions: Sequence[Decision]) -> bool:
+        """Enforce exactly these; True when it is done, False while work is left.
+
+        Cheap when nothing has changed: call it about once a second, so that the kill switch and
+        what was left undone (a bounded rate of reloads) are seen to. Decisions that are only
+        observed are passed over. Raises GatewayError where it failed; call again then, too.
+        """
+        stop = not self.settings.enabled or self._lifted()
+        wanted = [] if stop else [decision for decision in decisions if decision.enforced]
+        if wanted == self._given:
+            return True
+        self._given = None
+        if not self.enforce(wanted):
+            return False
+        self._given = wanted
+        return True
+
+    def enforce(self, decisions: Sequence[Decision]) -> bool:
+        """Make the outside world like `decisions`; whether all of it is done. Idempotent."""
+        raise NotImplementedError
+
+    def reaches(self, decision: Decision) -> bool:
+        """Whether this gateway can carry out a decision of this target and action."""
+        raise NotImplementedError

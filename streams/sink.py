@@ -1,0 +1,53 @@
+"""What a sink is: one way of telling the SOC. The list is in streams/sinks/__init__.py."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from schemas.findings import SEVERITIES, Alert, Severity
+from schemas.settings import Section
+
+
+class SinkError(Exception):
+    """The alerts did not arrive, or may not have: the caller sends them again later.
+
+    Receivers tell a repetition by the alert's id and revision.
+    """
+
+
+class SinkSettings(Section, frozen=True):
+    """``[sinks.NAME]``: what all sinks have."""
+
+    least: Severity = "info"  # milder alerts are not told here
+    domains: tuple[str, ...] = ()  # only alerts that concern one of these; none: all
+
+
+class Sink:
+    """One way of telling the SOC, with the settings of one section.
+
+    A subclass defines `Settings` (a frozen struct) and `deliver`.
+    """
+
+    Settings: ClassVar[type[SinkSettings]] = SinkSettings
+
+    def __init__(self, settings: SinkSettings, name: str = "") -> None:
+        self.settings = settings
+        self.name = name or type(self).__name__.lower()
+
+    def send(self, alerts: Sequence[Alert]) -> None:
+        """Tell those of the alerts that belong here. Raises SinkError where that failed; it is
+        for the caller to try again."""
+        wanted = [alert for alert in alerts if self._concerns(alert)]
+        if wanted:
+            self.deliver(wanted)
+
+    def deliver(self, alerts: Sequence[Alert]) -> None:
+        """Tell all of these. Raises SinkError."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Give back what is held open; `send` may be called again."""
+
+    def _concerns(self, alert: Alert) -> bool:
+        if SEVERITIES.index(alert.severity) < SEVERITIES.index(self.settings.least):
+            return False
+        return not self.settings.domains or not set(self.settings.domains).isdisjoint(alert.domains)

@@ -233,11 +233,10 @@ OFFENSIVE_VERDICTS: Final = frozenset({"unknown", "relay_denied", "blocked", "re
 
 def offence(event: Fact) -> bool:
     """Whether the client did something that an honest one seldom does."""
-    kind = type(event)
-    if kind is Auth:
-        return event.outcome == "failed"  # type: ignore[attr-defined, no-any-return]
-    if kind is Recipient:
-        return event.verdict in OFFENSIVE_VERDICTS  # type: ignore[attr-defined, no-any-return]
-    if kind is Connection:
-        return event.outcome in ("abuse", "refused")  # type: ignore[attr-defined, no-any-return]
+    if isinstance(event, Auth):
+        return event.outcome == "failed"
+    if isinstance(event, Recipient):
+        return event.verdict in OFFENSIVE_VERDICTS
+    if isinstance(event, Connection):
+        return event.outcome in ("abuse", "refused")
     return False

@@ -30,6 +30,8 @@ from schemas.keys import Key, Site
 
 WARM = 7 * DAY  # of logins, before a silence may rest on the past
 
+NOTHING: frozenset[str] = frozenset()
+
 RANK: dict[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 
@@ -51,29 +53,42 @@ class Engine:
         self._decoders = {
             detector.name: msgspec.msgpack.Decoder(detector.state) for detector in detectors
         }
-        self._listeners: dict[tuple[str, type[Fact]], list[Detector]] = {}
+        self._listeners: dict[type[Fact], dict[str, list[Detector]]] = {
+            Auth: {letter: [] for letter in "cnm"}  # the past hears of every login
+        }
         for detector in detectors:
             if detector.enabled:
-                for kind, types in detector.hears.items():
+                for letter, types in detector.hears.items():
                     for heard in types:
-                        self._listeners.setdefault((kind, heard), []).append(detector)
+                        self._listeners.setdefault(heard, {}).setdefault(letter, []).append(
+                            detector
+                        )
         self._view = View()
         self._view.site = site
         self.horizon = max((d.horizon for d in detectors if d.enabled), default=DAY)
 
-    def listens(self, key: Key, event: Fact) -> bool:
-        """Whether any detector wants this event for this key, or the past does."""
-        return (key[0], type(event)) in self._listeners or type(event) is Auth
+    def listeners(self, event: Fact) -> dict[str, list[Detector]]:
+        """The detectors that hear this kind of event, by the letter of the key; a letter with
+        an empty list is heard by the past only."""
+        return self._listeners.get(type(event), {})
 
-    def fold(self, event: Fact, key: Key, record: Record, *, cold: bool, place: str) -> None:
-        """Show one event to all detectors that hear it for `key`.
+    def fold(
+        self,
+        event: Fact,
+        key: Key,
+        record: Record,
+        listeners: list[Detector],
+        *,
+        cold: bool,
+        place: str,
+    ) -> None:
+        """Show one event to the detectors that hear it for `key`.
 
         `place` says where the batch of the event lay: a file, or topic and partition.
         """
         bad = offence(event)
         if bad:
             self._remember(event, key, record, place)
-        listeners = self._listeners.get((key[0], type(event)))
         if listeners:
             view = self._look(key, record, event.at, cold)
             client = getattr(event, "client", "")
@@ -109,7 +124,9 @@ class Engine:
         view = self._view
         view.key, view.value, view.at = key, key[2:], at
         view.past, view.cold = record.past, cold
-        view.open = {episode.name for episode in record.episodes.values()}
+        view.open = (
+            {episode.name for episode in record.episodes.values()} if record.episodes else NOTHING
+        )
         view.trusted = False
         return view
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
+from agents.detector import Detector
 from agents.engine import WARM, Engine
 from agents.record import Record
 from agents.response import Response
@@ -70,9 +71,11 @@ class Shard:
         if not self.begun:
             self.begun = event.at
         self.clock = max(self.clock, event.at)
-        for key in keys.keys(event, self.engine.site):
-            if self._mine is None or self._mine(key):
-                self._fold(event, key, place, absorbed)
+        listeners = self.engine.listeners(event)
+        if listeners:
+            for key in keys.keys(event, self.engine.site):
+                if key[0] in listeners and (self._mine is None or self._mine(key)):
+                    self._fold(event, key, listeners[key[0]], place, absorbed)
         if self.engine.findings or self.engine.signals:
             self._settle(place, absorbed, now)
         if self.clock - self._swept > SWEEP or len(self.records) > self._limit:
@@ -126,10 +129,9 @@ class Shard:
             del record.sentences[kind]
         return not (record.episodes or record.past.seen or record.sentences)
 
-    def _fold(self, event: Fact, key: Key, place: str, absorbed: int) -> None:
-        engine = self.engine
-        if not engine.listens(key, event):
-            return
+    def _fold(
+        self, event: Fact, key: Key, listeners: list[Detector], place: str, absorbed: int
+    ) -> None:
         record = self.records.get(key)
         if record is None:
             record = self.records[key] = Record()
@@ -138,7 +140,7 @@ class Shard:
                 return
             self._touched.add(key)
             record.absorbed = max(record.absorbed, absorbed)
-        engine.fold(event, key, record, cold=self.cold, place=place)
+        self.engine.fold(event, key, record, listeners, cold=self.cold, place=place)
         self.dirty.add(key)
         if record.episodes:
             self._pending.add(key)
@@ -155,7 +157,9 @@ class Shard:
                 return
             for signal in signals:
                 if self._mine is None or self._mine(signal.about):
-                    self._fold(signal, signal.about, place, absorbed)
+                    heard = engine.listeners(signal).get(signal.about[0])
+                    if heard:
+                        self._fold(signal, signal.about, heard, place, absorbed)
                 else:
                     self.outcome.signals.append(signal)
 

@@ -63,6 +63,7 @@ class Site(Struct, frozen=True):
         return mailbox.rpartition("@")[2] in self.domains
 
 
+@lru_cache(maxsize=131072)
 def partition(key: Key, partitions: int) -> int:
     """Where the records of `key` live: CRC-32 of its routing key, modulo the partitions."""
     return zlib.crc32(route(key).encode()) % partitions
@@ -110,18 +111,25 @@ def keys(event: Fact, site: Site) -> tuple[Key, ...]:
     return _KEYS[type(event)](event, site)
 
 
+@lru_cache(maxsize=65536)
 def _of_client(client: str) -> tuple[Key, ...]:
     return (f"c:{net.client(client)}", f"n:{net.network(client)}") if client else ()
 
 
 def _of_mailbox(name: str, site: Site) -> tuple[Key, ...]:
-    return (f"m:{mailbox(name, site.default_domain)}",) if name else ()
+    return _mailbox_key(name, site.default_domain) if name else ()
+
+
+@lru_cache(maxsize=65536)
+def _mailbox_key(name: str, default_domain: str) -> tuple[Key, ...]:
+    return (f"m:{mailbox(name, default_domain)}",)
 
 
 def _of_gateway(event: Fact) -> tuple[Key, ...]:
     return (f"g:{event.gateway}",) if event.gateway else ()
 
 
+@lru_cache(maxsize=65536)
 def _of_domain(sender: str) -> tuple[Key, ...]:
     domain = sender.rpartition("@")[2][:LONGEST]
     return (f"d:{domain}",) if "@" in sender and domain else ()

@@ -1,0 +1,54 @@
+"""Every metric of the program, each with a line that says what it means.
+
+Prometheus naming: ``mailwarden_<what>_<unit>_total`` for counters. A label's values come from
+the configuration or from a registry, never from a log line: nobody outside can add a series.
+Counters are raised once for each batch, not for each line.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+# -- in ---------------------------------------------------------------------------------------
+
+LINES = Counter("mailwarden_lines", "Log lines read", ["source"])
+EVENTS = Counter("mailwarden_events", "Events that the lines amounted to", ["source"])
+NOBODY = Counter("mailwarden_nobody_lines", "Lines of programs that are not ours, passed over")
+DEAD = Counter("mailwarden_dead_letters", "Lines that are ours and could not be read")
+DEAD_DROPPED = Counter(
+    "mailwarden_dead_letters_dropped", "Dead letters beyond the limit: counted, not kept"
+)
+LAG = Gauge("mailwarden_lag_seconds", "Age of the newest event when it was folded")
+SOURCE_UP = Gauge("mailwarden_source_readable", "1 while a source can be read", ["source"])
+BEHIND = Gauge("mailwarden_source_behind_bytes", "Bytes of a source not read yet", ["source"])
+
+# -- conclusions ------------------------------------------------------------------------------
+
+FINDINGS = Counter(
+    "mailwarden_findings", "Alerts made, revisions included", ["detector", "severity"]
+)
+DECISIONS = Counter(
+    "mailwarden_decisions", "Decisions made, those only observed included", ["action", "enforced"]
+)
+RECORDS = Gauge("mailwarden_records", "Subjects remembered")
+EVICTIONS = Counter("mailwarden_evicted_records", "Subjects forgotten early, for want of room")
+GATEWAYS_SILENT = Gauge("mailwarden_gateways_silent", "Expected gateways that fell silent")
+BROKEN = Counter("mailwarden_detector_failures", "Exceptions of detectors, each passed over")
+
+# -- out --------------------------------------------------------------------------------------
+
+IN_FORCE = Gauge("mailwarden_decisions_in_force", "Decisions that hold now")
+GATEWAY_DIRTY = Gauge(
+    "mailwarden_gateway_dirty", "1 while a gateway has not applied what is decided", ["gateway"]
+)
+GATEWAY_FAILURES = Counter("mailwarden_gateway_failures", "Failed calls of a gateway", ["gateway"])
+SINK_FAILURES = Counter("mailwarden_sink_failures", "Failed deliveries to a sink", ["sink"])
+SINK_WAITING = Gauge("mailwarden_sink_waiting_alerts", "Alerts that a sink has not got", ["sink"])
+
+# -- the program itself -----------------------------------------------------------------------
+
+FLUSH_SECONDS = Histogram(
+    "mailwarden_flush_seconds",
+    "Time to make safe what has changed",
+    buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5),
+)
+STORE_FAILURES = Counter("mailwarden_store_write_failures", "Failed writes of the state file")
+RELOADS = Counter("mailwarden_reloads", "Configurations read on SIGHUP", ["result"])

@@ -149,7 +149,7 @@ class Window(Struct, frozen=True):
             for mark in distinct.seen:
                 registers = _register(registers, mark)
             distinct.registers = registers
-        oldest = min(distinct.seen, key=lambda mark: distinct.seen[mark][0])
+        oldest = next(iter(distinct.seen))
         del distinct.seen[oldest]
         distinct.names.pop(oldest, None)
         distinct.lost += 1
@@ -194,12 +194,13 @@ class Past(Struct, array_like=True):
         entry = self.seen.get(mark)
         if entry is None:
             if len(self.seen) >= self.KEPT:
-                del self.seen[min(self.seen, key=lambda mark: self.seen[mark][1])]
+                del self.seen[next(iter(self.seen))]
                 self.lost += 1
             self.seen[mark] = [day, day, 1]
         elif day > entry[1]:
             entry[1] = day
             entry[2] += 1
+            self.seen[mark] = self.seen.pop(mark)  # the order of the dict is that of the last day
         elif day < entry[0]:
             entry[0] = day
             entry[2] += 1

@@ -59,7 +59,7 @@ class Story:
             self.shard.begun = START - 40 * DAY
 
     def tell(self, *parts: Fact | Iterable[Fact]) -> "Story":
-        """Tell the events of all parts in the order of their times, then all that is left unsaid."""
+        """Tell all events in the order of their times, then what is left unsaid."""
         for event in together(*parts):
             self.shard.fold(event)
         self.shard.drain()

@@ -32,6 +32,7 @@ class Episode(Struct, array_like=True):
     targets: list[str] = field(default_factory=list)
     targets_count: int = 0
     samples: list[tuple[float, str, str]] = field(default_factory=list)
+    shapes: list[str] = field(default_factory=list)  # all that were told; `shape` is the gravest
 
 
 class Sentence(Struct, array_like=True):
@@ -40,7 +41,8 @@ class Sentence(Struct, array_like=True):
     level: float = 0.0  # steps up the ladder of durations
     until: float = 0.0
     generation: int = 0
-    action: str = ""
+    action: str = ""  # "": nothing holds, and until `until` it is not worth another look
+    enforced: bool = False
 
 
 class Record(Struct, array_like=True):
@@ -49,7 +51,7 @@ class Record(Struct, array_like=True):
     states: dict[str, Any] = field(default_factory=dict)  # by detector: its state, or Raw
     past: Past = field(default_factory=Past)
     episodes: dict[str, Episode] = field(default_factory=dict)
-    sentences: dict[str, Sentence] = field(default_factory=dict)  # by kind of target
+    sentences: dict[str, Sentence] = field(default_factory=dict)  # by target, "network:192.0.2.1"
     offended: float = 0.0  # first offence of the run that goes on, with gaps under a day
     offended_last: float = 0.0
     recent: list[tuple[float, str, str]] = field(default_factory=list)  # last offences

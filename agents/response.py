@@ -1,13 +1,45 @@
-"""Finding -> alert, and a decision or none: ladder of durations, collateral, budget. No IO."""
+"""Finding -> alert, and a decision or none: ladder of durations, collateral, budget. No IO.
+
+A decision is asked for by the detector (`Finding.wish`) and made here, or not, in this order:
+
+1. what speaks against it altogether: nobody is accused, the detector's own doubt, too old;
+2. whom it would hit: networks that are allowed, our own or trusted, or wider than may be;
+3. what it would cost: a shared network, or accounts with good evidence behind the target,
+   narrow it (tarpit; client and account) or leave the alert alone;
+4. whether one is in force already: then nothing is renewed, but a more severe action, or
+   enforcement that was switched on since, replaces it;
+5. the budget of new decisions a minute.
+
+The first decision holds for ten minutes, and each return doubles that up to a week; each quiet
+week takes one step back. Whatever the outcome, the alert says it in words.
+"""
+
+import shlex
+from datetime import UTC, datetime
+from typing import cast
 
 from agents.record import Sentence
-from schemas.findings import Alert, Decision, Finding
+from schemas import net
+from schemas.findings import ACTIONS, Action, Alert, Decision, Finding, Target, decision_id
 from schemas.net import Networks
 from schemas.settings import ResponseSettings
 
+MINUTE = 60.0
+HOUR = 3600.0
+WEEK = 7 * 86400.0
+TOP = 64.0  # steps of the ladder; far beyond a week
+SENTENCES = 16  # targets that a subject's record remembers decisions for
+WORDLESS: tuple[Action, ...] = ("observe", "notify")  # an alert is all there is to them
+
+RANK = {action: rank for rank, action in enumerate(ACTIONS)}
+
 
 class Response:
-    """One writer per decision: `sentences` is kept in the record of the decision's target."""
+    """One writer per decision: `sentences` is kept in the record of the finding's subject.
+
+    `allowed`, `own` and `trusted` networks are never decided against, `shared` ones are slowed
+    at most; `domains` are ours; `share` is this response's part of the budget.
+    """
 
     def __init__(
         self,
@@ -21,14 +53,153 @@ class Response:
         share: float = 1.0,
     ) -> None:
         self._settings = settings
-        self._allowed = allowed
-        self._own = own
+        self._spared = (
+            (allowed, "on the allow list"),
+            (own, "one of our own networks"),
+            (trusted or Networks(), "a trusted relay"),
+        )
+        self._shared = shared or Networks()
+        self._domains = domains
+        self._budget = max(1, int(settings.budget * share)) if settings.budget else 0
+        self._minute = -1
+        self._spent = 0
 
     def answer(
         self, finding: Finding, sentences: dict[str, Sentence], now: float
     ) -> tuple[Alert, Decision | None]:
-        """The alert of a finding, and what is decided about its target, if anything."""
-        alert = Alert(
+        """The alert of a finding, and what is newly decided about its target, if anything.
+
+        `now` is the time by which leases run: event time in a replay. `sentences` remembers,
+        by target, how often and until when something was decided; it is changed here.
+        """
+        decision: Decision | None = None
+        target = None
+        rest = HOUR
+        try:
+            target, action = self._narrowed(finding, now)
+            decision, word = self._decide(finding, target, action, sentences, now)
+        except Refused as refused:
+            word = f"nothing: {refused}"
+            rest = refused.seconds
+        _rest(sentences, now, rest)
+        in_force = target is not None and _is_in_force(sentences.get(_text(target)), now)
+        return self._alert(finding, word, _undo(target) if target and in_force else ""), decision
+
+    # -- whom and how -----------------------------------------------------------------------
+
+    def _narrowed(self, finding: Finding, now: float) -> tuple[Target, Action]:
+        """The target and action that remain of the wish. Raises Refused."""
+        wish = finding.wish
+        if finding.severity == "info":
+            raise Refused("it accuses nobody")
+        if wish is None or wish.action in WORDLESS:
+            raise Refused("the finding is for people to judge")
+        if wish.against:
+            raise Refused(wish.against)
+        age = now - finding.last
+        if age > self._settings.freshness:
+            raise Refused(f"its newest event is {_span(age)} old")
+        target, action = wish.target, wish.action
+        if target.kind == "domain" and target.value in self._domains:
+            raise Refused(f"{target.value} is a domain of ours")
+        if target.kind in ("network", "client_account"):
+            client = target.value.partition(" ")[0]
+            self._spare(client)
+            if target.kind == "network" and self._shared.overlapping(client):
+                action = min(action, "tarpit", key=RANK.__getitem__)
+            target = self._around(target, finding)
+        return target, action
+
+    def _spare(self, client: str) -> None:
+        """Raises Refused where a network must not be decided against."""
+        try:
+            asked = net.parse_network(client)
+        except ValueError as error:
+            raise Refused(f"{client!r} is no network") from error
+        for networks, what in self._spared:
+            if client in networks:
+                raise Refused(f"{client} is {what}")
+            if networks.overlapping(client):
+                raise Refused(f"{client} holds an address that is {what}")
+        widest = self._settings.widest_v4 if asked.version == 4 else self._settings.widest_v6
+        if asked.prefixlen < widest:
+            raise Refused(f"{client} is wider than the widest decision, a /{widest}")
+
+    def _around(self, target: Target, finding: Finding) -> Target:
+        """The target, narrowed where it would cut off people who did nothing."""
+        count = finding.collateral
+        if count <= self._settings.collateral or target.kind == "client_account":
+            return target
+        logins = finding.accounts or finding.targets
+        counted = finding.accounts_count or finding.targets_count
+        if target.value == net.client(target.value) and len(logins) == 1 and counted <= 1:
+            return Target("client_account", f"{target.value} {logins[0]}")
+        raise Refused(f"would cut off {count} account{'s' if count > 1 else ''}")
+
+    # -- how long ---------------------------------------------------------------------------
+
+    def _decide(
+        self,
+        finding: Finding,
+        target: Target,
+        action: Action,
+        sentences: dict[str, Sentence],
+        now: float,
+    ) -> tuple[Decision | None, str]:
+        enforced = self._settings.enforce and finding.enforce
+        text = _text(target)
+        before = sentences.get(text) or Sentence()
+        if _is_in_force(before, now):
+            held = cast(Action, before.action)
+            if RANK[action] <= RANK[held]:
+                action = held
+                if before.enforced or not enforced:
+                    said = _words(action, target, before.until, now, before.enforced)
+                    return None, f"{said}, since before"
+            level = before.level
+            until = max(before.until, self._end(finding, level - 1, now))
+        else:
+            quiet = int((now - before.until) / WEEK) if before.until else 0
+            level = max(0.0, before.level - quiet)
+            until = self._end(finding, level, now)
+            level = min(level + 1, TOP)
+        self._spend(now)
+        generation = before.generation + 1
+        sentences[text] = Sentence(level, until, generation, action, enforced)
+        while len(sentences) > SENTENCES:
+            del sentences[min(sentences, key=lambda name: sentences[name].until)]
+        decision = Decision(
+            id=decision_id(target, action),
+            target=target,
+            action=action,
+            reason=finding.summary,
+            alert=finding.id,
+            since=now,
+            until=until,
+            generation=generation,
+            enforced=enforced,
+        )
+        return decision, _words(action, target, until, now, enforced)
+
+    def _end(self, finding: Finding, level: float, now: float) -> float:
+        """When a decision ends that is made at this step of the ladder."""
+        ladder = self._settings.first * 2.0**level
+        floor = finding.wish.seconds if finding.wish else 0.0
+        return now + min(max(ladder, floor), self._settings.longest)
+
+    def _spend(self, now: float) -> None:
+        """One of the decisions of this minute. Raises Refused where none is left."""
+        minute = int(now // MINUTE)
+        if minute != self._minute:
+            self._minute, self._spent = minute, 0
+        if self._spent >= self._budget:
+            raise Refused(f"the budget of {self._budget} decisions a minute is spent", MINUTE)
+        self._spent += 1
+
+    # -- in words ---------------------------------------------------------------------------
+
+    def _alert(self, finding: Finding, word: str, undo: str) -> Alert:
+        return Alert(
             id=finding.id,
             detector=finding.detector,
             shape=finding.shape,
@@ -38,5 +209,70 @@ class Response:
             last=finding.last,
             at=finding.at,
             summary=finding.summary,
+            technique=finding.technique,
+            clients=finding.clients,
+            clients_count=finding.clients_count,
+            accounts=finding.accounts,
+            accounts_count=finding.accounts_count,
+            targets=finding.targets,
+            targets_count=finding.targets_count,
+            evidence=finding.evidence,
+            rule=finding.rule,
+            version=finding.version,
+            window=finding.window,
+            samples=finding.samples,
+            checks=finding.checks,
+            domains=self._concerned(finding),
+            decision=word,
+            undo=undo,
+            revision=finding.revision,
+            blind_to=finding.blind_to,
         )
-        return alert, None
+
+    def _concerned(self, finding: Finding) -> list[str]:
+        named = [*finding.accounts, *finding.targets, finding.subject.value]
+        return sorted({name.rpartition("@")[2] for name in named} & self._domains)
+
+
+class Refused(Exception):
+    """Nothing is decided, and why. `seconds` until it is worth another look."""
+
+    def __init__(self, why: str, seconds: float = HOUR) -> None:
+        super().__init__(why)
+        self.seconds = seconds
+
+
+def _text(target: Target) -> str:
+    return f"{target.kind}:{target.value}"
+
+
+def _is_in_force(sentence: Sentence | None, now: float) -> bool:
+    return sentence is not None and bool(sentence.action) and sentence.until > now
+
+
+def _rest(sentences: dict[str, Sentence], now: float, seconds: float) -> None:
+    """Let sentences that have ended, and were not renewed, rest: the engine tells a finding
+    anew at each event after the end of a sentence, which is worth it once in a while."""
+    for sentence in sentences.values():
+        if sentence.until <= now:
+            sentence.action = ""
+            sentence.until = now + seconds
+
+
+def _undo(target: Target) -> str:
+    """The command that lifts what holds for a target, quoted for a shell: attackers choose
+    names."""
+    return f"mailwarden decisions remove {shlex.quote(_text(target))}"
+
+
+def _words(action: str, target: Target, until: float, now: float, enforced: bool) -> str:
+    end = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    seen = "" if enforced else " (observed only, not enforced)"
+    return f"{action} {target.value} for {_span(until - now)}, until {end}{seen}"
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"

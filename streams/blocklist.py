@@ -1,0 +1,240 @@
+"""The decisions in force: put in and taken out, outranked, expired, looked up. No IO, no clock.
+
+Which of several decisions rules an address is said once, by `_rank`, and everything follows it:
+what is enforced rules over what is only observed; a person's word (manual, pardon) over the
+machine's; of persons' words the one on the smaller network, then the newer; of the machine's
+the more severe one. A pardon rules by doing nothing. `in_force` gives the decisions in that
+order, so that a gateway whose table is read from the top needs no more than to write them down.
+
+Networks that we must never act against are asked about here once more, whatever was decided.
+"""
+
+import heapq
+import math
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from schemas import net
+from schemas.findings import ACTIONS, Decision, Target
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(list[Decision])
+
+SEVERITY = {action: rank for rank, action in enumerate(ACTIONS)}
+
+_Place = tuple[int, int, int] | tuple[str, str]
+"""Where a target is found: (IP version, prefix length, prefix), or (kind, value)."""
+
+
+class Blocklist:
+    """Decisions by id. Bounded: beyond `limit` the machine's soonest to end goes, and is counted
+    in `evicted`.
+
+    `spared` are networks that no decision may touch; `widest` the shortest prefixes that the
+    machine may decide about, by IP version.
+    """
+
+    def __init__(
+        self,
+        spared: net.Networks | None = None,
+        widest: tuple[int, int] = (24, 48),
+        limit: int = 200_000,
+    ) -> None:
+        self.evicted = 0
+        self._spared = spared or net.Networks()
+        self._widest = {4: widest[0], 6: widest[1]}
+        self._limit = limit
+        self._decisions: dict[str, Decision] = {}
+        self._places: dict[_Place, set[str]] = {}
+        self._lengths: dict[tuple[int, int], int] = {}  # (version, prefix length): places
+        self._ends: list[tuple[float, str]] = []  # heap; entries of replaced decisions linger
+
+    def __len__(self) -> int:
+        return len(self._decisions)
+
+    def __iter__(self) -> Iterator[Decision]:
+        return iter(self._decisions.values())
+
+    def put(self, decision: Decision) -> bool:
+        """Take a decision in; False where it is refused: older than what is here under its id,
+        about networks that are spared or too wide, or no target at all."""
+        before = self._decisions.get(decision.id)
+        if before is not None and _age(decision) < _age(before):
+            return False
+        place = self._place_if_allowed(decision)
+        if place is None:
+            return False
+        if before is not None:
+            self.remove(decision.id)
+        elif len(self._decisions) >= self._limit:
+            self._make_room()
+        self._decisions[decision.id] = decision
+        here = self._places.setdefault(place, set())
+        if not here and len(place) == 3:
+            length = (place[0], place[1])
+            self._lengths[length] = self._lengths.get(length, 0) + 1
+        here.add(decision.id)
+        heapq.heappush(self._ends, (decision.until, decision.id))
+        if len(self._ends) > 2 * len(self._decisions) + 1024:
+            self._ends = [(d.until, d.id) for d in self._decisions.values()]
+            heapq.heapify(self._ends)
+        return True
+
+    def remove(self, decision_id: str) -> bool:
+        """Take a decision out; whether it was here."""
+        decision = self._decisions.pop(decision_id, None)
+        if decision is None:
+            return False
+        place = _place(decision.target)
+        here = self._places[place]
+        here.remove(decision_id)
+        if not here:
+            del self._places[place]
+            if len(place) == 3:
+                length = (place[0], place[1])
+                self._lengths[length] -= 1
+                if not self._lengths[length]:
+                    del self._lengths[length]
+        return True
+
+    def expire(self, now: float) -> list[Decision]:
+        """Take out, and return, the leases that have ended."""
+        ended = []
+        while self._ends and self._ends[0][0] <= now:
+            until, name = heapq.heappop(self._ends)
+            decision = self._decisions.get(name)
+            if decision is not None and decision.until == until:
+                self.remove(name)
+                ended.append(decision)
+        return ended
+
+    def next_expiry(self) -> float:
+        """When the next lease ends, in Unix seconds; infinity where there is none."""
+        while self._ends:
+            until, name = self._ends[0]
+            decision = self._decisions.get(name)
+            if decision is not None and decision.until == until:
+                return until
+            heapq.heappop(self._ends)
+        return math.inf
+
+    def in_force(self, now: float) -> list[Decision]:
+        """The decisions that hold at `now`, the ruling ones first; those that another rules out
+        everywhere are left out."""
+        ordered = sorted((d for d in self._decisions.values() if d.until > now), key=_rank)
+        seen = net.Networks()
+        named: set[tuple[str, str]] = set()
+        found = []
+        for decision in ordered:
+            target = decision.target
+            if target.kind == "network":
+                if target.value in seen:
+                    continue
+                if not decision.domain:
+                    seen.add(target.value)
+            else:
+                if (target.kind, target.value) in named:
+                    continue
+                if not decision.domain:
+                    named.add((target.kind, target.value))
+            found.append(decision)
+        return found
+
+    def lookup(self, now: float, address: str = "", account: str = "") -> Decision | None:
+        """The decision that rules a client, a login, or the two together, if any does."""
+        ruling = min(
+            (d for d in self._about(address, account) if d.until > now), key=_rank, default=None
+        )
+        return None if ruling is None or ruling.origin == "pardon" else ruling
+
+    def snapshot(self) -> bytes:
+        """All decisions, as a JSON array."""
+        return _encoder.encode(list(self._decisions.values()))
+
+    def restore(self, data: bytes) -> int:
+        """Put in what a snapshot held; returns how many were taken. Raises ValueError where
+        `data` is none."""
+        return sum(self.put(decision) for decision in _decoder.decode(data))
+
+    # -- what is behind it ------------------------------------------------------------------
+
+    def _about(self, address: str, account: str) -> Iterable[Decision]:
+        places: list[_Place] = []
+        if address:
+            places += self._around(address)
+        if account:
+            places.append(("account", account))
+        if address and account:
+            places.append(("client_account", f"{net.client(address)} {account}"))
+        for place in places:
+            for name in self._places.get(place, ()):
+                yield self._decisions[name]
+
+    def _around(self, address: str) -> list[_Place]:
+        network = net.parse_network(address)
+        value = int(network.network_address)
+        return [
+            (version, length, value >> (network.max_prefixlen - length))
+            for version, length in self._lengths
+            if version == network.version
+        ]
+
+    def _place_if_allowed(self, decision: Decision) -> _Place | None:
+        try:
+            place = _place(decision.target)
+            client = _client(decision.target)
+        except ValueError:
+            return None
+        if decision.origin == "pardon":
+            return place
+        if client and self._spared and self._spared.overlapping(client):
+            return None
+        if len(place) == 3 and decision.origin == "automatic":
+            return place if place[1] >= self._widest[place[0]] else None
+        return place
+
+    def _make_room(self) -> None:
+        mildest = min(
+            self._decisions.values(), key=lambda d: (d.origin != "automatic", d.until, d.id)
+        )
+        self.remove(mildest.id)
+        self.evicted += 1
+
+
+def _age(decision: Decision) -> tuple[int, float]:
+    return decision.generation, decision.since
+
+
+def _rank(decision: Decision) -> tuple[bool, bool, int, float, int, str]:
+    """Sorts what rules first."""
+    by_person = decision.origin != "automatic"
+    length = _place(decision.target)[1]
+    width = -length if isinstance(length, int) else 0
+    severity = -SEVERITY[decision.action]
+    if by_person:
+        return (not decision.enforced, False, width, -decision.since, severity, decision.id)
+    return (not decision.enforced, True, severity, width, -decision.generation, decision.id)
+
+
+def _place(target: Target) -> _Place:
+    if target.kind != "network":
+        return target.kind, target.value
+    found = net.parse_network(target.value)
+    return (
+        found.version,
+        found.prefixlen,
+        int(found.network_address) >> (found.max_prefixlen - found.prefixlen),
+    )
+
+
+def _client(target: Target) -> str:
+    """The network that a target is about, if it is about one. Raises ValueError for nonsense."""
+    if target.kind == "network":
+        return target.value
+    if target.kind == "client_account":
+        client, _, account = target.value.partition(" ")
+        if not account:
+            raise ValueError("a client and an account, with a space between them")
+        return str(net.parse_network(client))
+    return ""

@@ -78,7 +78,7 @@ class Response:
         try:
             target, action = self._narrowed(finding, now)
             decision, word = self._decide(finding, target, action, sentences, now)
-        except Refused as refused:
+        except RefusedError as refused:
             word = f"nothing: {refused}"
             rest = refused.seconds
         _rest(sentences, now, rest)
@@ -88,20 +88,20 @@ class Response:
     # -- whom and how -----------------------------------------------------------------------
 
     def _narrowed(self, finding: Finding, now: float) -> tuple[Target, Action]:
-        """The target and action that remain of the wish. Raises Refused."""
+        """The target and action that remain of the wish. Raises RefusedError."""
         wish = finding.wish
         if finding.severity == "info":
-            raise Refused("it accuses nobody")
+            raise RefusedError("it accuses nobody")
         if wish is None or wish.action in WORDLESS:
-            raise Refused("the finding is for people to judge")
+            raise RefusedError("the finding is for people to judge")
         if wish.against:
-            raise Refused(wish.against)
+            raise RefusedError(wish.against)
         age = now - finding.last
         if age > self._settings.freshness:
-            raise Refused(f"its newest event is {_span(age)} old")
+            raise RefusedError(f"its newest event is {_span(age)} old")
         target, action = wish.target, wish.action
         if target.kind == "domain" and target.value in self._domains:
-            raise Refused(f"{target.value} is a domain of ours")
+            raise RefusedError(f"{target.value} is a domain of ours")
         if target.kind in ("network", "client_account"):
             client = target.value.partition(" ")[0]
             self._spare(client)
@@ -111,19 +111,19 @@ class Response:
         return target, action
 
     def _spare(self, client: str) -> None:
-        """Raises Refused where a network must not be decided against."""
+        """Raises RefusedError where a network must not be decided against."""
         try:
             asked = net.parse_network(client)
         except ValueError as error:
-            raise Refused(f"{client!r} is no network") from error
+            raise RefusedError(f"{client!r} is no network") from error
         for networks, what in self._spared:
             if client in networks:
-                raise Refused(f"{client} is {what}")
+                raise RefusedError(f"{client} is {what}")
             if networks.overlapping(client):
-                raise Refused(f"{client} holds an address that is {what}")
+                raise RefusedError(f"{client} holds an address that is {what}")
         widest = self._settings.widest_v4 if asked.version == 4 else self._settings.widest_v6
         if asked.prefixlen < widest:
-            raise Refused(f"{client} is wider than the widest decision, a /{widest}")
+            raise RefusedError(f"{client} is wider than the widest decision, a /{widest}")
 
     def _around(self, target: Target, finding: Finding) -> Target:
         """The target, narrowed where it would cut off people who did nothing."""
@@ -134,7 +134,7 @@ class Response:
         counted = finding.accounts_count or finding.targets_count
         if target.value == net.client(target.value) and len(logins) == 1 and counted <= 1:
             return Target("client_account", f"{target.value} {logins[0]}")
-        raise Refused(f"would cut off {count} account{'s' if count > 1 else ''}")
+        raise RefusedError(f"would cut off {count} account{'s' if count > 1 else ''}")
 
     # -- how long ---------------------------------------------------------------------------
 
@@ -183,17 +183,17 @@ class Response:
 
     def _end(self, finding: Finding, level: float, now: float) -> float:
         """When a decision ends that is made at this step of the ladder."""
-        ladder = self._settings.first * 2.0**level
+        ladder: float = self._settings.first * 2.0**level
         floor = finding.wish.seconds if finding.wish else 0.0
         return now + min(max(ladder, floor), self._settings.longest)
 
     def _spend(self, now: float) -> None:
-        """One of the decisions of this minute. Raises Refused where none is left."""
+        """One of the decisions of this minute. Raises RefusedError where none is left."""
         minute = int(now // MINUTE)
         if minute != self._minute:
             self._minute, self._spent = minute, 0
         if self._spent >= self._budget:
-            raise Refused(f"the budget of {self._budget} decisions a minute is spent", MINUTE)
+            raise RefusedError(f"the budget of {self._budget} decisions a minute is spent", MINUTE)
         self._spent += 1
 
     # -- in words ---------------------------------------------------------------------------
@@ -234,7 +234,7 @@ class Response:
         return sorted({name.rpartition("@")[2] for name in named} & self._domains)
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """Nothing is decided, and why. `seconds` until it is worth another look."""
 
     def __init__(self, why: str, seconds: float = HOUR) -> None:

@@ -49,7 +49,9 @@ class Engine:
         self.findings: list[Finding] = []
         self.signals: list[Signal] = []
         self._broken = broken
-        self._by_name = {detector.name: detector for detector in detectors}
+        self._owners = {  # of findings, by name
+            name: detector for detector in detectors for name in (detector.name, *detector.findings)
+        }
         self._decoders = {
             detector.name: msgspec.msgpack.Decoder(detector.state) for detector in detectors
         }
@@ -108,7 +110,7 @@ class Engine:
         """Say what has not been said yet of the subject's open findings."""
         for episode in record.episodes.values():
             if episode.told < episode.touches and episode.name:
-                detector = self._detector_of(episode)
+                detector = self._owners.get(episode.name)
                 if detector is None:
                     continue
                 view = self._look(key, record, record.last, cold)
@@ -125,7 +127,9 @@ class Engine:
         view.key, view.value, view.at = key, key[2:], at
         view.past, view.cold = record.past, cold
         view.open = (
-            {episode.name for episode in record.episodes.values()} if record.episodes else NOTHING
+            {e.name for e in record.episodes.values() if self._stands(e, at)}
+            if record.episodes
+            else NOTHING
         )
         view.trusted = False
         return view
@@ -171,25 +175,27 @@ class Engine:
         if episode is None or event.at - episode.last > detector.horizon:
             episode = self._begin(mark, event, key, record)
             record.episodes[slot] = episode
+            view.open = {*view.open, mark.name}  # for the detectors that come after this one
         episode.touches += 1
         episode.last = max(episode.last, event.at)
-        if len(episode.samples) < SAMPLES and not bad:
+        if len(episode.samples) < SAMPLES and not bad and type(event) is not Signal:
             episode.samples.append(_sample(event, place))
         elif bad and len(episode.samples) < SAMPLES and record.recent:
             newest = record.recent[-1]
             if newest not in episode.samples:
                 episode.samples.append(newest)
         raised = RANK[mark.severity] > RANK[episode.severity]
+        new = mark.shape not in episode.shapes
         if (
             raised
-            or mark.shape != episode.shape
+            or new
             or episode.touches >= 2 * episode.told
             or any(0 < s.until < event.at for s in record.sentences.values())
         ):
-            if raised or not episode.told:
+            if new:
+                episode.shapes.append(mark.shape)
+            if raised or (new and mark.severity == episode.severity):
                 episode.severity = mark.severity
-                episode.shape = mark.shape
-            elif RANK[mark.severity] == RANK[episode.severity]:
                 episode.shape = mark.shape
             self._tell(detector, mark, key, record, episode, view)
 
@@ -259,14 +265,9 @@ class Engine:
             )
         )
 
-    def _detector_of(self, episode: Episode) -> Detector | None:
-        found = self._by_name.get(episode.name)
-        if found is not None:
-            return found
-        for detector in self._by_name.values():
-            if episode.name in getattr(detector, "findings", ()):
-                return detector
-        return None
+    def _stands(self, episode: Episode, at: float) -> bool:
+        owner = self._owners.get(episode.name)
+        return owner is None or at - episode.last <= owner.horizon
 
     def _remember(self, event: Fact, key: Key, record: Record, place: str) -> None:
         if event.at - record.offended_last > DAY:

@@ -1,0 +1,187 @@
+"""The engine: what is said once, what is said again, and what a detector is shown."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import pytest
+from msgspec import Struct
+
+from agents.detector import Detector, Judgement, Mark, View
+from schemas.events import Auth, Fact, Signal
+from schemas.findings import Evidence, Severity, Wish
+from tests.detectors.stories import DAY, HOUR, START, Story, count, every, failed, opened, tell
+
+CLIENT = "192.0.2.1"
+
+
+class Seen(Struct, array_like=True):
+    failures: int = 0
+
+
+class Parrot(Detector, frozen=True, kw_only=True):
+    """Marks what the event's mechanism and reason tell it to: shape and severity."""
+
+    name = "parrot"
+    hears: ClassVar = {"c": (Auth, Signal)}
+    state = Seen
+
+    @property
+    def horizon(self) -> float:
+        return HOUR
+
+    def observe(self, event: Any, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+        seen.failures += 1
+        if type(event) is Signal:
+            yield Mark(self.name, event.kind, "medium")
+        elif event.mechanism:
+            severity: Severity = event.reason or "medium"
+            yield Mark(self.name, event.mechanism, severity)
+
+    def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
+        return Judgement(
+            summary=f"{seen.failures} tries",
+            evidence=[Evidence("tries", seen.failures, 1)],
+            clients=[view.value],
+        )
+
+
+class Listener(Detector, frozen=True, kw_only=True):
+    """Keeps what it was shown."""
+
+    name = "listener"
+    hears: ClassVar = {"c": (Auth,)}
+    state = Seen
+    shown: list[tuple[set[str], bool, bool]]
+
+    @property
+    def horizon(self) -> float:
+        return HOUR
+
+    def observe(self, event: Any, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+        self.shown.append((set(view.open), view.trusted, view.cold))
+        yield from ()
+
+
+def said(shape: str, at: float = 0.0, severity: str = "") -> Auth:
+    return failed(CLIENT, "anna", at, mechanism=shape, reason=severity)
+
+
+def revisions(*events: Fact) -> list[tuple[str, str]]:
+    """(shape, severity) of everything that was said, drained words included."""
+    return [(f.shape, f.severity) for f in tell(Parrot(), events).said]
+
+
+def test_a_finding_is_said_at_once() -> None:
+    assert revisions(said("a")) == [("a", "medium")]
+
+
+def test_it_is_said_again_when_the_evidence_has_doubled_and_once_at_the_end() -> None:
+    told = tell(Parrot(), every(1, [said("a")] * 7))
+    assert [count(f, "tries").count for f in told.said] == [1, 2, 4, 7]
+    assert [f.revision for f in told.said] == [1, 2, 3, 4]
+
+
+def test_a_new_shape_is_said_once_however_often_two_shapes_alternate() -> None:
+    shapes = [said("ab"[number % 2]) for number in range(32)]
+    assert len(revisions(*every(1, shapes))) == 6  # at 1, 2 (the other shape), 4, 8, 16, 32
+
+
+def test_a_new_shape_of_the_same_severity_names_the_finding() -> None:
+    assert revisions(said("a"), said("b", 1)) == [("a", "medium"), ("b", "medium")]
+
+
+def test_a_milder_shape_does_not_rename_the_finding() -> None:
+    assert revisions(said("a"), said("b", 1, "low"))[-1] == ("a", "medium")
+
+
+def test_a_graver_word_is_said_at_once() -> None:
+    events = [*every(1, [said("a")] * 5), said("a", 9, "high")]
+    assert revisions(*events)[-1] == ("a", "high")
+
+
+def test_a_finding_ends_after_its_horizon_of_quiet() -> None:
+    told = tell(Parrot(), said("a"), said("a", 2 * DAY))
+    assert len(told.findings) == 2
+
+
+def test_a_finding_lives_on_while_it_is_fed() -> None:
+    told = tell(Parrot(), every(HOUR, [said("a")] * 5))
+    assert len(told.findings) == 1
+
+
+def test_the_finding_begins_with_the_first_offence_of_the_day() -> None:
+    told = tell(Parrot(), failed(CLIENT, "anna", -HOUR), said("a"))
+    assert told.findings[0].first == START - HOUR
+
+
+def test_samples_show_what_led_to_the_finding_and_no_signal() -> None:
+    story = Story(Parrot()).tell(failed(CLIENT, "anna"), failed(CLIENT, "ben", 1))
+    story.tell(Signal(at=START + 2, about=f"c:{CLIENT}", kind="a"))
+    assert ["anna" in s.text or "ben" in s.text for s in story.findings[0].samples] == [True, True]
+
+
+def test_detectors_see_the_findings_that_stand_and_those_of_the_same_event() -> None:
+    shown: list[Any] = []
+    tell(Parrot(), Listener(shown=shown), failed(CLIENT, "anna"), said("a", 1), said("a", 2 * HOUR))
+    assert [names for names, _, _ in shown] == [set(), {"parrot"}, {"parrot"}]
+
+
+def test_a_finding_past_its_horizon_no_longer_stands() -> None:
+    shown: list[Any] = []
+    tell(Parrot(), Listener(shown=shown), said("a"), failed(CLIENT, "anna", HOUR + 1))
+    assert shown[-1][0] == set()
+
+
+def test_the_past_is_cold_until_a_week_was_seen() -> None:
+    shown: list[Any] = []
+    events = [opened(CLIENT, "anna", day * DAY) for day in range(9)]
+    tell(Listener(shown=shown), events, warm=False)
+    assert [cold for _, _, cold in shown] == [True] * 7 + [False] * 2
+
+
+def test_loopback_is_trusted() -> None:
+    shown: list[Any] = []
+    tell(Listener(shown=shown), failed("127.0.0.1", "anna"), failed(CLIENT, "anna"))
+    assert [trusted for _, trusted, _ in shown] == [True, False]
+
+
+def test_a_broken_detector_stops_nobody_else() -> None:
+    class Broken(Parrot, frozen=True, kw_only=True):
+        name = "broken"
+
+        def observe(self, event: Any, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+            raise KeyError("planted")
+            yield  # pragma: no cover
+
+    broken: list[tuple[str, str]] = []
+    story = Story(Broken(), Parrot())
+    story.shard.engine._broken = lambda d, _, error: broken.append((d.name, repr(error)))
+    assert story.tell(said("a")).shapes == {"parrot": {"a"}}
+    assert broken == [("broken", "KeyError('planted')")]
+
+
+def test_without_anybody_to_tell_a_broken_detector_is_an_error() -> None:
+    class Broken(Parrot, frozen=True, kw_only=True):
+        def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
+            raise KeyError("planted")
+
+    with pytest.raises(KeyError):
+        tell(Broken(), said("a"))
+
+
+def test_a_detector_that_is_switched_off_hears_nothing() -> None:
+    assert tell(Parrot(enabled=False), said("a")).silent
+
+
+def test_the_wish_goes_with_the_finding() -> None:
+    from schemas.findings import Target
+
+    class Wishing(Parrot, frozen=True, kw_only=True):
+        def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
+            return Judgement(
+                summary="", evidence=[], wish=Wish("drop", Target("network", view.value))
+            )
+
+    wish = tell(Wishing(), said("a")).findings[0].wish
+    assert wish is not None
+    assert wish.target.value == CLIENT

@@ -156,7 +156,11 @@ class Engine:
         if seen is None:
             seen = record.states[detector.name] = detector.state()
         elif type(seen) is Raw:
-            seen = record.states[detector.name] = self._decoders[detector.name].decode(seen)
+            try:
+                seen = self._decoders[detector.name].decode(seen)
+            except ValueError:  # another version of the detector wrote it
+                seen = detector.state()
+            record.states[detector.name] = seen
         return seen
 
     def _mark(

@@ -93,3 +93,26 @@ def unpack(data: bytes) -> Record:
         packed.offended_last,
         packed.recent,
     )
+
+
+class Glance(Struct, array_like=True):
+    """What can be told of a packed record without unpacking it."""
+
+    last: float
+    absorbed: int
+    states: Raw
+    past: tuple[Raw, int]
+    episodes: Raw
+
+
+_glancer = msgspec.msgpack.Decoder(Glance)
+_EMPTY = b"\x80"  # a msgpack map without entries
+
+
+def worth(packed: bytes) -> tuple[bool, bool, float]:
+    """What is evicted first, smallest first: unreadable, no finding, no past, longest quiet."""
+    try:
+        seen = _glancer.decode(packed)
+    except ValueError:
+        return (False, False, 0.0)
+    return (bytes(seen.episodes) != _EMPTY, bytes(seen.past[0]) != _EMPTY, seen.last)

@@ -3,7 +3,7 @@
 Records, engine and response in one, without IO and without a clock: the worker keeps one for
 each partition, the single process one for all, replay and tests the same. An event is folded
 for those of its keys that live here; signals to keys that live here are folded at once, others
-wait in `Outcome.signals` for the bus.
+wait in `Outcome.signals` for the bus. Records that have long been quiet can be kept packed.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from agents.detector import Detector
 from agents.engine import WARM, Engine
-from agents.record import Record
+from agents.record import Record, unpack, worth
 from agents.response import Response
 from agents.windows import DAY
 from schemas import keys
@@ -46,11 +46,13 @@ class Shard:
         self.engine = engine
         self.response = response
         self.records: dict[Key, Record] = {}
+        self.frozen: dict[Key, bytes] = {}  # further records, packed; none is in both
         self.dirty: set[Key] = set()
         self.outcome = Outcome()
         self.begun = 0.0  # event time of the first event ever: tells a cold start
         self.clock = 0.0  # newest event time
         self.evicted = 0
+        self.unreadable = 0  # packed records that could not be unpacked: begun anew
         self._mine = mine
         self._limit = limit
         self._pending: set[Key] = set()
@@ -78,7 +80,7 @@ class Shard:
                     self._fold(event, key, listeners[key[0]], place, absorbed)
         if self.engine.findings or self.engine.signals:
             self._settle(place, absorbed, now)
-        if self.clock - self._swept > SWEEP or len(self.records) > self._limit:
+        if self.clock - self._swept > SWEEP or len(self) > self._limit:
             self.sweep()
 
     def drain(self, now: float = 0.0) -> None:
@@ -101,19 +103,36 @@ class Shard:
         """Too little was seen yet to rest a silence on the past."""
         return self.clock - self.begun < WARM
 
+    def __len__(self) -> int:
+        return len(self.records) + len(self.frozen)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self.records or key in self.frozen
+
+    def freeze(self, key: Key, packed: bytes) -> None:
+        """Keep the record of `key` as `packed`, which is its present content or, after a
+        restart, what was kept of it."""
+        self.records.pop(key, None)
+        self.frozen[key] = packed
+
     def sweep(self) -> None:
         """Forget what has nothing left to remember; evict what is over the limit."""
         self._swept = self.clock
         old = self.clock - self.engine.horizon
+        for key in [key for key, packed in self.frozen.items() if worth(packed)[2] < old]:
+            self._thaw(key)
+            self.dirty.add(key)
         gone = [key for key, record in self.records.items() if self._forgettable(record, old)]
         for key in gone:
             del self.records[key]
             self.dirty.add(key)
-        over = len(self.records) - int(self._limit * 0.9)
-        if over > 0 and len(self.records) > self._limit:
-            quiet = sorted(self.records, key=lambda key: _worth(self.records[key]))[:over]
+        if len(self) > self._limit:
+            order = {key: _worth(record) for key, record in self.records.items()}
+            order |= {key: worth(packed) for key, packed in self.frozen.items()}
+            quiet = sorted(order, key=order.__getitem__)[: len(self) - int(self._limit * 0.9)]
             for key in quiet:
-                del self.records[key]
+                self.records.pop(key, None)
+                self.frozen.pop(key, None)
                 self.dirty.add(key)
             self.evicted += len(quiet)
 
@@ -134,7 +153,7 @@ class Shard:
     ) -> None:
         record = self.records.get(key)
         if record is None:
-            record = self.records[key] = Record()
+            record = self._thaw(key)
         if absorbed >= 0:
             if record.absorbed >= absorbed and key not in self._touched:
                 return
@@ -144,6 +163,18 @@ class Shard:
         self.dirty.add(key)
         if record.episodes:
             self._pending.add(key)
+
+    def _thaw(self, key: Key) -> Record:
+        """The record of a key that is not in `records`: unpacked, else a new one."""
+        packed = self.frozen.pop(key, None)
+        record = Record()
+        if packed is not None:
+            try:
+                record = unpack(packed)
+            except ValueError:
+                self.unreadable += 1
+        self.records[key] = record
+        return record
 
     def _settle(self, place: str, absorbed: int, now: float) -> None:
         """Answer findings, deliver signals; a signal may cause further ones, a bounded number."""

@@ -21,7 +21,9 @@ COMPACT = {"cleanup.policy": "compact"}
 CHANGELOG = {
     "cleanup.policy": "compact",
     "segment.bytes": "16777216",
+    "segment.ms": "600000",
     "min.cleanable.dirty.ratio": "0.1",
+    "delete.retention.ms": "600000",  # the workers free a slot by deleting it
     "max.message.bytes": "1048588",
 }
 LEASES = {
@@ -39,3 +41,14 @@ TOPICS: tuple[Topic, ...] = (
 )
 
 BY_NAME = {topic.name: topic for topic in TOPICS}
+
+
+def changelog(group: str) -> Topic:
+    """Where the workers of a consumer group keep their records. The name is Faust's: the app's
+    id, the table's name, ``changelog``."""
+    return Topic(
+        f"{group}-records-changelog",
+        "what the workers know of every subject, in slots",
+        "partition/slot",
+        config=CHANGELOG,
+    )

@@ -1,0 +1,261 @@
+"""One log file, followed by its name through rotation, truncation and our own restarts.
+
+Rotation by renaming: the old file is read to its end, and for some seconds more, because the
+writer keeps it open until it is told (logrotate's ``postrotate``). Rotation by copying
+(``copytruncate``): what we had not read yet lies in the copy. After a restart the file that was
+read last is looked for among the rotated parts, compressed ones included; the parts that came
+after it are read in full.
+"""
+
+import errno
+import logging
+import time
+from collections.abc import Iterator
+from itertools import takewhile
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from streams.sources.history import Archived
+from streams.sources.logfile import LogFile, Place
+from streams.sources.rotation import PACKED, rotated
+from streams.sources.source import LIMIT
+
+log = logging.getLogger(__name__)
+
+LINGER = 10.0  # seconds without a new line until a renamed file is given up
+MISSING = "not there yet"
+GONE = 3600.0  # seconds without a file of that name
+OLDER = 64  # rotated parts that are read one after the other
+
+
+class Position(Struct, frozen=True, array_like=True):
+    """The file of the name, and those renamed away that may still be written to, oldest first."""
+
+    current: Place | None = None
+    older: list[Place] = []
+
+
+_positions = msgspec.msgpack.Decoder(Position)
+
+
+class Tail:
+    """`begin`: where nothing is known of the file, start at its beginning, not at its end. A
+    file that appears later is always read from its beginning."""
+
+    def __init__(self, path: Path, position: bytes = b"", *, begin: bool = False) -> None:
+        self.path = path
+        self.trouble = ""
+        self._current: LogFile | None = None
+        self._older: list[LogFile | Archived] = []
+        self._quiet_since: dict[int, float] = {}  # of the older ones, by their identity
+        self._from = _positions.decode(position) if position else None  # where to go on
+        self._missing = 0.0  # monotonic time since when the name is nobody's
+        self._skip = not position and not begin  # what lies there already
+        self._settle()
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    @property
+    def behind(self) -> int:
+        files = [*self._older, *([self._current] if self._current else [])]
+        return sum(file.behind for file in files)
+
+    @property
+    def gone(self) -> bool:
+        """Whether its name has been nobody's for so long that no new file is to be expected."""
+        return bool(self._missing) and time.monotonic() - self._missing > GONE
+
+    def files(self) -> list[tuple[int, int]]:
+        """(device, inode) of all that it reads."""
+        files = [*self._older, *([self._current] if self._current else [])]
+        return [(file.device, file.inode) for file in files]
+
+    def position(self) -> bytes:
+        if self._from is not None:
+            return msgspec.msgpack.encode(self._from)
+        current = self._current.place if self._current else None
+        return msgspec.msgpack.encode(Position(current, [file.place for file in self._older]))
+
+    def close(self) -> None:
+        for file in self._older:
+            file.close()
+        self._older.clear()
+        if self._current is not None:
+            self._current.close()
+            self._current = None
+
+    def lines(self, limit: int = LIMIT) -> Iterator[tuple[int, bytes]]:
+        """As in `Source`."""
+        try:
+            yield from self._lines(limit)
+        except OSError as error:
+            self._troubled(error)
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def _lines(self, limit: int) -> Iterator[tuple[int, bytes]]:
+        if not self._settle():
+            return
+        if self._current is not None and self._current.rewritten():
+            self._begin_anew(self._current)
+        moved = self._current is None or self._moved(self._current)
+        yield from self._drain(limit)
+        if self._older and any(file.behind for file in self._older):
+            return  # what is older comes first
+        if self._current is not None:
+            yield from self._current.lines(limit)
+        if moved and not (self._current and self._current.behind):
+            yield from self._advance(limit)
+
+    def _drain(self, limit: int) -> Iterator[tuple[int, bytes]]:
+        """Read on in older files; give up those that have been quiet for long enough."""
+        for file in list(self._older):
+            before = file.offset
+            yield from file.lines(limit)
+            if file.behind:
+                return
+            now = time.monotonic()
+            since = self._quiet_since.setdefault(id(file), now)
+            if file.offset != before:
+                self._quiet_since[id(file)] = now
+            elif now - since >= LINGER or file.complete:
+                yield from file.last_line()
+                self._older.remove(file)
+                del self._quiet_since[id(file)]
+                file.close()
+
+    def _moved(self, current: LogFile) -> bool:
+        """Whether the name belongs to another file now."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            self._missing = self._missing or time.monotonic()
+            return False  # renamed, and the new one is still to come
+        self._missing = 0.0
+        return (found.st_dev, found.st_ino) != (current.device, current.inode)
+
+    def _advance(self, limit: int) -> Iterator[tuple[int, bytes]]:
+        """Turn to the file that has the name now, if there is one."""
+        before = self._current
+        if self._open() and self._current is not None:
+            if before is not None:
+                self._older.append(before)
+            yield from self._current.lines(limit)
+
+    def _open(self) -> bool:
+        try:
+            self._current = LogFile(self.path)
+        except OSError as error:
+            self._troubled(error)
+            return False
+        self.trouble = ""
+        return True
+
+    def _troubled(self, error: OSError) -> None:
+        if error.errno == errno.ENOENT:
+            trouble = MISSING
+        elif error.errno in (errno.EACCES, errno.EPERM):
+            trouble = "permission denied: the user that mailwarden runs as must be able to read it"
+        else:
+            trouble = error.strerror or str(error)
+        if trouble != self.trouble:
+            self.trouble = trouble
+            log.warning('source=%s unreadable reason="%s"', self.path, trouble)
+
+    # -- finding the way back -----------------------------------------------------------------
+
+    def _settle(self) -> bool:
+        """Find where to begin, once; whether that is done. A file that we may not read yet
+        keeps us waiting, for it would be taken for a new one; a missing one does not."""
+        if self._from is None and not self._skip:
+            return True
+        if not self._open() and self.trouble != MISSING:
+            return False
+        if self._from is not None:
+            self._resume(self._from)
+        elif self._current is not None:
+            self._current.seek_end()
+        self._from, self._skip = None, False
+        return True
+
+    def _begin_anew(self, current: LogFile) -> None:
+        """The file was cut or rewritten in place. What was not read yet lies in the copy that
+        copytruncate made, if one was made."""
+        place = current.place
+        if place.offset and place.head_length:
+            copy = self._search(rotated(self.path), place, copied=True)
+            if copy is not None:
+                copy.seek(place.offset)
+                self._older.append(copy)
+        log.info("source=%s truncated at=%d", self.path, place.offset)
+        current.close()
+        self._current = None
+        self._open()
+
+    def _resume(self, position: Position) -> None:
+        """Go on where an earlier process stopped."""
+        parts = rotated(self.path)
+        for place in position.older:
+            found = self._search(parts, place)
+            if found is None:
+                log.warning("source=%s lost=%d reason=gone", self.path, place.offset)
+                continue
+            found.seek(place.offset)
+            self._older.append(found)
+        if position.current is not None:
+            self._resume_current(position.current, parts)
+
+    def _resume_current(self, place: Place, parts: list[Path]) -> None:
+        if self._current is not None and self._is(self._current, place):
+            self._current.seek(place.offset)
+            return
+        found = self._search(parts, place)
+        if found is None:
+            if place.offset:
+                log.warning(
+                    'source=%s reason="the file that was read last is gone; begins anew"', self.path
+                )
+            return
+        found.seek(place.offset)
+        self._older.append(found)
+        # Parts between that file and the present one were rotated away while nobody looked.
+        newer = list(takewhile(lambda part: part != found.path, reversed(parts)))
+        for part in reversed(newer[:OLDER]):
+            try:
+                self._older.append(_open_part(part))
+            except OSError as error:
+                log.warning('source=%s unreadable reason="%s"', part, error.strerror)
+
+    def _is(self, current: LogFile, place: Place) -> bool:
+        """Whether the file of the name is that of `place`: the same, or put back in its place."""
+        if current.is_at(place):
+            return True
+        return bool(place.head_length) and current.begins_like(place)
+
+    def _search(
+        self, parts: list[Path], place: Place, *, copied: bool = False
+    ) -> "LogFile | Archived | None":
+        """The part that is the file of `place`; else one that begins like it, the newest first."""
+        likely: LogFile | Archived | None = None
+        for part in reversed(parts):
+            try:
+                file = _open_part(part)
+            except OSError:
+                continue
+            if not copied and file.is_at(place):
+                if likely is not None:
+                    likely.close()
+                return file
+            if likely is None and place.head_length and file.begins_like(place):
+                likely = file
+            else:
+                file.close()
+        return likely
+
+
+def _open_part(part: Path) -> LogFile | Archived:
+    return Archived(part) if part.suffix in PACKED else LogFile(part)

@@ -54,6 +54,10 @@ debian: ## the real mail servers that the tests run against (Debian packages, as
 bench: setup ## measure speed beside the references; the tables are kept in load/results/
 	$(BIN)/python -m load.bench
 
+.PHONY: schemas
+schemas: $(STAMP) ## write the JSON Schema of each topic anew
+	$(BIN)/python -m schemas.json_schema
+
 .PHONY: lock
 lock: ## pin every dependency anew, with hashes
 	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --allow-unsafe -o constraints.txt pyproject.toml

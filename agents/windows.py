@@ -45,6 +45,12 @@ class Distinct(Struct, array_like=True):
     lost: int = 0  # evictions
 
 
+@lru_cache(maxsize=256)
+def window(seconds: float, slices: int = 20) -> "Window":
+    """The window of a setting, made once."""
+    return Window(seconds, slices)
+
+
 class Window(Struct, frozen=True):
     """A span of time and how it is cut. The methods fold into and read what was remembered."""
 
@@ -85,8 +91,11 @@ class Window(Struct, frozen=True):
 
     # -- distinct values ------------------------------------------------------------------
 
-    def see(self, distinct: Distinct, value: str, at: float, n: int = 1) -> int:
-        """Remember that `value` was seen; returns how many distinct ones the window holds."""
+    def see(self, distinct: Distinct, value: str, at: float, n: int = 1, name: str = "") -> int:
+        """Remember that `value` was seen; returns how many distinct ones the window holds.
+
+        `name` is what people call it, where that is not the value.
+        """
         now = int(at * self.slices / self.seconds)
         if now != distinct.head:
             if now > distinct.head:
@@ -104,7 +113,7 @@ class Window(Struct, frozen=True):
                 self._make_room(distinct)
             seen[mark] = [now, n]
             if len(distinct.names) < NAMED:
-                distinct.names[mark] = value[:NAME_LENGTH]
+                distinct.names[mark] = (name or value)[:NAME_LENGTH]
         if distinct.registers:
             distinct.registers = _register(distinct.registers, mark)
         return len(seen) if not distinct.registers else self.distinct(distinct, at)
@@ -119,6 +128,13 @@ class Window(Struct, frozen=True):
             return len(distinct.seen)
         return max(len(distinct.seen), _estimate(distinct.registers))
 
+    def since(self, distinct: Distinct, at: float, seconds: float) -> int:
+        """How many of the values that are kept (the EXACT newest) were seen in the last
+        `seconds`, a part of this window that its slices divide."""
+        self.distinct(distinct, at)
+        oldest = distinct.head - round(seconds * self.slices / self.seconds)
+        return sum(1 for newest, _ in distinct.seen.values() if newest >= oldest)
+
     def tries(self, distinct: Distinct, at: float) -> list[int]:
         """How often each value that is kept was seen."""
         self.distinct(distinct, at)
@@ -129,9 +145,20 @@ class Window(Struct, frozen=True):
         self.distinct(distinct, at)
         return fingerprint(value) in distinct.seen
 
+    def drop(self, distinct: Distinct, value: str) -> None:
+        """Unsee a value, unless it is one of those that are only estimated."""
+        mark = fingerprint(value)
+        distinct.seen.pop(mark, None)
+        distinct.names.pop(mark, None)
+
     def names(self, distinct: Distinct) -> list[str]:
         """Up to NAMED of the values, by name, the first seen first."""
         return list(distinct.names.values())
+
+    def top(self, distinct: Distinct) -> list[tuple[str, int]]:
+        """The values that are known by name, and how often each was seen, the most first."""
+        named = [(name, distinct.seen[mark][1]) for mark, name in distinct.names.items()]
+        return sorted(named, key=lambda entry: (-entry[1], entry[0]))
 
     def _forget(self, distinct: Distinct, now: int) -> None:
         distinct.head = now
@@ -214,6 +241,11 @@ class Past(Struct, array_like=True):
         """Whether anything succeeded in the `days` before `at`."""
         oldest = int(at) // DAY - days
         return any(entry[1] >= oldest for entry in self.seen.values())
+
+    def count(self, at: float, days: int = 30) -> int:
+        """How many values succeeded in the `days` before `at`, of those that are kept."""
+        oldest = int(at) // DAY - days
+        return sum(entry[1] >= oldest for entry in self.seen.values())
 
     def regulars(self, before: float, days: int = 7) -> int:
         """How many were here on two days before the day of `before`, one of them in the last

@@ -119,6 +119,7 @@ class Bounce(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="bounce", 
     queue_id: str = ""  # of the report
     about: str = ""  # queue id or Message-ID that it answers
     client: str = ""  # who had sent the mail that is reported (made), or the report (received)
+    account: str = ""  # the login that had sent the mail that is reported (made)
     recipient: str = ""  # who gets the report
     failed_recipient: str = ""
     status: str = ""  # bounced, deferred, expired, ...

@@ -7,7 +7,7 @@ A *key* names a subject: a letter, a colon and the subject.
 ``n:``  the network around it, /24 or /48
 ``m:``  a mailbox: the login, else the local sender or recipient, in its one spelling
 ``g:``  a gateway
-``d:``  a domain that sends to us
+``d:``  a domain that sends to us; where there is no sender, ours that is sent to
 ======  =========================================================================
 
 A client lies in the partition of its network, so that neighbours meet in one worker. Mailbox
@@ -154,17 +154,28 @@ def _auth(event: Auth, site: Site) -> tuple[Key, ...]:
 def _recipient(event: Recipient, site: Site) -> tuple[Key, ...]:
     found = _of_client(event.client) + _of_mailbox(event.account, site)
     if offence(event):
-        found += _of_domain(event.sender) + _of_gateway(event)
+        found += _of_domain(event.sender or event.recipient) + _of_gateway(event)
     return found
 
 
+def _of_senders(event: Message | Delivery, site: Site) -> tuple[Key, ...]:
+    """Whose mail it is, and the address in whose name a login sends: reports go there."""
+    found = _of_mailbox(_owner(event, site), site)
+    sender = event.sender
+    if not event.account or sender in ("", event.account):
+        return found
+    if site.domains and not site.local(sender):
+        return found
+    return tuple(dict.fromkeys(found + _of_mailbox(sender, site)))
+
+
 def _message(event: Message, site: Site) -> tuple[Key, ...]:
-    return _of_client(event.client) + _of_mailbox(_owner(event, site), site) + _of_gateway(event)
+    return _of_client(event.client) + _of_senders(event, site) + _of_gateway(event)
 
 
 def _delivery(event: Delivery, site: Site) -> tuple[Key, ...]:
     if event.sender:
-        return _of_mailbox(_owner(event, site), site)
+        return _of_senders(event, site)
     # The null sender: a report, which concerns the one who gets it.
     return _of_mailbox(event.account or event.recipient, site)
 

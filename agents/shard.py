@@ -87,8 +87,10 @@ class Shard:
         """Tell what is open and has grown since it was told last."""
         pending, self._pending = self._pending, set()
         for key in sorted(pending):
-            record = self.records.get(key)
-            if record is not None and self.engine.pending(record):
+            if key not in self:
+                continue
+            record = self.records.get(key) or self._thaw(key)
+            if self.engine.pending(record):
                 self.engine.drain(key, record, cold=self.cold)
                 self.dirty.add(key)
         self._settle("", -1, now)
@@ -114,6 +116,13 @@ class Shard:
         restart, what was kept of it."""
         self.records.pop(key, None)
         self.frozen[key] = packed
+
+    def restore(self, key: Key, packed: bytes) -> None:
+        """Take up the record of `key` where an earlier process left it; what that had not told
+        yet is told by the next `drain`."""
+        self.freeze(key, packed)
+        if worth(packed)[0]:
+            self._pending.add(key)
 
     def sweep(self) -> None:
         """Forget what has nothing left to remember; evict what is over the limit."""

@@ -12,9 +12,9 @@ import zstandard
 LONGEST = 1 << 16  # bytes of a line that are passed on; the rest of it is skipped
 
 OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {
-    ".gz": gzip.open,
+    ".gz": gzip.open,  # type: ignore[dict-item]
     ".bz2": bz2.open,
-    ".xz": lzma.open,  # type: ignore[dict-item]
+    ".xz": lzma.open,
     ".zst": zstandard.open,
 }
 

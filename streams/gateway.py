@@ -8,12 +8,22 @@ the list, so the caller asks the block list anew when a lease ends.
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from msgspec import Struct
+
 from schemas.findings import Decision
 from schemas.settings import Section
 
 
 class GatewayError(Exception):
     """A gateway could not do what it was told; the same call is tried again later."""
+
+
+class Note(Struct, frozen=True):
+    """What a gateway found out about what its decisions really reach."""
+
+    good: bool
+    text: str
+    remedy: tuple[str, ...] = ()  # the lines to add or commands to run
 
 
 class GatewaySettings(Section, frozen=True):
@@ -65,4 +75,8 @@ class Gateway:
 
     def reaches(self, decision: Decision) -> bool:
         """Whether this gateway can carry out a decision of this target and action."""
+        raise NotImplementedError
+
+    def review(self) -> list[Note]:
+        """Look at the outside world: whether what `enforce` does there has any effect."""
         raise NotImplementedError

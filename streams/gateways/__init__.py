@@ -1,5 +1,8 @@
 """The gateways, one line each."""
 
 from streams.gateway import Gateway
+from streams.gateways.postfix import Postfix
 
-GATEWAYS: dict[str, type[Gateway]] = {}
+GATEWAYS: dict[str, type[Gateway]] = {
+    "postfix": Postfix,
+}

@@ -1,0 +1,255 @@
+"""What Postfix does with our tables, by what postconf(1) says of its configuration.
+
+A table that no restriction names refuses nobody. One that smtpd_client_restrictions names stops
+no password guessing either while smtpd_delay_reject is at its default: the refusal then waits
+for RCPT TO, and AUTH comes before (postconf(5); RESTRICTION_CLASS_README). So each service that
+takes logins is looked at, and postscreen in front of it.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+from msgspec import Struct
+
+from streams.gateway import Note
+from streams.gateways.postfix.settings import PostfixSettings
+
+PATIENCE = 20.0  # seconds for one call of postconf
+LOGIN_FIRST = {"permit_sasl_authenticated", "reject"}
+"""Restrictions that refuse everybody when they are asked before the login."""
+AFTER_LOGIN = (
+    "smtpd_sender_restrictions",
+    "smtpd_data_restrictions",
+    "smtpd_end_of_data_restrictions",
+)
+"""Where they go instead: lists that are asked later, of which an empty one is best, since a
+permit in front would end the list for what stands there already."""
+
+
+class Service(Struct, frozen=True):
+    """A line of master.cf that serves SMTP, with what holds for it."""
+
+    key: str  # "submission/inet"
+    program: str  # smtpd, postscreen
+    parameters: dict[str, str]
+
+    def __getitem__(self, parameter: str) -> str:
+        return self.parameters.get(parameter, "")
+
+    def items(self, parameter: str) -> list[str]:
+        return split(self[parameter])
+
+    @property
+    def takes_logins(self) -> bool:
+        return self["smtpd_sasl_auth_enable"] == "yes"
+
+
+def review(settings: PostfixSettings) -> list[Note]:
+    """What is enforced, what is not, and the commands that mend it."""
+    notes = _files(settings)
+    try:
+        services = _services(settings)
+    except (OSError, subprocess.SubprocessError) as error:
+        notes.append(Note(False, f"{settings.postconf} cannot be asked what is used: {error}"))
+        return notes
+    servers = [service for service in services if service.program == "smtpd"]
+    if not servers:
+        notes.append(Note(False, "master.cf has no smtpd: no client is ever looked up"))
+    screened = _postscreen(settings, services, notes)
+    for service in servers:
+        if settings.clients:
+            notes.append(_clients(settings, service, screened))
+        if settings.accounts and service.takes_logins:
+            notes.append(_accounts(settings, service))
+    return notes
+
+
+def split(restrictions: str) -> list[str]:
+    """The items of a restriction list: by commas and white space, which mean the same to Postfix;
+    ``{...}`` is one item."""
+    return re.findall(r"\{[^}]*\}|[^\s,{}]+", restrictions)
+
+
+# -- questions asked --------------------------------------------------------------------------
+
+
+def _files(settings: PostfixSettings) -> list[Note]:
+    notes = []
+    for path in filter(None, (settings.clients, settings.postscreen, settings.accounts)):
+        folder = Path(os.path.realpath(path)).parent
+        if not folder.is_dir():
+            notes.append(Note(False, f"{path}: there is no directory {folder}"))
+        elif not os.access(folder, os.W_OK):
+            notes.append(Note(False, f"{path}: {folder} may not be written by this user"))
+    return notes
+
+
+def _postscreen(settings: PostfixSettings, services: list[Service], notes: list[Note]) -> bool:
+    """Whether postscreen drops whom the table names, before any smtpd sees them."""
+    if not settings.postscreen:
+        return False
+    table = f"cidr:{settings.postscreen}"
+    screens = [service for service in services if service.program == "postscreen"]
+    if not screens:
+        notes.append(Note(False, f"{settings.postscreen}: master.cf has no postscreen"))
+        return False
+    screen = screens[0]
+    if table not in screen.items("postscreen_access_list"):
+        wanted = " ".join([*screen.items("postscreen_access_list"), table])
+        notes.append(
+            Note(
+                False,
+                f"postscreen does not look into {settings.postscreen}",
+                (_set("postscreen_access_list", wanted, settings),),
+            )
+        )
+        return False
+    action = screen["postscreen_denylist_action"] or screen["postscreen_blacklist_action"]
+    if action not in ("enforce", "drop"):
+        notes.append(
+            Note(
+                False,
+                "postscreen looks clients up but lets them pass"
+                f" (postscreen_denylist_action is {action or 'ignore'})",
+                (_set("postscreen_denylist_action", "drop", settings),),
+            )
+        )
+        return False
+    notes.append(Note(True, f"{screen.key}: postscreen refuses the clients before the greeting"))
+    return True
+
+
+def _clients(settings: PostfixSettings, service: Service, screened: bool) -> Note:
+    """Whether a decision against a client has effect here, and on logins."""
+    if screened and service.key.endswith("/pass"):
+        return Note(True, f"{service.key}: postscreen stands in front of it")
+    key, table = service.key, f"cidr:{settings.clients}"
+    present = service.items("smtpd_client_restrictions")
+    at = _position(present, "check_client_access", table)
+    early = service["smtpd_delay_reject"] == "no"
+    if at is None:
+        return Note(
+            False,
+            f"{key}: does not look into {settings.clients}: refuses nobody",
+            _remedy(settings, service, present),
+        )
+    if service.takes_logins and not early:
+        rest = present[:at] + present[at + 2 :]
+        return Note(
+            False,
+            f"{key}: refuses at RCPT TO only, after the login: password guessing goes on"
+            " (smtpd_delay_reject is yes)",
+            _remedy(settings, service, rest),
+        )
+    before = sorted({"permit", "permit_sasl_authenticated"}.intersection(present[:at]))
+    if before:
+        return Note(
+            False,
+            f"{key}: looks into {settings.clients} only after {', '.join(before)}",
+            _remedy(settings, service, present[:at] + present[at + 2 :]),
+        )
+    when = "before the login" if service.takes_logins else "(it takes no logins)"
+    return Note(True, f"{key}: refuses the clients of {settings.clients} {when}")
+
+
+def _accounts(settings: PostfixSettings, service: Service) -> Note:
+    table = f"texthash:{settings.accounts}"
+    lists = (
+        "smtpd_sender_restrictions",
+        "smtpd_relay_restrictions",
+        "smtpd_recipient_restrictions",
+        "smtpd_data_restrictions",
+        "smtpd_end_of_data_restrictions",
+    )
+    for name in lists:
+        present = service.items(name)
+        at = _position(present, "check_sasl_access", table)
+        if at is not None and not LOGIN_FIRST.intersection(present[:at]):
+            return Note(True, f"{service.key}: refuses mail of the logins of {settings.accounts}")
+    present = service.items("smtpd_sender_restrictions")
+    wanted = " ".join([f"check_sasl_access {table}", *present])
+    return Note(
+        False,
+        f"{service.key}: does not look into {settings.accounts}: no login is stopped",
+        (_override(service, "smtpd_sender_restrictions", wanted, settings),),
+    )
+
+
+def _remedy(settings: PostfixSettings, service: Service, rest: list[str]) -> tuple[str, ...]:
+    """Commands that make this service refuse before the login, keeping `rest` in effect."""
+    lookup = f"check_client_access cidr:{settings.clients}"
+    lines = []
+    if service.takes_logins and LOGIN_FIRST.intersection(rest):
+        later = next((name for name in AFTER_LOGIN if not service[name]), AFTER_LOGIN[-1])
+        kept = " ".join([*rest, *service.items(later)])
+        lines.append(_override(service, later, kept, settings))
+        rest = []
+    wanted = ", ".join([lookup, *([" ".join(rest)] if rest else [])])
+    lines.append(_override(service, "smtpd_client_restrictions", wanted, settings))
+    if service.takes_logins:
+        lines.append(_override(service, "smtpd_delay_reject", "no", settings))
+    return tuple(lines)
+
+
+# -- what postconf says -----------------------------------------------------------------------
+
+
+def _services(settings: PostfixSettings) -> list[Service]:
+    """The services of master.cf that are smtpd or postscreen, each with its parameters."""
+    common = _parameters(_ask(settings, "-x"))
+    overrides = _parameters(_ask(settings, "-P", "-x"))
+    services = []
+    for line in _ask(settings, "-M").splitlines():
+        fields = line.split()
+        if len(fields) < 8 or fields[7] not in ("smtpd", "postscreen"):
+            continue
+        key = f"{fields[0]}/{fields[1]}"
+        own = {
+            name.removeprefix(f"{key}/"): value
+            for name, value in overrides.items()
+            if name.startswith(f"{key}/")
+        }
+        services.append(Service(key, fields[7], {**common, **own}))
+    return services
+
+
+def _ask(settings: PostfixSettings, *options: str) -> str:
+    done = subprocess.run(
+        [settings.postconf, *settings.instance, *options],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    return done.stdout.decode(errors="replace")
+
+
+def _parameters(text: str) -> dict[str, str]:
+    pairs = (line.partition("=") for line in text.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+# -- words ------------------------------------------------------------------------------------
+
+
+def _position(items: list[str], restriction: str, table: str) -> int | None:
+    for at, item in enumerate(items[:-1]):
+        if item == restriction and items[at + 1] == table:
+            return at
+    return None
+
+
+def _override(service: Service, name: str, value: str, settings: PostfixSettings) -> str:
+    """The command that sets a parameter for one line of master.cf."""
+    return _postconf(settings, "-P", f"{service.key}/{name}={value}")
+
+
+def _set(name: str, value: str, settings: PostfixSettings) -> str:
+    return _postconf(settings, "-e", f"{name}={value}")
+
+
+def _postconf(settings: PostfixSettings, option: str, assignment: str) -> str:
+    return shlex.join([settings.postconf, *settings.instance, option, assignment])

@@ -1,0 +1,116 @@
+"""A real Postfix of the test's own: smtpd on a free port of loopback, nothing delivered."""
+
+import shutil
+import smtplib
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+MAIN = """\
+compatibility_level = 3.6
+myhostname = mx.example.org
+mydestination = example.org
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+mynetworks =
+queue_directory = {folder}/queue
+data_directory = {folder}/data
+maillog_file = {folder}/log
+maillog_file_prefixes = {folder}
+local_recipient_maps =
+smtpd_peername_lookup = no
+alias_maps =
+"""
+MASTER = """\
+127.0.0.1:{port} inet n - n - - smtpd
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+proxymap unix - - n - - proxymap
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+class Server:
+    """Postfix under a folder of its own; needs root, as Postfix does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "etc"
+        self.table = self.config / "clients.cidr"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        for name in ("etc", "queue", "data"):
+            (folder / name).mkdir()
+        shutil.chown(folder / "data", "postfix")
+        (self.config / "main.cf").write_text(MAIN.format(folder=folder))
+        (self.config / "master.cf").write_text(MASTER.format(port=self.port))
+
+    def set(self, option: str, assignment: str) -> None:
+        self.run("postconf", option, assignment)
+
+    def run(self, program: str, *arguments: str) -> str:
+        done = subprocess.run(
+            [program, "-c", str(self.config), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def start(self) -> None:
+        self.run("postfix", "start")
+
+    def stop(self) -> None:
+        subprocess.run(
+            ["postfix", "-c", str(self.config), "stop"],
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+
+    def greeting(self, client: str) -> int:
+        """The code of the first reply to a client of that loopback address."""
+        try:
+            with smtplib.SMTP(
+                "127.0.0.1", self.port, timeout=10, source_address=(client, 0)
+            ) as smtp:
+                return smtp.noop()[0]
+        except smtplib.SMTPConnectError as error:
+            return error.smtp_code
+        except smtplib.SMTPServerDisconnected:
+            return 0
+
+
+@pytest.fixture
+def postfix() -> Iterator[Server]:
+    """A configured Postfix that is not started yet."""
+    folder = Path(tempfile.mkdtemp(prefix="mailwarden-postfix-"))
+    folder.chmod(0o755)  # Postfix's own user must reach its queue
+    server = Server(folder)
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], None]:
+    """Waits for something to become true, at most 30 s."""
+
+    def wait(condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < deadline, "it did not come about within 30 s"
+
+    return wait

@@ -125,11 +125,11 @@ class Broker:
     def pid(self) -> int | None:
         """Its process id while it runs: the pid file counts only if the process is a broker
         that was started with our properties."""
+        if self._child is not None:
+            return self._child.pid if self._child.poll() is None else None
         try:
             pid = int(self._pid.read_text(encoding="ascii"))
         except (FileNotFoundError, ValueError):
-            return None
-        if self._child is not None and self._child.poll() is not None:
             return None
         shown = subprocess.run(
             ["ps", "-p", str(pid), "-o", "args="], capture_output=True, text=True, check=False
@@ -167,9 +167,7 @@ class Broker:
             if not wait(lambda: self.pid is None, STOP_SECONDS):
                 os.kill(pid, signal.SIGKILL)
                 wait(lambda: self.pid is None, STOP_SECONDS)
-        if self._child is not None:
-            self._child.wait()
-            self._child = None
+        self._child = None
         self._pid.unlink(missing_ok=True)
         return pid is not None
 

@@ -6,9 +6,9 @@ Wrong settings raise SettingsError: the file, the key, and what was expected.
 import difflib
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -28,6 +28,8 @@ from streams.sink import Sink
 from streams.sinks import SINKS
 
 log = logging.getLogger(__name__)
+
+P = TypeVar("P")
 
 ENVIRONMENT = "MAILWARDEN_CONFIG"
 PLACES = (Path("mailwarden.toml"), Path("/etc/mailwarden/mailwarden.toml"))
@@ -82,18 +84,8 @@ def build(settings: Settings, path: Path | None = None) -> Config:
         site=_site(settings, where),
         allowed=_networks(where, "network.allow", settings.network.allow),
         detectors=_detectors(settings, where),
-        gateways=[
-            kind(
-                convert(table, kind.Settings, where, f"gateways.{name}"),
-                name,
-                lambda: lifted(settings),
-            )
-            for name, kind, table in _chosen(settings.gateways, GATEWAYS, where, "gateways")
-        ],
-        sinks=[
-            kind(convert(table, kind.Settings, where, f"sinks.{name}"), name)
-            for name, kind, table in _chosen(settings.sinks, SINKS, where, "sinks")
-        ],
+        gateways=_gateways(settings, where),
+        sinks=_sinks(settings, where),
         path=path,
     )
 
@@ -168,22 +160,43 @@ def _detectors(settings: Settings, where: str) -> list[Detector]:
     ]
 
 
+def _gateways(settings: Settings, where: str) -> list[Gateway]:
+    def switch() -> bool:
+        return lifted(settings)
+
+    return [
+        kind(convert(table, kind.Settings, where, key), name, switch)
+        for key, name, kind, table in _chosen(settings.gateways, GATEWAYS, where, "gateway")
+    ]
+
+
+def _sinks(settings: Settings, where: str) -> list[Sink]:
+    sinks: list[Sink] = []
+    for key, name, kind, table in _chosen(settings.sinks, SINKS, where, "sink"):
+        chosen = convert(table, kind.Settings, where, key)
+        try:
+            sinks.append(kind(chosen, name))
+        except SettingsError as error:
+            raise SettingsError(f"{where}: {key}.{error}") from error
+    return sinks
+
+
 def _chosen(
     sections: Mapping[str, Mapping[str, Any]],
-    registry: Mapping[str, Any],
+    registry: Mapping[str, type[P]],
     where: str,
-    group: str,
-) -> list[tuple[str, Any, dict[str, Any]]]:
-    """(name, class, table) of each section; `kind` names the class where the name does not."""
-    chosen = []
+    what: str,
+) -> Iterator[tuple[str, str, type[P], dict[str, Any]]]:
+    """(key, name, class, table) of each section; `kind` names the class where the section's
+    name does not, so that there can be two of a kind."""
     for name, section in sections.items():
         table = dict(section)
-        kind = table.pop("kind", name)
+        kind = str(table.pop("kind", name))
+        key = f"{what}s.{name}"
         if kind not in registry:
-            key = f"{group}.{name}.kind" if "kind" in section else f"{group}.{name}"
-            raise SettingsError(_unknown(where, key, group.removesuffix("s"), str(kind), registry))
-        chosen.append((name, registry[kind], table))
-    return chosen
+            place = f"{key}.kind" if "kind" in section else key
+            raise SettingsError(_unknown(where, place, what, kind, registry))
+        yield key, name, registry[kind], table
 
 
 def _unknown(where: str, key: str, what: str, name: str, known: Iterable[str]) -> str:

@@ -1,5 +1,10 @@
 """The sinks, one line each."""
 
 from streams.sink import Sink
+from streams.sinks.jsonl import JsonLines
+from streams.sinks.webhook import Webhook
 
-SINKS: dict[str, type[Sink]] = {}
+SINKS: dict[str, type[Sink]] = {
+    "jsonl": JsonLines,
+    "webhook": Webhook,
+}

@@ -43,7 +43,6 @@ def office(scene: Scene) -> Innocent:
         name="the office behind one address",
         story="after a change of passwords a quarter of the colleagues mistypes, then gets in",
         clients=(addresses.OFFICE.subject,),
-        accounts=tuple(person.address for person in people[: len(people) // 4]),
     )
 
 
@@ -135,7 +134,6 @@ def own_mailing(scene: Scene) -> Innocent:
     return Innocent(
         name="our own mailing",
         story="420 readers, 35 of them gone: their servers report it to us",
-        clients=(addresses.OFFICE.subject,),
         accounts=(sender,),
     )
 
@@ -150,7 +148,6 @@ def invoices(scene: Scene) -> Innocent:
     return Innocent(
         name="the invoice run",
         story="260 invoices in 48 minutes from one desk, two of them to addresses that are gone",
-        clients=(person.desk.subject,),
         accounts=(person.address,),
     )
 
@@ -173,7 +170,7 @@ def webmail(scene: Scene) -> Innocent:
 def auth_server_down(scene: Scene) -> Innocent:
     """For a minute nobody can log in, and everybody's programs try."""
     company = scene.company
-    people = scene.random.sample(company.people, min(140, len(company.people)))
+    people = [person for person in company.people if person.desk != addresses.OFFICE][:140]
     for n, person in enumerate(people):
         at = scene.at(10.5, n * 60 / len(people))
         if n % 3:
@@ -183,7 +180,7 @@ def auth_server_down(scene: Scene) -> Innocent:
             company.mail.fail_login(at, person.desk, person.address, reason=reason)
     return Innocent(
         name="our login server is down",
-        story="140 logins fail within a minute, and none of them is the client's fault",
+        story="logins from every home fail within a minute, and none of it is the clients' fault",
         clients=subjects(person.desk for person in people),
     )
 

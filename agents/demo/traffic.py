@@ -42,10 +42,11 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 
 class Traffic:
-    """The lines of a plan. `truth` is complete once all lines are taken."""
+    """The lines of a plan. `truth` and `people` are known once the lines are taken."""
 
     def __init__(self, plan: Plan) -> None:
         self.truth = Truth.empty()
+        self.people = 0
         self._plan = plan
 
     def lines(self) -> Iterator[bytes]:
@@ -53,6 +54,7 @@ class Traffic:
         plan = self._plan
         log = Log(plan.stamp)
         company = Company(log, Random(f"{plan.seed} company"), plan.scale)
+        self.people = len(company.people)
         start = plan.first.timestamp()
         ordinary.week_before(company, start, plan.past)
         for day in range(plan.days):

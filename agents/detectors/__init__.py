@@ -1,5 +1,12 @@
-"""The detectors, one line each."""
+"""The detectors, one line each. Those that look at `View.open` come after those they look for."""
 
 from agents.detector import Detector
+from agents.detectors.auth_breach import AuthBreach
+from agents.detectors.auth_dictionary import AuthDictionary
+from agents.detectors.auth_distributed import AuthDistributed
 
-DETECTORS: dict[str, type[Detector]] = {}
+DETECTORS: dict[str, type[Detector]] = {
+    AuthDistributed.name: AuthDistributed,
+    AuthDictionary.name: AuthDictionary,
+    AuthBreach.name: AuthBreach,
+}

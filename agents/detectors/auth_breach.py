@@ -1,0 +1,173 @@
+"""An account was opened by somebody who had guessed at it, and what is done with it then.
+
+The watchers of clients tell of it (signal ``breach``: the client opened this account after it was
+found guessing). Here two more ways are seen: an account that many guess at together is opened
+from a network new to it, and an account that nobody may use from outside is used from outside.
+For a day the account is followed: mail that it sends and settings that it changes from a strange
+place tell a thief from a person who forgot a password.
+"""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from msgspec import Struct, field
+
+from agents.detector import Detector, Judgement, Mark, View
+from agents.windows import Counts, Distinct, Window, window
+from schemas import keys, net
+from schemas.events import Auth, Change, Message, Signal
+from schemas.findings import Evidence, Severity, Target, Wish
+
+CLIENTS = 16  # that opened one account and are remembered
+DIGITS = 6  # of a count in a signal; more are no count
+AGAIN = 3600.0  # seconds between two words about one client
+
+
+class Opened(Struct, array_like=True):
+    """How one client opened the account."""
+
+    at: float
+    way: str  # guessed, distributed, forbidden
+    others: int = 0  # further accounts that it guessed at
+
+
+class Seen(Struct, array_like=True):
+    clients: dict[str, Opened] = field(default_factory=dict)
+    strangers: Distinct = field(default_factory=Distinct)  # networks that failed here
+    messages: Counts = field(default_factory=Counts)  # sent from strange places since the breach
+    changes: Counts = field(default_factory=Counts)  # of settings, likewise
+
+
+class AuthBreach(Detector, frozen=True, kw_only=True):
+    """Shapes, by how the account was opened: guessed, distributed, forbidden."""
+
+    name = "auth_breach"
+    technique = "T1078"
+    blind_to = "passwords that were phished or bought: nobody guessed (account_burst)"
+    hears: ClassVar = {"m": (Auth, Signal, Message, Change)}
+    state = Seen
+
+    follow: float = 86400.0  # seconds: how long the account is followed
+    forbidden: tuple[str, ...] = ()  # disabled, guests', leavers' and service accounts
+
+    @property
+    def horizon(self) -> float:
+        return self.follow
+
+    def observe(self, event: Any, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+        if type(event) is Signal:
+            if event.kind == "breach" and event.client:
+                self._opened(event, seen)
+                yield self._mark(seen, view)
+        elif type(event) is Auth:
+            yield from self._login(event, seen, view)
+        elif seen.clients and self._is_strange(event.client, event, seen, view):
+            counts = seen.messages if type(event) is Message else seen.changes
+            self._window.add(counts, event.at)
+            yield self._mark(seen, view)
+
+    def _login(self, event: Auth, seen: Seen, view: View) -> Iterator[Signal]:
+        if not event.client or view.trusted:
+            return
+        place = net.network(event.client)
+        if event.outcome == "failed":
+            self._window.see(seen.strangers, place, event.at)
+            return
+        if event.outcome != "ok":
+            return
+        client = net.client(event.client)
+        if self._is_forbidden(view) and event.client not in view.site.own:
+            way = "forbidden"
+        elif "auth_distributed" in view.open and self._is_new(place, seen, view):
+            way = "distributed"
+        else:
+            return
+        known = seen.clients.get(client)
+        if known is None or event.at - known.at >= AGAIN:
+            yield Signal(
+                at=event.at,
+                gateway=event.gateway,
+                about=view.key,
+                kind="breach",
+                client=client,
+                account=view.value,
+                detail=way,
+            )
+
+    def _opened(self, word: Signal, seen: Seen) -> None:
+        counted = word.detail.isdecimal() and len(word.detail) <= DIGITS
+        way = word.detail if word.detail in ("distributed", "forbidden") else "guessed"
+        others = int(word.detail) if counted else 0
+        before = seen.clients.pop(word.client, None)
+        if before is None:
+            before = Opened(word.at, way)
+            if len(seen.clients) >= CLIENTS:
+                del seen.clients[next(iter(seen.clients))]
+        before.at = max(before.at, word.at)
+        before.others = max(before.others, others)
+        seen.clients[word.client] = before
+
+    def _is_new(self, place: str, seen: Seen, view: View) -> bool:
+        """Whether the account was never opened from a network. With too little past to tell, it
+        must have failed from there."""
+        if view.past.knows(place, view.at):
+            return False
+        return not view.cold or self._window.holds(seen.strangers, place, view.at)
+
+    def _is_forbidden(self, view: View) -> bool:
+        domain = view.site.default_domain
+        return any(keys.mailbox(name, domain) == view.value for name in self.forbidden)
+
+    def _is_strange(self, client: str, event: Message | Change, seen: Seen, view: View) -> bool:
+        """Whether a client is one of those that opened the account, or unknown to it."""
+        if all(abs(event.at - opened.at) > self.follow for opened in seen.clients.values()):
+            return False
+        if not client:
+            return type(event) is Change
+        return net.client(client) in seen.clients or not (
+            view.trusted or view.past.knows(net.network(client), event.at)
+        )
+
+    def _mark(self, seen: Seen, view: View) -> Mark:
+        ways = {opened.way for opened in seen.clients.values()}
+        shape = next(way for way in ("forbidden", "guessed", "distributed") if way in ways)
+        return Mark(self.name, shape, self._severity(seen, ways, view.at))
+
+    def _severity(self, seen: Seen, ways: set[str], at: float) -> Severity:
+        used = self._window.total(seen.messages, at) or self._window.total(seen.changes, at)
+        others = any(opened.others for opened in seen.clients.values())
+        if "forbidden" in ways or others or used:
+            return "critical"
+        return "high" if "distributed" in ways else "medium"
+
+    def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
+        messages = self._window.total(seen.messages, view.at)
+        changes = self._window.total(seen.changes, view.at)
+        others = max((opened.others for opened in seen.clients.values()), default=0)
+        counts = [
+            Evidence("clients that opened it", len(seen.clients), 1),
+            Evidence("further accounts guessed at", others, 1),
+            Evidence("messages since", messages, 1),
+            Evidence("changes since", changes, 1),
+        ]
+        clients = list(seen.clients)
+        return Judgement(
+            summary=f"{view.value} was opened by {', '.join(clients)} ({mark.shape});"
+            f" since then {messages} messages, {changes} changes from there",
+            evidence=[count for count in counts if count.count],
+            clients=clients,
+            accounts=[view.value],
+            checks=[f"networks that it used in 30 days: {view.past.count(view.at)}"],
+            wish=_wish(mark, clients, view.value),
+        )
+
+    @property
+    def _window(self) -> Window:
+        return window(self.follow)
+
+
+def _wish(mark: Mark, clients: list[str], account: str) -> Wish:
+    """A thief loses the way in; a person who may have forgotten a password is only told of."""
+    if mark.severity in ("medium", "high") or not clients:
+        return Wish("notify", Target("account", account))
+    return Wish("reject", Target("client_account", f"{clients[-1]} {account}"))

@@ -1,0 +1,444 @@
+"""One client guesses passwords: the same account again and again, or many accounts.
+
+What tells an attacker from a colleague is the *shape* of what fails, not how much: how many
+accounts it tries that it never opened, whether they exist, how few passwords it has for each.
+An account that this client, or its network, opened in the last month is no guess when it fails
+(a phone with a stale password), and what succeeds from a client outweighs what fails (an office
+behind one address).
+"""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from msgspec import Struct, field
+
+from agents.detector import Detector, Judgement, Mark, View
+from agents.windows import Counts, Distinct, Window, fingerprint, merged, window
+from schemas import keys, net
+from schemas.events import Auth, Signal
+from schemas.findings import Evidence, Severity, Target, Wish
+
+TRIED = 8  # accounts whose passwords are counted at once; more of them are a dictionary
+FAMILIAR = 16  # accounts that the network is remembered to know
+OPENED = 16  # accounts opened amid guesses that are remembered
+AT_ONCE = 1000  # tries that one line may report; what claims more is not believed
+MONTH = 30 * 86400.0
+AGAIN = 3600.0  # seconds between two words to an account's watchers about one breach
+COLD = "less than a week of logins was seen: this client may always have done so"
+
+
+class Tried(Struct, array_like=True):
+    """What was tried at one account."""
+
+    name: str = ""
+    passwords: Distinct = field(default_factory=Distinct)  # fingerprints
+    blind: Counts = field(default_factory=Counts)  # tries whose password the log does not tell
+    last: str = ""  # the newest fingerprint,
+    same: int = 0  # and how often in a row it came
+    at: float = 0.0
+
+
+class Seen(Struct, array_like=True):
+    """What is known of a client; of a network only `told`.
+
+    An account is *strange* here when neither the client nor its network opened it in 30 days.
+    """
+
+    accounts: Distinct = field(default_factory=Distinct)  # strange ones that failed, in `window`
+    unknown: Distinct = field(default_factory=Distinct)  # those of them that do not exist
+    strange: Distinct = field(default_factory=Distinct)  # strange ones that failed, in `day`
+    tries: Counts = field(default_factory=Counts)  # at them
+    pauses: Counts = field(default_factory=Counts)  # tries that came `pause` after another
+    absent: Counts = field(default_factory=Counts)  # tries at accounts that do not exist, in `day`
+    honeypots: Distinct = field(default_factory=Distinct)  # names that nobody has
+    nameless: Counts = field(default_factory=Counts)  # failures that name no account, in `window`
+    nameless_day: Counts = field(default_factory=Counts)
+    opened: Distinct = field(default_factory=Distinct)  # what it opened, in `day`
+    tried: dict[int, Tried] = field(default_factory=dict)  # the accounts tried last
+    familiar: dict[str, float] = field(default_factory=dict)  # accounts that its network knows
+    network: float = 0.0  # when its network was last heard to have any success
+    suspects: dict[str, float] = field(default_factory=dict)  # opened amid failures: when
+    breached: dict[str, float] = field(default_factory=dict)  # opened by a guesser: when told
+    shape: str = ""  # the newest that names an account, if any does
+    last: float = 0.0  # its newest guess
+    told: Distinct = field(default_factory=Distinct)  # what a network told its clients
+
+
+class AuthDictionary(Detector, frozen=True, kw_only=True):
+    """Shapes: guessing, dictionary, unknown_names, stuffing, slow, nameless; an info finding
+    `stale_client` for a device that keeps an old password. Where a client opens an account amid
+    its guesses it tells the account's watchers (signal ``breach``).
+    """
+
+    name = "auth_dictionary"
+    findings = ("auth_dictionary", "stale_client")
+    technique = "T1110.001"
+    blind_to = (
+        "a botnet with one guess for each address (auth_distributed); guesses at accounts that"
+        " the client's own network uses; Postfix before 3.9 does not log the account"
+    )
+    hears: ClassVar = {"c": (Auth, Signal), "n": (Auth,)}
+    state = Seen
+
+    window: float = 600.0  # seconds
+    day: float = 86400.0  # seconds: the look-back of successes, and of slow guessing
+    passwords: int = 10  # wrong ones at one account [weakforced]
+    accounts: int = 5  # distinct ones failed [Sentinel: filter for shared addresses]
+    unknown: int = 3  # accounts that do not exist *
+    stuffed: int = 15  # accounts, [Elastic]
+    thin: int = 2  # tries at most for each [Elastic]
+    share: float = 0.8  # of them [Elastic]
+    slow_tries: int = 5  # in a day *
+    slow_accounts: int = 3  # *
+    pause: float = 600.0  # seconds: the median gap of a slow guesser *
+    nameless: int = 10  # failures without an account *
+    patience: int = 10  # times as many from a client with good evidence *
+    stale: int = 10  # failures with one password, or at an account that is known here *
+    credit: int = 5  # logins of one account in a day that speak for its client *
+    provider: int = 10  # accounts opened in 30 days make a webmail, fetcher or proxy *
+    honeypot_seconds: float = 86400.0  # how long who tries a honeypot stays out
+
+    @property
+    def horizon(self) -> float:
+        return self.day
+
+    # -- what happened --------------------------------------------------------------------------
+
+    def observe(self, event: Any, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+        if view.trusted:
+            return
+        if type(event) is Signal:
+            if event.kind == "familiar":
+                _recognise(event, seen)
+        elif view.key[0] == "n":
+            if event.outcome == "failed":
+                yield from self._tell_client(event, seen, view)
+        elif event.outcome == "ok":
+            yield from self._success(event, seen, view)
+        elif event.outcome == "failed":
+            yield from self._failure(event, seen, view)
+
+    def _failure(self, event: Auth, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+        account = keys.mailbox(event.account, view.site.default_domain)
+        tries = min(max(event.count, 1), AT_ONCE)
+        if account:
+            tried = self._tried(account, event.at, seen)
+            known = _known(account, seen, view)
+            tried.same = tried.same + tries if known or event.password == tried.last else tries
+            tried.last = event.password
+            if tried.same >= self.stale and (known or event.password):
+                yield Mark("stale_client", "known_account" if known else "one_password", "info")
+            if known:
+                return
+            self._guess(event, account, tries, tried, seen, view)
+        else:
+            self._short.add(seen.nameless, event.at, tries)
+            self._long.add(seen.nameless_day, event.at, tries)
+        found = self._named(account, seen, view) if account else self._nameless(seen, view)
+        if found is not None:
+            shape, severity = found
+            if account or self.name not in view.open:
+                seen.shape = shape
+            yield Mark(self.name, shape, severity)
+        if self._stands(seen, view):
+            for suspect, at in list(seen.suspects.items()):
+                del seen.suspects[suspect]
+                if event.at - at <= self.day:
+                    yield from self._breach(event, suspect, seen, view)
+
+    def _success(self, event: Auth, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+        account = keys.mailbox(event.account, view.site.default_domain)
+        if not account:
+            return
+        known = _known(account, seen, view) and account not in seen.suspects
+        if self._stands(seen, view):
+            if not known:
+                yield from self._breach(event, account, seen, view)
+        elif not known and self._amid_guesses(account, seen, view):
+            _keep(seen.suspects, account, event.at, OPENED)
+        if self.name not in view.open:
+            self._long.see(seen.opened, account, event.at)
+        seen.tried.pop(fingerprint(account), None)
+        _forgive(account, seen)
+
+    def _tell_client(self, event: Auth, seen: Seen, view: View) -> Iterator[Signal]:
+        """A network tells its client what it knows of the account that failed, once a day."""
+        account = keys.mailbox(event.account, view.site.default_domain)
+        if view.past.knows(account, event.at) if account else view.past.any(event.at):
+            client = net.client(event.client)
+            word = f"{client} {account}"
+            if not self._long.holds(seen.told, word, event.at):
+                self._long.see(seen.told, word, event.at)
+                yield Signal(
+                    at=event.at,
+                    gateway=event.gateway,
+                    about=f"c:{client}",
+                    kind="familiar",
+                    client=client,
+                    account=account,
+                )
+
+    def _tried(self, account: str, at: float, seen: Seen) -> Tried:
+        mark = fingerprint(account)
+        tried = seen.tried.pop(mark, None)
+        if tried is None or at - tried.at > self.day:
+            tried = Tried(account)
+        tried.at = max(tried.at, at)
+        _keep(seen.tried, mark, tried, TRIED)
+        return tried
+
+    def _guess(
+        self, event: Auth, account: str, tries: int, tried: Tried, seen: Seen, view: View
+    ) -> None:
+        bare = _bare(account)
+        self._short.see(seen.accounts, bare, event.at, tries, name=account)
+        self._long.see(seen.strange, bare, event.at, tries, name=account)
+        self._long.add(seen.tries, event.at, tries)
+        if event.password:
+            self._short.see(tried.passwords, event.password, event.at)
+        else:
+            self._short.add(tried.blind, event.at, tries)
+        if event.at - seen.last >= self.pause:
+            self._long.add(seen.pauses, event.at)
+        seen.last = max(seen.last, event.at)
+        if event.reason == "unknown_account":
+            self._short.see(seen.unknown, bare, event.at, name=account)
+            self._long.add(seen.absent, event.at, tries)
+        if _is_honeypot(account, view):
+            self._long.see(seen.honeypots, bare, event.at, name=account)
+
+    # -- what it amounts to ---------------------------------------------------------------------
+
+    def _named(self, account: str, seen: Seen, view: View) -> tuple[str, Severity] | None:
+        """The gravest shape that stands, of those that need to know the account."""
+        at = view.at
+        if _is_honeypot(account, view):
+            return "unknown_names", "high"
+        if self._long.total(seen.tries, at) <= self._logins(seen, at) or self._provider(seen, view):
+            return None
+        if self._is_stuffing(seen, at):
+            return "stuffing", "high"
+        if self._short.distinct(seen.unknown, at) >= self.unknown:
+            return "unknown_names", "medium"
+        if self._short.distinct(seen.accounts, at) >= self.accounts:
+            return "dictionary", "medium"
+        if self._passwords(seen.tried[fingerprint(account)], at) >= self.passwords:
+            return "guessing", "medium"
+        if self._is_slow(seen, view):
+            return "slow", "medium" if self._long.total(seen.absent, at) else "low"
+        return None
+
+    def _nameless(self, seen: Seen, view: View) -> tuple[str, Severity] | None:
+        """The log tells no account: only how many failures, and whether anything ever succeeded."""
+        at = view.at
+        daily = self._long.total(seen.nameless_day, at)
+        if daily <= self._logins(seen, at) or self._provider(seen, view):
+            return None
+        patience = self.patience if view.past.any(at) else 1
+        if self._short.total(seen.nameless, at) >= self.nameless * patience:
+            return "nameless", "low"
+        if daily >= self.nameless and not _favoured(seen, view):
+            return "nameless", "low"
+        return None
+
+    def _is_stuffing(self, seen: Seen, at: float) -> bool:
+        tries = self._long.tries(seen.strange, at)
+        thin = sum(count <= self.thin for count in tries)
+        enough = self._long.distinct(seen.strange, at) >= self.stuffed
+        return enough and thin >= self.share * len(tries)
+
+    def _is_slow(self, seen: Seen, view: View) -> bool:
+        """At least half of the gaps between its tries are pauses: so is the median."""
+        tries = self._long.total(seen.tries, view.at)
+        return (
+            tries >= self.slow_tries
+            and self._long.distinct(seen.strange, view.at) >= self.slow_accounts
+            and 2 * self._long.total(seen.pauses, view.at) >= tries - 1
+            and not view.past.any(view.at)
+        )
+
+    def _passwords(self, tried: Tried, at: float) -> int:
+        """Wrong passwords at one account. A try whose password the log does not tell may be any."""
+        return self._short.distinct(tried.passwords, at) + self._short.total(tried.blind, at)
+
+    def _logins(self, seen: Seen, at: float) -> int:
+        """What speaks for a client: its logins in a day, of one account no more than `credit`."""
+        return sum(min(times, self.credit) for times in self._long.tries(seen.opened, at))
+
+    def _provider(self, seen: Seen, view: View) -> bool:
+        """Whether it fetches or relays for many: it opens more accounts than it fails at."""
+        opened = view.past.count(view.at)
+        return opened >= self.provider and opened > self._long.distinct(seen.strange, view.at)
+
+    def _amid_guesses(self, account: str, seen: Seen, view: View) -> bool:
+        """Whether an account was opened as a guesser opens it, though no shape stands yet: it
+        failed here before, or nothing else but such accounts ever succeeded from here."""
+        if self._long.holds(seen.strange, _bare(account), view.at):
+            return True
+        others = view.past.count(view.at) - len(seen.suspects)
+        tries = self._long.total(seen.tries, view.at)
+        return others <= 0 and tries > self._logins(seen, view.at)
+
+    def _stands(self, seen: Seen, view: View) -> bool:
+        """Whether this client was found guessing. Failures without a name may be those of a
+        neighbour's phone: only a known past tells them apart from a guess that was right."""
+        if self.name in view.open and seen.shape == "nameless" and view.cold:
+            return False
+        return self.name in view.open or "auth_distributed" in view.open
+
+    def _breach(self, event: Auth, account: str, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+        told = seen.breached.get(account)
+        if told is not None and abs(event.at - told) < AGAIN:
+            return
+        _keep(seen.breached, account, event.at, OPENED)
+        others = self._long.distinct(seen.strange, event.at)
+        others -= self._long.holds(seen.strange, _bare(account), event.at)
+        if others > 0 and self.name in view.open:
+            yield Mark(self.name, seen.shape, "critical")
+        yield Signal(
+            at=event.at,
+            gateway=event.gateway,
+            about=f"m:{account}",
+            kind="breach",
+            client=view.value,
+            account=account,
+            detail=str(others),
+        )
+
+    # -- why ------------------------------------------------------------------------------------
+
+    def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
+        if mark.name == "stale_client":
+            return self._judge_stale(seen, view)
+        at = view.at
+        strange = self._long.distinct(seen.strange, at)
+        tries = self._long.total(seen.tries, at)
+        nameless = self._long.total(seen.nameless_day, at)
+        logins = self._logins(seen, at)
+        passwords = max((self._passwords(tried, at) for tried in seen.tried.values()), default=0)
+        counts = [
+            Evidence("accounts", self._short.distinct(seen.accounts, at), self.accounts),
+            Evidence("unknown accounts", self._short.distinct(seen.unknown, at), self.unknown),
+            Evidence("honeypots", self._long.distinct(seen.honeypots, at), 1),
+            Evidence("passwords at one account", passwords, self.passwords),
+            Evidence("accounts in a day", strange, self.stuffed),
+            Evidence("failures in a day", tries + nameless, logins + 1),
+            Evidence("failures without a name", nameless, self.nameless),
+            Evidence("accounts opened", len(seen.breached), 1),
+        ]
+        return Judgement(
+            summary=_summary(view.value, tries, nameless, strange, seen),
+            evidence=[seen_count for seen_count in counts if seen_count.count],
+            clients=[view.value],
+            targets=merged(seen.strange.names.values(), seen.honeypots.names.values(), 100),
+            targets_count=strange,
+            checks=[
+                f"logins that speak for the client in a day: {logins}",
+                f"accounts that it opened in 30 days: {view.past.count(at)}",
+            ],
+            wish=self._wish(mark, seen, view),
+        )
+
+    def _judge_stale(self, seen: Seen, view: View) -> Judgement:
+        stale = [tried for tried in seen.tried.values() if tried.same >= self.stale]
+        names = [tried.name for tried in stale]
+        return Judgement(
+            summary=f"{view.value} keeps trying an old password at {', '.join(names)}",
+            evidence=[
+                Evidence(
+                    "failures alike", max((tried.same for tried in stale), default=0), self.stale
+                )
+            ],
+            targets=names,
+        )
+
+    def _wish(self, mark: Mark, seen: Seen, view: View) -> Wish:
+        client = Target("network", view.value)
+        if mark.shape == "nameless":
+            against = (
+                "logins succeed from there, and the log does not tell whose fail"
+                if _favoured(seen, view)
+                else _cold(view)
+            )
+            return Wish("tarpit", client, against=against)
+        if seen.honeypots.seen:
+            return Wish("drop", client, seconds=self.honeypot_seconds)
+        if seen.breached:
+            return Wish("drop", client)
+        if mark.severity == "low":
+            return Wish("drop", client, against="slow, and the accounts exist: it may be people")
+        return Wish("drop", client, against=_cold(view))
+
+    @property
+    def _short(self) -> Window:
+        return window(self.window)
+
+    @property
+    def _long(self) -> Window:
+        return window(self.day)
+
+
+def _summary(client: str, tries: int, nameless: int, accounts: int, seen: Seen) -> str:
+    said = []
+    if tries:
+        said.append(f"{tries} wrong passwords at {accounts} accounts")
+    if seen.honeypots.names:
+        said.append(f"honeypots {', '.join(seen.honeypots.names.values())}")
+    if nameless:
+        said.append(f"{nameless} failures without a name")
+    if seen.breached:
+        said.append(f"opened {', '.join(seen.breached)}")
+    return f"{client}: {'; '.join(said)}"
+
+
+def _cold(view: View) -> str:
+    return COLD if view.cold else ""
+
+
+def _recognise(word: Signal, seen: Seen) -> None:
+    """What the network knows: an account, or that logins succeed there at all."""
+    if word.account:
+        _keep(seen.familiar, word.account, word.at, FAMILIAR)
+        _forgive(word.account, seen)
+    else:
+        seen.network = max(seen.network, word.at)
+
+
+def _known(account: str, seen: Seen, view: View) -> bool:
+    """Whether the client or its network opened the account in 30 days, and not by guessing."""
+    if account in seen.breached:
+        return False
+    familiar = seen.familiar.get(account)
+    return view.past.knows(account, view.at) or (
+        familiar is not None and view.at - familiar <= MONTH
+    )
+
+
+def _favoured(seen: Seen, view: View) -> bool:
+    """Whether anything succeeded from this client or its network in 30 days."""
+    return view.past.any(view.at) or (seen.network > 0 and view.at - seen.network <= MONTH)
+
+
+def _forgive(account: str, seen: Seen) -> None:
+    """Its failures were typing mistakes."""
+    for strangers in (seen.accounts, seen.unknown, seen.strange):
+        window(1).drop(strangers, _bare(account))
+
+
+def _is_honeypot(account: str, view: View) -> bool:
+    names = view.site.honeypots
+    return bool(names) and (account in names or account.partition("@")[0] in names)
+
+
+def _bare(account: str) -> str:
+    """An account without the dots of its name: a near miss of a person is no second account."""
+    name, at, domain = account.partition("@")
+    return name.replace(".", "") + at + domain
+
+
+def _keep(values: dict[Any, Any], name: Any, value: Any, at_most: int) -> None:
+    """Put `name` last; the first one goes where there are too many."""
+    values.pop(name, None)
+    if len(values) >= at_most:
+        del values[next(iter(values))]
+    values[name] = value

@@ -1,0 +1,251 @@
+"""Many clients guess together, or one so slowly that no lockout sees it.
+
+Three watchers: the mailbox sees many clients at one account and tells each of them that it took
+part; the network sees its addresses fail in turn; the client sees its own paced tries over many
+accounts (a password spray), and answers for its part in what a mailbox saw.
+"""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from msgspec import Struct, field
+
+from agents.detector import Detector, Judgement, Mark, View
+from agents.windows import Counts, Distinct, Window, window
+from schemas import keys, net
+from schemas.events import Auth, Signal
+from schemas.findings import LISTED, Evidence, Target, Wish
+
+ATTACKED = 8  # accounts that a client is told to have attacked, by name
+FAMILIAR = 48  # accounts that the network is remembered to know
+AT_ONCE = 1000  # tries that one line may report; what claims more is not believed
+MONTH = 30 * 86400.0
+COLD = "less than a week of logins was seen: they may have been welcome before"
+
+
+class Seen(Struct, array_like=True):
+    """What is known of a mailbox, a network or a client, each in its own fields."""
+
+    clients: Distinct = field(default_factory=Distinct)  # m, n: that failed
+    places: Distinct = field(default_factory=Distinct)  # m: their /16s or /32s
+    tries: Counts = field(default_factory=Counts)  # m, n
+    suspects: dict[str, float] = field(default_factory=dict)  # m, n: clients by name, last try
+    told: dict[str, float] = field(default_factory=dict)  # m: those of them that were told: when
+    accounts: Distinct = field(default_factory=Distinct)  # c: strange ones that failed, in a day
+    recent: Distinct = field(default_factory=Distinct)  # c: of them, in a dictionary's window
+    fast: float = 0.0  # c: when it was last as fast as a dictionary
+    familiar: dict[str, float] = field(default_factory=dict)  # c: accounts that its network knows
+    attacked: dict[str, float] = field(default_factory=dict)  # c: accounts with many guessers
+
+
+class AuthDistributed(Detector, frozen=True, kw_only=True):
+    """Shapes: one_account (subject: the account), took_part and password_spray (the client),
+    one_network (the network)."""
+
+    name = "auth_distributed"
+    technique = "T1110.003"
+    blind_to = (
+        "a campaign whose clients each try once at accounts that nobody else tries: it needs"
+        " the whole site"
+    )
+    hears: ClassVar = {"m": (Auth,), "n": (Auth,), "c": (Auth, Signal)}
+    state = Seen
+
+    window: float = 3600.0  # seconds [Elastic]
+    clients: int = 5  # at one account [Elastic: 5 IPs]
+    places: int = 3  # /16 or /32 that they come from [Elastic: 3 ASN]
+    tries: int = 10  # [Elastic]
+    day: float = 86400.0  # seconds: of a network and of a spray
+    neighbours: int = 4  # failing addresses of one network *
+    network_tries: int = 20  # *
+    sprayed: int = 5  # accounts [Elastic, Splunk]
+    spray_least: int = 2  # tries at each [Splunk]
+    spray_most: int = 6  # [Splunk]
+    lockout: int = 8  # tries at an account: more would lock it
+    pace: float = 600.0  # seconds in which a spray stays below `sprayed` accounts: the
+    # window of auth_dictionary, which sees what is faster
+
+    @property
+    def horizon(self) -> float:
+        return self.day
+
+    def observe(self, event: Any, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+        if view.trusted:
+            return
+        if type(event) is Signal:
+            yield from self._hear(event, seen, view)
+        elif not event.client:
+            return
+        elif event.outcome == "ok":
+            self._forgive(event, seen, view)
+        elif event.outcome == "failed":
+            tries = min(max(event.count, 1), AT_ONCE)
+            watch = {"m": self._mailbox, "n": self._network, "c": self._client}[view.key[0]]
+            yield from watch(event, tries, seen, view)
+
+    # -- one account, many clients ----------------------------------------------------------
+
+    def _mailbox(self, event: Auth, tries: int, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+        at, client = event.at, net.client(event.client)
+        if view.past.knows(net.network(client), at):
+            return  # the owner's own place
+        hour = window(self.window)
+        clients = hour.see(seen.clients, client, at)
+        places = hour.see(seen.places, net.wide(client), at)
+        enough = hour.add(seen.tries, at, tries) >= self.tries
+        _keep(seen.suspects, client, at, LISTED)
+        if clients >= self.clients and places >= self.places and enough:
+            yield Mark(self.name, "one_account", "high")
+        if self.name in view.open:
+            yield from self._tell(event, seen, view)
+
+    def _tell(self, event: Auth, seen: Seen, view: View) -> Iterator[Signal]:
+        """Tell every client of the last day that it took part, each once a day."""
+        for client, at in seen.suspects.items():
+            told = seen.told.get(client)
+            if event.at - at <= self.day and (told is None or event.at - told > self.day):
+                _keep(seen.told, client, event.at, LISTED)
+                yield Signal(
+                    at=event.at,
+                    gateway=event.gateway,
+                    about=f"c:{client}",
+                    kind="took_part",
+                    client=client,
+                    account=view.value,
+                )
+        seen.suspects.clear()
+
+    # -- one network --------------------------------------------------------------------------
+
+    def _network(self, event: Auth, tries: int, seen: Seen, view: View) -> Iterator[Mark]:
+        at, client = event.at, net.client(event.client)
+        _keep(seen.suspects, client, at, LISTED)
+        clients = self._long.see(seen.clients, client, at)
+        failures = self._long.add(seen.tries, at, tries)
+        if clients >= self.neighbours and failures >= self.network_tries and not view.past.any(at):
+            yield Mark(self.name, "one_network", "high")
+
+    # -- one client ---------------------------------------------------------------------------
+
+    def _client(self, event: Auth, tries: int, seen: Seen, view: View) -> Iterator[Mark]:
+        at = event.at
+        account = keys.mailbox(event.account, view.site.default_domain)
+        familiar = seen.familiar.get(account)
+        if (
+            not account
+            or view.past.knows(account, at)
+            or (familiar is not None and at - familiar <= MONTH)
+        ):
+            return
+        accounts = self._long.see(seen.accounts, account, at, tries)
+        if window(self.pace).see(seen.recent, account, at) >= self.sprayed:
+            seen.fast = max(seen.fast, at)
+        if accounts >= self.sprayed and at - seen.fast > self.day and self._is_spray(seen, view):
+            yield Mark(self.name, "password_spray", "high")
+
+    def _is_spray(self, seen: Seen, view: View) -> bool:
+        tries = self._long.tries(seen.accounts, view.at)
+        few = [count for count in tries if self.spray_least <= count <= self.spray_most]
+        return (
+            len(few) >= self.sprayed
+            and max(tries) <= self.lockout
+            and view.past.count(view.at) < len(few)
+        )
+
+    def _hear(self, word: Signal, seen: Seen, view: View) -> Iterator[Mark]:
+        if word.kind == "familiar" and word.account:
+            _keep(seen.familiar, word.account, word.at, FAMILIAR)
+            self._long.drop(seen.accounts, word.account)
+            self._long.drop(seen.recent, word.account)
+        elif word.kind == "took_part" and not view.past.any(word.at):
+            _keep(seen.attacked, word.account, word.at, ATTACKED)
+            yield Mark(self.name, "took_part", "medium")
+
+    def _forgive(self, event: Auth, seen: Seen, view: View) -> None:
+        """Who opens the account is no guesser there: a person who travels, a typing mistake."""
+        if view.key[0] == "m":
+            client = net.client(event.client)
+            seen.suspects.pop(client, None)
+            self._long.drop(seen.clients, client)
+        elif view.key[0] == "c" and event.account:
+            account = keys.mailbox(event.account, view.site.default_domain)
+            self._long.drop(seen.accounts, account)
+            self._long.drop(seen.recent, account)
+
+    # -- why ------------------------------------------------------------------------------------
+
+    def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
+        if view.key[0] == "m":
+            return self._judge_mailbox(seen, view)
+        if view.key[0] == "n":
+            return self._judge_network(seen, view)
+        return self._judge_client(seen, view)
+
+    def _judge_mailbox(self, seen: Seen, view: View) -> Judgement:
+        """The clients answer for themselves; the account is the victim."""
+        hour, at = window(self.window), view.at
+        clients = hour.distinct(seen.clients, at)
+        tries = hour.total(seen.tries, at)
+        places = hour.distinct(seen.places, at)
+        return Judgement(
+            summary=f"{clients} clients of {places} providers guessed at {view.value},"
+            f" {tries} tries in {self.window / 60:.0f} min",
+            evidence=[
+                Evidence("clients", clients, self.clients),
+                Evidence("places", places, self.places),
+                Evidence("tries", tries, self.tries),
+            ],
+            clients=[*seen.told, *seen.suspects],
+            clients_count=clients,
+            targets=[view.value],
+            wish=Wish("notify", Target("account", view.value)),
+        )
+
+    def _judge_network(self, seen: Seen, view: View) -> Judgement:
+        clients = self._long.distinct(seen.clients, view.at)
+        failures = self._long.total(seen.tries, view.at)
+        return Judgement(
+            summary=f"{clients} addresses of {view.value} failed {failures} times in a day,"
+            " none ever succeeded",
+            evidence=[
+                Evidence("failing addresses", clients, self.neighbours),
+                Evidence("failures", failures, self.network_tries),
+            ],
+            clients=[client for client, at in seen.suspects.items() if view.at - at <= self.day],
+            clients_count=clients,
+            checks=["no login from the network in 30 days"],
+            wish=Wish("drop", Target("network", view.value), against=_cold(view)),
+        )
+
+    def _judge_client(self, seen: Seen, view: View) -> Judgement:
+        tries = self._long.tries(seen.accounts, view.at)
+        counts = [
+            Evidence("accounts", self._long.distinct(seen.accounts, view.at), self.sprayed),
+            Evidence("tries at one account", max(tries, default=0), self.lockout),
+            Evidence("accounts under attack by many", len(seen.attacked), 1),
+        ]
+        part = f", took part in the guessing at {', '.join(seen.attacked)}" * bool(seen.attacked)
+        return Judgement(
+            summary=f"{view.value} tried {sum(tries)} passwords at {len(tries)} accounts{part}",
+            evidence=[count for count in counts if count.count],
+            clients=[view.value],
+            targets=[*seen.attacked, *self._long.names(seen.accounts)],
+            checks=[f"accounts that it opened in 30 days: {view.past.count(view.at)}"],
+            wish=Wish("drop", Target("network", view.value), against=_cold(view)),
+        )
+
+    @property
+    def _long(self) -> Window:
+        return window(self.day)
+
+
+def _cold(view: View) -> str:
+    return COLD if view.cold else ""
+
+
+def _keep(values: dict[str, float], name: str, at: float, at_most: int) -> None:
+    """Put `name` last; the first one goes where there are too many."""
+    values.pop(name, None)
+    if len(values) >= at_most:
+        del values[next(iter(values))]
+    values[name] = at

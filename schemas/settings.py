@@ -107,9 +107,9 @@ class Settings(Section, frozen=True):
     storage: StorageSettings = field(default_factory=StorageSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
-    detectors: dict[str, dict[str, Any]] = {}
-    gateways: dict[str, dict[str, Any]] = {}
-    sinks: dict[str, dict[str, Any]] = {}
+    detectors: dict[str, Any] = {}  # tables, which their registries convert
+    gateways: dict[str, Any] = {}
+    sinks: dict[str, Any] = {}
 
 
 def read(path: Path) -> Settings:

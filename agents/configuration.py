@@ -79,10 +79,11 @@ def build(settings: Settings, path: Path | None = None) -> Config:
     """The parts that `settings` describe. Raises SettingsError."""
     where = str(path) if path else "settings"
     _check(settings, where)
+    allowed = _networks(where, "network.allow", settings.network.allow)
     return Config(
         settings=settings,
         site=_site(settings, where),
-        allowed=_networks(where, "network.allow", settings.network.allow),
+        allowed=allowed,
         detectors=_detectors(settings, where),
         gateways=_gateways(settings, where),
         sinks=_sinks(settings, where),
@@ -182,7 +183,7 @@ def _sinks(settings: Settings, where: str) -> list[Sink]:
 
 
 def _chosen(
-    sections: Mapping[str, Mapping[str, Any]],
+    sections: Mapping[str, Any],
     registry: Mapping[str, type[P]],
     where: str,
     what: str,
@@ -190,9 +191,11 @@ def _chosen(
     """(key, name, class, table) of each section; `kind` names the class where the section's
     name does not, so that there can be two of a kind."""
     for name, section in sections.items():
+        key = f"{what}s.{name}"
+        if not isinstance(section, dict):
+            raise SettingsError(f"{where}: {key}: expected a table")
         table = dict(section)
         kind = str(table.pop("kind", name))
-        key = f"{what}s.{name}"
         if kind not in registry:
             place = f"{key}.kind" if "kind" in section else key
             raise SettingsError(_unknown(where, place, what, kind, registry))

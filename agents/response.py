@@ -104,14 +104,14 @@ class Response:
             raise RefusedError(f"{target.value} is a domain of ours")
         if target.kind in ("network", "client_account"):
             client = target.value.partition(" ")[0]
-            self._spare(client)
+            asked = self._spare(client)
             if target.kind == "network" and self._shared.overlapping(client):
                 action = min(action, "tarpit", key=RANK.__getitem__)
-            target = self._around(target, finding)
+            target = self._around(target, asked, finding)
         return target, action
 
-    def _spare(self, client: str) -> None:
-        """Raises RefusedError where a network must not be decided against."""
+    def _spare(self, client: str) -> net.Network:
+        """The network of a target. Raises RefusedError where it must not be decided against."""
         try:
             asked = net.parse_network(client)
         except ValueError as error:
@@ -124,15 +124,17 @@ class Response:
         widest = self._settings.widest_v4 if asked.version == 4 else self._settings.widest_v6
         if asked.prefixlen < widest:
             raise RefusedError(f"{client} is wider than the widest decision, a /{widest}")
+        return asked
 
-    def _around(self, target: Target, finding: Finding) -> Target:
+    def _around(self, target: Target, asked: net.Network, finding: Finding) -> Target:
         """The target, narrowed where it would cut off people who did nothing."""
         count = finding.collateral
         if count <= self._settings.collateral or target.kind == "client_account":
             return target
         logins = finding.accounts or finding.targets
         counted = finding.accounts_count or finding.targets_count
-        if target.value == net.client(target.value) and len(logins) == 1 and counted <= 1:
+        one_host = asked.prefixlen >= net.CLIENT_BITS[asked.version]
+        if one_host and len(logins) == 1 and counted <= 1:
             return Target("client_account", f"{target.value} {logins[0]}")
         raise RefusedError(f"would cut off {count} account{'s' if count > 1 else ''}")
 

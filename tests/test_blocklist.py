@@ -75,6 +75,16 @@ def test_of_one_generation_the_later_counts() -> None:
     assert blocklist.next_expiry() == 30.0
 
 
+def test_two_decisions_about_one_network_come_and_go_apart() -> None:
+    drop, manual = decided(until=10.0), decided(origin="manual", until=20.0)
+    blocklist = holding(drop, manual, decided("192.0.2.2"))
+    assert blocklist.remove(manual.id)
+    assert blocklist.lookup(1.0, "192.0.2.1") == drop
+    assert blocklist.remove(drop.id)
+    assert blocklist.lookup(1.0, "192.0.2.1") is None
+    assert blocklist.lookup(1.0, "192.0.2.2") is not None
+
+
 def test_what_is_removed_is_gone() -> None:
     blocklist = holding(decided())
     assert blocklist.remove(decided().id)

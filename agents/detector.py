@@ -40,17 +40,33 @@ class View:
     """What a detector may look at beside the event and its own state. The engine owns it and
     changes it from event to event: look, do not keep."""
 
-    __slots__ = ("at", "client", "cold", "key", "open", "past", "site", "trusted", "value")
+    __slots__ = (
+        "around",
+        "at",
+        "client",
+        "cold",
+        "key",
+        "open",
+        "past",
+        "site",
+        "trusted",
+        "value",
+    )
 
     key: Key
     value: str  # the key without its letter
     at: float  # event time
     past: Past  # who succeeded at this subject before
+    around: Past  # who succeeded in the network around a client; else the same as `past`
     cold: bool  # too little past was seen to rest a silence on it (7 days)
     open: frozenset[str] | set[str]  # names of this subject's findings that stand
     site: Site
     trusted: bool  # the event's client is allowed, or stands between us and the real client:
     # no client detector judges it
+
+    def knows(self, value: str) -> bool:
+        """Whether a login (of a mailbox: a network) succeeded here or around here in 30 days."""
+        return self.past.knows(value, self.at) or self.around.knows(value, self.at)
 
 
 class Detector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from agents.detector import Detector, Judgement, Mark, View
 from agents.record import RECENT, Episode, Record
-from agents.windows import DAY, merged
+from agents.windows import DAY, Past, merged
 from schemas import keys, net, wire
 from schemas.events import Auth, Fact, Signal, offence
 from schemas.findings import (
@@ -83,16 +83,18 @@ class Engine:
         *,
         cold: bool,
         place: str,
+        around: Past | None = None,
     ) -> None:
         """Show one event to the detectors that hear it for `key`.
 
+        `around` is the past of the network around a client, where it is known.
         `place` says where the batch of the event lay: a file, or topic and partition.
         """
         bad = offence(event)
         if bad:
             self._remember(event, key, record, place)
         if listeners:
-            view = self._look(key, record, event.at, cold)
+            view = self._look(key, record, event.at, cold, around)
             client = getattr(event, "client", "")
             view.trusted = bool(client) and client in self.site.trusted
             for detector in listeners:
@@ -106,14 +108,14 @@ class Engine:
         if type(event) is Auth and event.outcome == "ok":
             self._note_success(event, key, record)
 
-    def drain(self, key: Key, record: Record, *, cold: bool) -> None:
+    def drain(self, key: Key, record: Record, *, cold: bool, around: Past | None = None) -> None:
         """Say what has not been said yet of the subject's open findings."""
         for episode in record.episodes.values():
             if episode.told < episode.touches and episode.name:
                 detector = self._owners.get(episode.name)
                 if detector is None:
                     continue
-                view = self._look(key, record, record.last, cold)
+                view = self._look(key, record, record.last, cold, around)
                 mark = Mark(episode.name, episode.shape, episode.severity, episode.about)  # type: ignore[arg-type]
                 self._tell(detector, mark, key, record, episode, view)
 
@@ -122,10 +124,10 @@ class Engine:
 
     # -- what is behind it ------------------------------------------------------------------
 
-    def _look(self, key: Key, record: Record, at: float, cold: bool) -> View:
+    def _look(self, key: Key, record: Record, at: float, cold: bool, around: Past | None) -> View:
         view = self._view
         view.key, view.value, view.at = key, key[2:], at
-        view.past, view.cold = record.past, cold
+        view.past, view.around, view.cold = record.past, around or record.past, cold
         view.open = (
             {e.name for e in record.episodes.values() if self._stands(e, at)}
             if record.episodes

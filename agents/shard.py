@@ -14,7 +14,7 @@ from agents.detector import Detector
 from agents.engine import WARM, Engine
 from agents.record import Record, unpack, worth
 from agents.response import Response
-from agents.windows import DAY
+from agents.windows import DAY, Past
 from schemas import keys
 from schemas.events import Fact, Signal
 from schemas.findings import Alert, Decision, Finding
@@ -91,7 +91,7 @@ class Shard:
                 continue
             record = self.records.get(key) or self._thaw(key)
             if self.engine.pending(record):
-                self.engine.drain(key, record, cold=self.cold)
+                self.engine.drain(key, record, cold=self.cold, around=self._around(key))
                 self.dirty.add(key)
         self._settle("", -1, now)
 
@@ -168,7 +168,15 @@ class Shard:
                 return
             self._touched.add(key)
             record.absorbed = max(record.absorbed, absorbed)
-        self.engine.fold(event, key, record, listeners, cold=self.cold, place=place)
+        self.engine.fold(
+            event,
+            key,
+            record,
+            listeners,
+            cold=self.cold,
+            place=place,
+            around=self._around(key) if listeners else None,
+        )
         self.dirty.add(key)
         if record.episodes:
             self._pending.add(key)
@@ -184,6 +192,13 @@ class Shard:
                 self.unreadable += 1
         self.records[key] = record
         return record
+
+    def _around(self, key: Key) -> Past | None:
+        """The past of the network around a client: its record lives in the same partition."""
+        if key[0] != "c":
+            return None
+        network = self.records.get(keys.route(key))
+        return network.past if network is not None else None
 
     def _settle(self, place: str, absorbed: int, now: float) -> None:
         """Answer findings, deliver signals; a signal may cause further ones, a bounded number."""

@@ -4,9 +4,11 @@ from agents.detector import Detector
 from agents.detectors.auth_breach import AuthBreach
 from agents.detectors.auth_dictionary import AuthDictionary
 from agents.detectors.auth_distributed import AuthDistributed
+from agents.detectors.stale_client import StaleClient
 
 DETECTORS: dict[str, type[Detector]] = {
     AuthDistributed.name: AuthDistributed,
     AuthDictionary.name: AuthDictionary,
     AuthBreach.name: AuthBreach,
+    StaleClient.name: StaleClient,
 }

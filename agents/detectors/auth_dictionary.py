@@ -14,15 +14,13 @@ from msgspec import Struct, field
 
 from agents.detector import Detector, Judgement, Mark, View
 from agents.windows import Counts, Distinct, Window, fingerprint, merged, window
-from schemas import keys, net
+from schemas import keys
 from schemas.events import Auth, Signal
 from schemas.findings import Evidence, Severity, Target, Wish
 
 TRIED = 8  # accounts whose passwords are counted at once; more of them are a dictionary
-FAMILIAR = 16  # accounts that the network is remembered to know
 OPENED = 16  # accounts opened amid guesses that are remembered
 AT_ONCE = 1000  # tries that one line may report; what claims more is not believed
-MONTH = 30 * 86400.0
 AGAIN = 3600.0  # seconds between two words to an account's watchers about one breach
 COLD = "less than a week of logins was seen: this client may always have done so"
 
@@ -30,16 +28,13 @@ COLD = "less than a week of logins was seen: this client may always have done so
 class Tried(Struct, array_like=True):
     """What was tried at one account."""
 
-    name: str = ""
     passwords: Distinct = field(default_factory=Distinct)  # fingerprints
     blind: Counts = field(default_factory=Counts)  # tries whose password the log does not tell
-    last: str = ""  # the newest fingerprint,
-    same: int = 0  # and how often in a row it came
     at: float = 0.0
 
 
 class Seen(Struct, array_like=True):
-    """What is known of a client; of a network only `told`.
+    """What is known of a client.
 
     An account is *strange* here when neither the client nor its network opened it in 30 days.
     """
@@ -55,29 +50,26 @@ class Seen(Struct, array_like=True):
     nameless_day: Counts = field(default_factory=Counts)
     opened: Distinct = field(default_factory=Distinct)  # what it opened, in `day`
     tried: dict[int, Tried] = field(default_factory=dict)  # the accounts tried last
-    familiar: dict[str, float] = field(default_factory=dict)  # accounts that its network knows
-    network: float = 0.0  # when its network was last heard to have any success
     suspects: dict[str, float] = field(default_factory=dict)  # opened amid failures: when
     breached: dict[str, float] = field(default_factory=dict)  # opened by a guesser: when told
     shape: str = ""  # the newest that names an account, if any does
     last: float = 0.0  # its newest guess
-    told: Distinct = field(default_factory=Distinct)  # what a network told its clients
 
 
 class AuthDictionary(Detector, frozen=True, kw_only=True):
-    """Shapes: guessing, dictionary, unknown_names, stuffing, slow, nameless; an info finding
-    `stale_client` for a device that keeps an old password. Where a client opens an account amid
-    its guesses it tells the account's watchers (signal ``breach``).
+    """Shapes: guessing, dictionary, unknown_names, stuffing, slow, nameless.
+
+    Where a client opens an account amid its guesses, the account's watchers are told (signal
+    ``breach``; `detail` is the number of further accounts that it guessed at).
     """
 
     name = "auth_dictionary"
-    findings = ("auth_dictionary", "stale_client")
     technique = "T1110.001"
     blind_to = (
         "a botnet with one guess for each address (auth_distributed); guesses at accounts that"
         " the client's own network uses; Postfix before 3.9 does not log the account"
     )
-    hears: ClassVar = {"c": (Auth, Signal), "n": (Auth,)}
+    hears: ClassVar = {"c": (Auth,)}
     state = Seen
 
     window: float = 600.0  # seconds
@@ -93,7 +85,6 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
     pause: float = 600.0  # seconds: the median gap of a slow guesser *
     nameless: int = 10  # failures without an account *
     patience: int = 10  # times as many from a client with good evidence *
-    stale: int = 10  # failures with one password, or at an account that is known here *
     credit: int = 5  # logins of one account in a day that speak for its client *
     provider: int = 10  # accounts opened in 30 days make a webmail, fetcher or proxy *
     honeypot_seconds: float = 86400.0  # how long who tries a honeypot stays out
@@ -107,13 +98,7 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
     def observe(self, event: Any, seen: Seen, view: View) -> Iterator[Mark | Signal]:
         if view.trusted:
             return
-        if type(event) is Signal:
-            if event.kind == "familiar":
-                _recognise(event, seen)
-        elif view.key[0] == "n":
-            if event.outcome == "failed":
-                yield from self._tell_client(event, seen, view)
-        elif event.outcome == "ok":
+        if event.outcome == "ok":
             yield from self._success(event, seen, view)
         elif event.outcome == "failed":
             yield from self._failure(event, seen, view)
@@ -122,15 +107,9 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         account = keys.mailbox(event.account, view.site.default_domain)
         tries = min(max(event.count, 1), AT_ONCE)
         if account:
-            tried = self._tried(account, event.at, seen)
-            known = _known(account, seen, view)
-            tried.same = tried.same + tries if known or event.password == tried.last else tries
-            tried.last = event.password
-            if tried.same >= self.stale and (known or event.password):
-                yield Mark("stale_client", "known_account" if known else "one_password", "info")
-            if known:
-                return
-            self._guess(event, account, tries, tried, seen, view)
+            if _known(account, seen, view):
+                return  # a phone with an old password (stale_client)
+            self._guess(event, account, tries, seen, view)
         else:
             self._short.add(seen.nameless, event.at, tries)
             self._long.add(seen.nameless_day, event.at, tries)
@@ -161,36 +140,18 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         seen.tried.pop(fingerprint(account), None)
         _forgive(account, seen)
 
-    def _tell_client(self, event: Auth, seen: Seen, view: View) -> Iterator[Signal]:
-        """A network tells its client what it knows of the account that failed, once a day."""
-        account = keys.mailbox(event.account, view.site.default_domain)
-        if view.past.knows(account, event.at) if account else view.past.any(event.at):
-            client = net.client(event.client)
-            word = f"{client} {account}"
-            if not self._long.holds(seen.told, word, event.at):
-                self._long.see(seen.told, word, event.at)
-                yield Signal(
-                    at=event.at,
-                    gateway=event.gateway,
-                    about=f"c:{client}",
-                    kind="familiar",
-                    client=client,
-                    account=account,
-                )
-
     def _tried(self, account: str, at: float, seen: Seen) -> Tried:
         mark = fingerprint(account)
         tried = seen.tried.pop(mark, None)
         if tried is None or at - tried.at > self.day:
-            tried = Tried(account)
+            tried = Tried()
         tried.at = max(tried.at, at)
         _keep(seen.tried, mark, tried, TRIED)
         return tried
 
-    def _guess(
-        self, event: Auth, account: str, tries: int, tried: Tried, seen: Seen, view: View
-    ) -> None:
+    def _guess(self, event: Auth, account: str, tries: int, seen: Seen, view: View) -> None:
         bare = _bare(account)
+        tried = self._tried(account, event.at, seen)
         self._short.see(seen.accounts, bare, event.at, tries, name=account)
         self._long.see(seen.strange, bare, event.at, tries, name=account)
         self._long.add(seen.tries, event.at, tries)
@@ -237,7 +198,7 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         patience = self.patience if view.past.any(at) else 1
         if self._short.total(seen.nameless, at) >= self.nameless * patience:
             return "nameless", "low"
-        if daily >= self.nameless and not _favoured(seen, view):
+        if daily >= self.nameless and not _favoured(view):
             return "nameless", "low"
         return None
 
@@ -308,8 +269,6 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
     # -- why ------------------------------------------------------------------------------------
 
     def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
-        if mark.name == "stale_client":
-            return self._judge_stale(seen, view)
         at = view.at
         strange = self._long.distinct(seen.strange, at)
         tries = self._long.total(seen.tries, at)
@@ -339,25 +298,12 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
             wish=self._wish(mark, seen, view),
         )
 
-    def _judge_stale(self, seen: Seen, view: View) -> Judgement:
-        stale = [tried for tried in seen.tried.values() if tried.same >= self.stale]
-        names = [tried.name for tried in stale]
-        return Judgement(
-            summary=f"{view.value} keeps trying an old password at {', '.join(names)}",
-            evidence=[
-                Evidence(
-                    "failures alike", max((tried.same for tried in stale), default=0), self.stale
-                )
-            ],
-            targets=names,
-        )
-
     def _wish(self, mark: Mark, seen: Seen, view: View) -> Wish:
         client = Target("network", view.value)
         if mark.shape == "nameless":
             against = (
                 "logins succeed from there, and the log does not tell whose fail"
-                if _favoured(seen, view)
+                if _favoured(view)
                 else _cold(view)
             )
             return Wish("tarpit", client, against=against)
@@ -395,32 +341,18 @@ def _cold(view: View) -> str:
     return COLD if view.cold else ""
 
 
-def _recognise(word: Signal, seen: Seen) -> None:
-    """What the network knows: an account, or that logins succeed there at all."""
-    if word.account:
-        _keep(seen.familiar, word.account, word.at, FAMILIAR)
-        _forgive(word.account, seen)
-    else:
-        seen.network = max(seen.network, word.at)
-
-
 def _known(account: str, seen: Seen, view: View) -> bool:
     """Whether the client or its network opened the account in 30 days, and not by guessing."""
-    if account in seen.breached:
-        return False
-    familiar = seen.familiar.get(account)
-    return view.past.knows(account, view.at) or (
-        familiar is not None and view.at - familiar <= MONTH
-    )
+    return view.knows(account) and account not in seen.breached
 
 
-def _favoured(seen: Seen, view: View) -> bool:
+def _favoured(view: View) -> bool:
     """Whether anything succeeded from this client or its network in 30 days."""
-    return view.past.any(view.at) or (seen.network > 0 and view.at - seen.network <= MONTH)
+    return view.past.any(view.at) or view.around.any(view.at)
 
 
 def _forgive(account: str, seen: Seen) -> None:
-    """Its failures were typing mistakes."""
+    """Who opens an account in the end only mistyped."""
     for strangers in (seen.accounts, seen.unknown, seen.strange):
         window(1).drop(strangers, _bare(account))
 

@@ -17,9 +17,7 @@ from schemas.events import Auth, Signal
 from schemas.findings import LISTED, Evidence, Target, Wish
 
 ATTACKED = 8  # accounts that a client is told to have attacked, by name
-FAMILIAR = 48  # accounts that the network is remembered to know
 AT_ONCE = 1000  # tries that one line may report; what claims more is not believed
-MONTH = 30 * 86400.0
 COLD = "less than a week of logins was seen: they may have been welcome before"
 
 
@@ -34,7 +32,6 @@ class Seen(Struct, array_like=True):
     accounts: Distinct = field(default_factory=Distinct)  # c: strange ones that failed, in a day
     recent: Distinct = field(default_factory=Distinct)  # c: of them, in a dictionary's window
     fast: float = 0.0  # c: when it was last as fast as a dictionary
-    familiar: dict[str, float] = field(default_factory=dict)  # c: accounts that its network knows
     attacked: dict[str, float] = field(default_factory=dict)  # c: accounts with many guessers
 
 
@@ -130,12 +127,7 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
     def _client(self, event: Auth, tries: int, seen: Seen, view: View) -> Iterator[Mark]:
         at = event.at
         account = keys.mailbox(event.account, view.site.default_domain)
-        familiar = seen.familiar.get(account)
-        if (
-            not account
-            or view.past.knows(account, at)
-            or (familiar is not None and at - familiar <= MONTH)
-        ):
+        if not account or view.knows(account):
             return
         accounts = self._long.see(seen.accounts, account, at, tries)
         if window(self.pace).see(seen.recent, account, at) >= self.sprayed:
@@ -153,11 +145,7 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
         )
 
     def _hear(self, word: Signal, seen: Seen, view: View) -> Iterator[Mark]:
-        if word.kind == "familiar" and word.account:
-            _keep(seen.familiar, word.account, word.at, FAMILIAR)
-            self._long.drop(seen.accounts, word.account)
-            self._long.drop(seen.recent, word.account)
-        elif word.kind == "took_part" and not view.past.any(word.at):
+        if word.kind == "took_part" and not view.past.any(word.at):
             _keep(seen.attacked, word.account, word.at, ATTACKED)
             yield Mark(self.name, "took_part", "medium")
 

@@ -72,6 +72,7 @@ class Recipient(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="recipi
     account: str = ""
     sender: str = ""
     recipient: str = ""
+    queue_id: str = ""  # of the message; "" as long as none of its recipients was accepted
     verdict: str = "accepted"  # accepted, unknown, relay_denied, blocked, deferred, refused
     code: int = 0  # SMTP reply code
     enhanced: str = ""  # enhanced status code, RFC 3463: "5.1.1"

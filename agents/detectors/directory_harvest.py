@@ -1,0 +1,333 @@
+"""Guessing addresses: recipients that do not exist, one after the other.
+
+Watched from three sides: the client, the network around it, and the domain that the guesses
+claim to come from. Postfix logs no accepted RCPT, but a message with the number of its
+recipients; other servers log both: the larger of the two counts is how many were accepted.
+"""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from msgspec import Struct, field
+
+from agents.detector import Detector, Judgement, Mark, View
+from agents.windows import DAY, Counts, Distinct, Window
+from schemas import net
+from schemas.events import Message, Recipient, Signal
+from schemas.findings import Action, Evidence, Target, Wish
+from schemas.keys import LONGEST
+
+NAME = "directory_harvest"
+WEEK = Window(7 * DAY, 7)
+TODAY = Window(DAY, 2880)  # slices of 30 s, so that ten minutes and an hour can be read from it
+SHARES = Window(DAY)
+TOLD = Window(3600.0, 4)
+SENDERS = 8  # domains of one big provider that are watched at a time
+WAITING = 64  # clients that are told once a domain's guesses amount to something
+
+
+class Tally(Struct, array_like=True):
+    """Recipients by what became of them, over a day."""
+
+    unknown: Distinct = field(default_factory=Distinct)
+    missed: Counts = field(default_factory=Counts)  # each time that one was unknown
+    nameless: Counts = field(default_factory=Counts)  # of them, from the null sender
+    other: Counts = field(default_factory=Counts)  # refused for any other reason
+    accepted: Counts = field(default_factory=Counts)  # at RCPT
+    taken: Counts = field(default_factory=Counts)  # with a message
+
+    def note(self, event: Recipient) -> None:
+        if event.verdict == "unknown":
+            TODAY.see(self.unknown, event.recipient, event.at)
+            SHARES.add(self.missed, event.at)
+            if not event.sender:
+                SHARES.add(self.nameless, event.at)
+        elif event.verdict == "accepted":
+            SHARES.add(self.accepted, event.at)
+        elif event.verdict != "deferred":  # it comes again
+            SHARES.add(self.other, event.at)
+
+    def good(self, at: float) -> int:
+        """Recipients that were accepted."""
+        return max(SHARES.total(self.accepted, at), SHARES.total(self.taken, at))
+
+    def share(self, at: float) -> float:
+        """The part of all recipients that does not exist, 0 to 1."""
+        missed = SHARES.total(self.missed, at)
+        return missed / max(1, missed + SHARES.total(self.other, at) + self.good(at))
+
+    def null_share(self, at: float) -> float:
+        """The part of the unknown ones that came without a sender, 0 to 1."""
+        return SHARES.total(self.nameless, at) / max(1, SHARES.total(self.missed, at))
+
+
+class Seen(Struct, array_like=True):
+    tally: Tally = field(default_factory=Tally)
+    messages: Counts = field(default_factory=Counts)  # accepted, over a week
+    senders: dict[str, Tally] = field(default_factory=dict)  # of a big provider, by domain
+    told: Distinct = field(default_factory=Distinct)  # domains that were told of this client
+    answered: float = 0.0  # when the first answer was asked for
+    # of a network or a domain: the clients that guessed, those of them that do nothing else,
+    # and those of these that have not been told that the whole amounts to something
+    clients: Distinct = field(default_factory=Distinct)
+    guessers: Distinct = field(default_factory=Distinct)
+    waiting: list[str] = field(default_factory=list)
+
+
+class DirectoryHarvest(Detector, frozen=True):
+    """A client tries names until some exist.
+
+    An honest client misses now and then, among mail that is delivered: so it is the share of
+    its recipients that do not exist, and their number, that tell. Reports that answer forged
+    mail come from the null sender and are backscatter. A provider that carries everybody's
+    mail is judged for each of its senders' domains, and never blocked.
+    """
+
+    name = NAME
+    technique = "T1589.002"  # Gather Victim Identity Information: Email Addresses
+    blind_to = (
+        "guessing from the null sender (it looks like backscatter), guessing hidden among as "
+        "much mail to addresses that exist, and servers that accept every recipient"
+    )
+    hears: ClassVar = {
+        "c": (Recipient, Message, Signal),
+        "n": (Recipient, Message),
+        "d": (Recipient, Signal),
+    }
+    state = Seen
+
+    quick: int = 10  # distinct unknown recipients in a short while *
+    quick_seconds: float = 600.0
+    hourly: int = 25  # in an hour [Cisco ESA: 25 invalid recipients an hour]
+    hour_seconds: float = 3600.0
+    share: float = 0.5  # of the client's recipients [Forcepoint: 50 %]
+    null_share: float = 0.5  # of the unknown ones from the null sender: it is backscatter *
+    slow: int = 10  # in a day, from a client that delivered nothing *
+    slow_share: float = 0.9  # *
+    slow_block: int = 25  # from so many on it is more than an alert *
+    spread: int = 50  # in a day, of a network or a sender's domain *
+    spread_share: float = 0.8  # *
+    spread_clients: int = 2  # fewer are no network: the client itself is the subject *
+    provider: int = 20  # messages accepted in 7 days: it carries other people's mail *
+    patience: float = 600.0  # seconds; who goes on after the first answer is refused *
+
+    @property
+    def horizon(self) -> float:
+        return float(DAY)
+
+    # -- what is seen -----------------------------------------------------------------------
+
+    def observe(
+        self, event: Recipient | Message | Signal, seen: Seen, view: View
+    ) -> Iterator[Mark | Signal]:
+        letter = view.key[0]
+        if type(event) is Signal:
+            yield from self._told(event, seen, view)
+        elif event.account or view.trusted:
+            return  # a login's typing mistakes are judged with the account
+        elif type(event) is Message:
+            self._accepted(event, seen)
+        elif type(event) is Recipient and (letter != "d" or event.sender):
+            seen.tally.note(event)
+            if letter == "c":
+                yield from self._client(event, seen, view)
+            elif event.verdict == "unknown":
+                TODAY.see(seen.clients, net.client(event.client), event.at)
+                yield from self._network(seen, view) if letter == "n" else self._domain(seen, view)
+
+    def _accepted(self, event: Message, seen: Seen) -> None:
+        count = max(1, event.recipients)
+        SHARES.add(seen.tally.taken, event.at, count)
+        WEEK.add(seen.messages, event.at)
+        sender = seen.senders.get(_domain(event.sender))
+        if sender is not None:
+            SHARES.add(sender.taken, event.at, count)
+
+    def _client(self, event: Recipient, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+        at, domain = event.at, _domain(event.sender)
+        if domain and (domain in seen.senders or event.verdict == "unknown"):
+            self._of_sender(seen, domain).note(event)
+        if event.verdict != "unknown":
+            return
+        if event.queue_id:
+            return  # others of this message exist: it is still to come, and counts then
+        tally = seen.tally
+        if self._is_provider(seen, at):
+            if domain and self._is_fast(seen.senders[domain], at):
+                yield Mark(NAME, "provider", "low", domain)
+            return
+        if self._is_backscatter(tally, at):
+            return
+        if self._is_fast(tally, at):
+            yield self._marked(seen, "fast", view)
+        elif self._is_slow(tally, at):
+            yield self._marked(seen, "slow", view)
+        if not domain or TOLD.holds(seen.told, domain, at):
+            return
+        if tally.share(at) >= self.spread_share:
+            TOLD.see(seen.told, domain, at)
+            yield Signal(at=at, about=f"d:{domain}", kind="guesser", client=view.value)
+
+    def _told(self, event: Signal, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+        if event.kind == "guesser":
+            if not TODAY.holds(seen.guessers, event.client, event.at):
+                seen.waiting = [*seen.waiting[1 - WAITING :], event.client]
+            TODAY.see(seen.guessers, event.client, event.at)
+            yield from self._domain(seen, view)
+        elif event.kind == "harvest" and not self._is_provider(seen, event.at):
+            tally = seen.tally
+            if tally.share(event.at) >= self.share and not self._is_backscatter(tally, event.at):
+                yield self._marked(seen, "took_part", view)
+
+    def _network(self, seen: Seen, view: View) -> Iterator[Mark]:
+        tally, at = seen.tally, view.at
+        if (
+            TODAY.distinct(tally.unknown, at) >= self.spread
+            and TODAY.distinct(seen.clients, at) >= self.spread_clients
+            and tally.share(at) >= self.spread_share
+            and not self._is_backscatter(tally, at)
+        ):
+            yield self._marked(seen, "network", view)
+
+    def _domain(self, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+        at = view.at
+        clients = TODAY.distinct(seen.clients, at)
+        if (
+            TODAY.distinct(seen.tally.unknown, at) >= self.spread
+            and clients >= self.spread_clients
+            and TODAY.distinct(seen.guessers, at) >= self.spread_share * clients
+        ):
+            yield Mark(NAME, "domain", "medium")
+            waiting, seen.waiting = seen.waiting, []
+            for client in waiting:
+                yield Signal(at=at, about=f"c:{client}", kind="harvest", client=client)
+
+    # -- what it amounts to -----------------------------------------------------------------
+
+    def _is_provider(self, seen: Seen, at: float) -> bool:
+        return WEEK.total(seen.messages, at) >= self.provider
+
+    def _is_backscatter(self, tally: Tally, at: float) -> bool:
+        return tally.null_share(at) >= self.null_share
+
+    def _is_fast(self, tally: Tally, at: float) -> bool:
+        return (
+            TODAY.distinct(tally.unknown, at) >= min(self.quick, self.hourly)
+            and tally.share(at) >= self.share
+            and (
+                TODAY.since(tally.unknown, at, self.quick_seconds) >= self.quick
+                or TODAY.since(tally.unknown, at, self.hour_seconds) >= self.hourly
+            )
+        )
+
+    def _is_slow(self, tally: Tally, at: float) -> bool:
+        return (
+            TODAY.distinct(tally.unknown, at) >= self.slow
+            and not tally.good(at)
+            and tally.share(at) >= self.slow_share
+        )
+
+    def _marked(self, seen: Seen, shape: str, view: View) -> Mark:
+        if NAME not in view.open:
+            seen.answered = view.at
+        return Mark(NAME, shape, "medium")
+
+    def _of_sender(self, seen: Seen, domain: str) -> Tally:
+        """The tally of a sender's domain; the one that was quiet longest makes room for it."""
+        tally = seen.senders.pop(domain, None) or Tally()
+        if len(seen.senders) >= SENDERS:
+            del seen.senders[next(iter(seen.senders))]
+        seen.senders[domain] = tally
+        return tally
+
+    # -- in words ---------------------------------------------------------------------------
+
+    def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
+        at, shape = view.at, mark.shape
+        tally = seen.senders.get(mark.about, seen.tally)
+        missed = TODAY.distinct(tally.unknown, at)
+        evidence = self._evidence(shape, tally, seen, at)
+        clients = [view.value]
+        if shape == "network":
+            clients = TODAY.names(seen.clients)
+        elif shape == "domain":
+            clients = [*TODAY.names(seen.guessers), *seen.waiting]
+        elif shape == "provider":
+            clients = []
+        return Judgement(
+            summary=_summary(shape, mark.about, missed, view.value),
+            evidence=evidence,
+            clients=clients,
+            targets=TODAY.names(tally.unknown),
+            targets_count=missed,
+            checks=[
+                f"{tally.good(at)} recipients were accepted",
+                f"{tally.null_share(at):.0%} of the unknown ones came from the null sender",
+            ],
+            wish=self._wish(shape, missed, seen, view),
+        )
+
+    def _evidence(self, shape: str, tally: Tally, seen: Seen, at: float) -> list[Evidence]:
+        day = TODAY.distinct(tally.unknown, at)
+        share = round(100 * tally.share(at), 1)
+        if shape in ("fast", "provider"):
+            return [
+                Evidence(
+                    "unknown recipients in 10 min", _part(tally, at, self.quick_seconds), self.quick
+                ),
+                Evidence(
+                    "unknown recipients in 1 h", _part(tally, at, self.hour_seconds), self.hourly
+                ),
+                Evidence("unknown of all recipients", share, 100 * self.share, "%"),
+            ]
+        if shape == "slow":
+            return [
+                Evidence("unknown recipients in 24 h", day, self.slow),
+                Evidence("unknown of all recipients", share, 100 * self.slow_share, "%"),
+            ]
+        if shape == "took_part":
+            return [Evidence("unknown of all recipients", share, 100 * self.share, "%")]
+        clients = TODAY.distinct(seen.clients, at)
+        found = [
+            Evidence("unknown recipients in 24 h", day, self.spread),
+            Evidence("clients that guess", clients, self.spread_clients),
+        ]
+        if shape == "network":
+            return [
+                *found,
+                Evidence("unknown of all recipients", share, 100 * self.spread_share, "%"),
+            ]
+        guessers = round(100 * TODAY.distinct(seen.guessers, at) / max(1, clients), 1)
+        return [
+            *found,
+            Evidence("clients that only guess", guessers, 100 * self.spread_share, "%"),
+        ]
+
+    def _wish(self, shape: str, missed: int, seen: Seen, view: View) -> Wish | None:
+        if shape in ("provider", "domain") or (shape == "slow" and missed < self.slow_block):
+            return None
+        goes_on = view.at - seen.answered >= self.patience
+        action: Action = "reject" if goes_on else "tarpit"
+        return Wish(action, Target("network", view.value))
+
+
+def _domain(sender: str) -> str:
+    return sender.rpartition("@")[2][:LONGEST] if "@" in sender else ""
+
+
+def _part(tally: Tally, at: float, seconds: float) -> int:
+    return TODAY.since(tally.unknown, at, seconds)
+
+
+_SUMMARIES = {
+    "fast": "{who} guesses addresses: {missed} do not exist",
+    "slow": "{who} guesses addresses slowly: {missed} do not exist",
+    "took_part": "{who} guesses addresses, as many do with it: {missed} do not exist",
+    "provider": "mail from {about} through {who} guesses addresses: {missed} do not exist",
+    "network": "clients of {who} guess addresses: {missed} do not exist",
+    "domain": "clients that say they are {who} guess addresses: {missed} do not exist",
+}
+
+
+def _summary(shape: str, about: str, missed: int, who: str) -> str:
+    return _SUMMARIES[shape].format(who=who, about=about, missed=missed)

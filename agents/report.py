@@ -107,12 +107,14 @@ def outcome(alert: Alert, decided: list[Decision]) -> Text:
 def _folded(alerts: Iterable[Alert]) -> Iterator[list[Alert]]:
     """Alerts of one name and shape together where there are many of them, each alone else."""
     alike: dict[tuple[str, str, str], list[Alert]] = {}
+    order: dict[str, int] = {}
     for alert in alerts:
+        order[alert.id] = len(order)
         alike.setdefault((alert.detector, alert.shape, alert.severity), []).append(alert)
-    groups = []
+    groups: list[list[Alert]] = []
     for group in alike.values():
         groups += [group] if len(group) > SHOWN else [[alert] for alert in group]
-    yield from sorted(groups, key=lambda group: (group[0].first, group[0].id))
+    yield from sorted(groups, key=lambda group: order[group[0].id])
 
 
 def by_severity(alerts: Iterable[Alert]) -> Text:

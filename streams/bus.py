@@ -5,6 +5,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from schemas.topics import Topic
+
 
 class Message(Struct, frozen=True):
     topic: str
@@ -20,6 +22,8 @@ class Bus(Protocol):
     """Topics of keyed messages in partitions, each an ordered log.
 
     Delivery is at least once: after a crash a subscriber sees again what it had not committed.
+    Messages of one key lie in one partition, in the order of their publication. Every call
+    returns within a bounded time; BusError says what could not be done.
     """
 
     def publish(
@@ -35,18 +39,27 @@ class Bus(Protocol):
         refuses it for good."""
 
     def flush(self, timeout: float) -> None:
-        """Wait until all that was published is safe. Raises BusError where it is not."""
+        """Wait until all that was published is safe. Raises BusError where it is not: either
+        the time was too short and it is still on its way, or some of it was refused."""
 
     def subscribe(self, topics: Sequence[str], group: str | None) -> "Subscription":
         """Read `topics`: as a member of `group`, from where it stopped, or with None alone,
         all partitions from their beginning."""
 
-    def close(self) -> None: ...
+    def topics(self) -> dict[str, int]:
+        """The topics that there are, with the number of their partitions."""
+
+    def create(self, topic: Topic, partitions: int, replication: int) -> None:
+        """Make a topic. Raises BusError where there is one of this name."""
+
+    def close(self) -> None:
+        """Let go of everything, also of what is not yet safe."""
 
 
 class Subscription(Protocol):
     def poll(self, timeout: float) -> list[Message]:
-        """What has arrived, within `timeout` seconds; empty where nothing has."""
+        """What has arrived, within `timeout` seconds; empty where nothing has, or where the
+        bus is away for a while."""
 
     def caught_up(self) -> bool:
         """Whether all that lay there at the time of `subscribe` was polled."""

@@ -1,0 +1,312 @@
+"""The bus across many machines: Apache Kafka, through kafka-python, which only this file imports.
+
+The producer is idempotent and waits for all replicas; a message that was handed over is never
+given up, whatever the broker does, until `close`. Names of topics carry the prefix of the
+settings on the broker only.
+"""
+
+import logging
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+
+from schemas.settings import KafkaSettings
+from schemas.topics import Topic
+from streams.bus import BusError, Message
+
+T = TypeVar("T")
+
+# It tells every attempt to reconnect, several times; who uses the bus says once that it is away.
+logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+CONNECT = 4.0  # seconds until a broker that does not answer is said to be away
+REQUEST = 10.0  # seconds for any one request
+CLOSE = 2.0
+NEVER = 2**31 - 1  # ms: a batch that is given up would let later ones overtake it
+LARGEST = 1_000_000  # bytes of a message; brokers take 1,048,588 with all that is around it
+PENDING = 10_000  # messages that may wait for a flush
+BATCH = 400_000  # bytes
+SESSION = 10.0  # seconds until a member that fell silent loses its partitions
+# OSError: TLS files that cannot be read; the others: settings that the library rejects.
+FAILURES = (KafkaError, OSError, ValueError, AssertionError, RuntimeError)
+SETTLED = 2.0  # seconds without news, for a partition whose last messages were compacted away
+
+
+class KafkaBus:
+    """Connects on first use. Raises BusError where no broker answers within about 5 s.
+
+    A bus belongs to one thread.
+    """
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._producer: Any = None
+        self._admin: Any = None
+        self._pending: deque[Any] = deque()
+        self._subscriptions: list[KafkaSubscription] = []
+
+    def publish(
+        self,
+        topic: str,
+        key: bytes,
+        value: bytes | None,
+        *,
+        partition: int | None = None,
+        headers: Mapping[str, bytes] | None = None,
+    ) -> None:
+        producer = self._connected_producer()
+        name = self._settings.prefix + topic
+        if len(self._pending) >= PENDING:
+            self.flush(REQUEST)
+        with _explained(f"cannot publish to {name}"):
+            known = producer.partitions_for(name)
+            if not known or (partition is not None and partition not in known):
+                raise BusError(f"there is no topic {name} with a partition {partition or 0}")
+            self._pending.append(
+                producer.send(
+                    name,
+                    key=key,
+                    value=value,
+                    partition=partition,
+                    headers=list((headers or {}).items()),
+                )
+            )
+
+    def flush(self, timeout: float) -> None:
+        if not self._pending:
+            return
+        with _explained(f"{len(self._pending)} messages are not safe yet"):
+            self._connected_producer().flush(timeout)
+        refused = [future.exception for future in self._pending if future.failed()]
+        self._pending.clear()
+        if refused:
+            raise BusError(f"{len(refused)} messages were refused: {_words(refused[0])}")
+
+    def subscribe(self, topics: Sequence[str], group: str | None) -> "KafkaSubscription":
+        names = [self._settings.prefix + topic for topic in topics]
+        consumer = self._connect(
+            lambda: KafkaConsumer(
+                group_id=group,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                allow_auto_create_topics=False,
+                session_timeout_ms=int(SESSION * 1000),
+                heartbeat_interval_ms=int(SESSION * 250),
+                fetch_max_wait_ms=100,
+                reconnect_backoff_max_ms=1000,
+                **self._connection(),
+            )
+        )
+        try:
+            subscription = KafkaSubscription(consumer, names, group, len(self._settings.prefix))
+        except BusError:
+            consumer.close(timeout_ms=int(CLOSE * 1000))
+            raise
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def topics(self) -> dict[str, int]:
+        prefix = self._settings.prefix
+        with _explained("cannot list the topics"):
+            found = self._connected_admin().describe_topics()
+        return {
+            topic["name"].removeprefix(prefix): len(topic["partitions"])
+            for topic in found
+            if topic["name"].startswith(prefix) and not topic["is_internal"]
+        }
+
+    def identity(self, topic: str) -> str:
+        """The id that the broker gave to a topic: another one once it is made anew."""
+        name = self._settings.prefix + topic
+        with _explained(f"cannot describe {name}"):
+            (found,) = self._connected_admin().describe_topics([name])
+        return str(found["topic_id"])
+
+    def create(self, topic: Topic, partitions: int, replication: int) -> None:
+        name = self._settings.prefix + topic.name
+        with _explained(f"cannot create topic {name}"):
+            self._connected_admin().create_topics(
+                {
+                    name: {
+                        "num_partitions": partitions,
+                        "replication_factor": replication,
+                        "configs": topic.config,
+                    }
+                },
+                timeout_ms=int(REQUEST * 1000),
+                wait_for_metadata=True,
+            )
+
+    def close(self) -> None:
+        for subscription in self._subscriptions:
+            subscription.close()
+        if self._producer is not None:
+            # Without a timeout it would wait for a broker that may never come back.
+            self._producer.close(timeout=CLOSE)
+        if self._admin is not None:
+            self._admin.close()
+        self._producer = self._admin = None
+        self._pending.clear()
+        self._subscriptions.clear()
+
+    def _connected_producer(self) -> Any:
+        if self._producer is None:
+            self._producer = self._connect(
+                lambda: KafkaProducer(
+                    acks="all",
+                    enable_idempotence=True,
+                    compression_type="lz4",
+                    linger_ms=5,
+                    batch_size=BATCH,
+                    max_request_size=LARGEST,
+                    max_block_ms=int(CONNECT * 1000),
+                    delivery_timeout_ms=NEVER,
+                    allow_auto_create_topics=False,
+                    reconnect_backoff_max_ms=1000,
+                    **self._connection(),
+                )
+            )
+        return self._producer
+
+    def _connected_admin(self) -> Any:
+        if self._admin is None:
+            self._admin = self._connect(lambda: KafkaAdminClient(**self._connection()))
+        return self._admin
+
+    def _connect(self, make: Callable[[], T]) -> T:
+        """A client. The library's own are left half-made, with open sockets, where no broker
+        answers: look for one first."""
+        servers = self._settings.bootstrap
+        with _explained(f"no Kafka broker answers at {', '.join(servers)}"):
+            _find_any(servers)
+            return make()
+
+    def _connection(self) -> dict[str, Any]:
+        """What all three clients are told: https://kafka-python.readthedocs.io/, KafkaClient."""
+        settings = self._settings
+        found: dict[str, Any] = {
+            "bootstrap_servers": list(settings.bootstrap),
+            "client_id": settings.group,
+            "bootstrap_timeout_ms": int(CONNECT * 1000),
+            "request_timeout_ms": int(REQUEST * 1000),
+            "security_protocol": settings.security,
+            "ssl_cafile": settings.ca or None,
+            "ssl_certfile": settings.certificate or None,
+            "ssl_keyfile": settings.key or None,
+        }
+        if settings.security.startswith("SASL"):
+            found["sasl_mechanism"] = settings.mechanism
+            found["sasl_plain_username"] = settings.username
+            found["sasl_plain_password"] = password(settings)
+        return found
+
+
+class KafkaSubscription:
+    """One consumer. Without a group it holds all partitions itself."""
+
+    def __init__(self, consumer: Any, names: list[str], group: str | None, prefix: int) -> None:
+        self._consumer = consumer
+        self._group = group
+        self._prefix = prefix
+        self._polled = time.monotonic()
+        with _explained(f"cannot read {', '.join(names)}"):
+            places = []
+            for name in names:
+                known = consumer.partitions_for_topic(name)
+                if not known:
+                    raise BusError(f"there is no topic {name}")
+                places += [TopicPartition(name, index) for index in sorted(known)]
+            self._ends: dict[Any, int] = consumer.end_offsets(
+                places, timeout_ms=int(REQUEST * 1000)
+            )
+            if group is None:
+                consumer.assign(places)
+            else:
+                consumer.subscribe(names)
+
+    def poll(self, timeout: float) -> list[Message]:
+        with _explained("cannot poll"):
+            batches = self._consumer.poll(timeout_ms=int(timeout * 1000))
+        if batches:
+            self._polled = time.monotonic()
+        return [
+            Message(
+                record.topic[self._prefix :],
+                record.partition,
+                record.offset,
+                record.key or b"",
+                record.value,
+                dict(record.headers),
+                record.timestamp / 1000,
+            )
+            for records in batches.values()
+            for record in records
+        ]
+
+    def caught_up(self) -> bool:
+        consumer = self._consumer
+        assigned = consumer.assignment()
+        return bool(assigned) and all(self._reached(place) for place in assigned)
+
+    def commit(self) -> None:
+        if self._group is not None:
+            with _explained("cannot commit"):
+                self._consumer.commit(timeout_ms=int(REQUEST * 1000))
+
+    def close(self) -> None:
+        self._consumer.close(autocommit=False, timeout_ms=int(CLOSE * 1000))
+
+    def _reached(self, place: Any) -> bool:
+        with _explained("cannot tell the position"):
+            position = self._consumer.position(place, timeout_ms=0)
+        end = self._ends.get(place, 0)
+        if position is not None and position >= end:
+            return True
+        # Compaction can leave a gap at the end, which no message will ever bridge.
+        heard = (self._consumer.highwater(place) or 0) >= end
+        return heard and time.monotonic() - self._polled > SETTLED
+
+
+def password(settings: KafkaSettings) -> str:
+    """The password of the settings, or the first line of the file that holds it."""
+    if not settings.password_file:
+        return settings.password
+    try:
+        text = Path(settings.password_file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BusError(f"kafka.password_file: {error}") from error
+    return text.partition("\n")[0]
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Turns what the library raises into a BusError that begins with `what`."""
+    try:
+        yield
+    except FAILURES as error:
+        raise BusError(f"{what}: {_words(error)}") from error
+
+
+def _find_any(servers: Sequence[str]) -> None:
+    """Raises OSError where none of the servers accepts a connection."""
+    error = OSError("none is configured")
+    for server in servers:
+        host, _, port = server.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), CONNECT / len(servers)).close()
+        except OSError as failure:
+            error = failure
+        else:
+            return
+    raise error
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or type(error).__name__

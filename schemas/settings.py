@@ -89,6 +89,7 @@ class KafkaSettings(Section, frozen=True):
     replication: int = 1
     group: str = "mailwarden"
     prefix: str = ""  # of every topic's name: several sites on one cluster
+    session: float = 10.0  # seconds until the work of a worker that fell silent goes to others
     security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
     username: str = ""

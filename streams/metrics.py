@@ -43,6 +43,19 @@ GATEWAY_FAILURES = Counter("mailwarden_gateway_failures", "Failed calls of a gat
 SINK_FAILURES = Counter("mailwarden_sink_failures", "Failed deliveries to a sink", ["sink"])
 SINK_WAITING = Gauge("mailwarden_sink_waiting_alerts", "Alerts that a sink has not got", ["sink"])
 
+# -- the worker on Kafka ----------------------------------------------------------------------
+
+FOLDED = Counter("mailwarden_folded_events", "Events folded, once for each partition they are for")
+MESSAGES = Counter("mailwarden_folded_messages", "Kafka messages of events")
+REPEATED = Counter("mailwarden_repeated_events", "Events that a shipper sent again, passed over")
+REPLAYED = Counter(
+    "mailwarden_replayed_messages", "Messages that were absorbed before a crash, passed over"
+)
+JUMPS = Counter("mailwarden_offset_jumps", "Times that messages were missing: the worker restarts")
+TRIMMED = Counter("mailwarden_trimmed_records", "Records that were too large for a slot")
+UNPACKED = Counter("mailwarden_dropped_records", "Records that could not be packed: forgotten")
+SLOT_BYTES = Gauge("mailwarden_slot_bytes", "Records in the changelog, old copies included")
+
 # -- the program itself -----------------------------------------------------------------------
 
 FLUSH_SECONDS = Histogram(

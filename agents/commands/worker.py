@@ -1,0 +1,32 @@
+"""`mailwarden worker`: detection and response on Kafka."""
+
+from pathlib import Path
+
+import click
+
+from agents import logs
+from agents.commands import options
+from schemas.settings import SettingsError
+
+
+@click.command()
+@options.config
+def command(config: Path | None) -> None:
+    """Detect and respond, on Kafka. Start as many as are wanted: they share the work.
+
+    Reads mail.facts, and mail.events that other programs publish; writes mail.alerts and
+    mail.decisions. The topics must exist: `mailwarden topics create`. Ends on SIGTERM with
+    everything safe.
+
+    \b
+    mailwarden worker
+    mailwarden worker -c /etc/mailwarden/mailwarden.toml
+    """
+    from agents.worker.main import run
+
+    found = options.load(config)
+    logs.configure()
+    try:
+        run(found)
+    except SettingsError as error:
+        raise options.Unusable(f"{found.where}: {error}") from error

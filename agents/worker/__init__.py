@@ -1,0 +1,1 @@
+"""Detection on Kafka: several workers share the partitions of mail.facts. Faust lives here only."""

@@ -1,0 +1,138 @@
+"""The flush: what the partitions concluded and what they know, made safe in the one safe order.
+
+1. alerts and decisions to their topics, signals to the partitions of their subjects,
+2. the records, as slots of the changelog,
+3. the slots that are superseded now are deleted,
+4. the messages are acked, so that their offsets can be committed.
+
+Each step is awaited before the next begins. A crash between two of them says an alert again
+(under the same id) and folds nothing twice; it never loses an alert whose record says "told". A
+send that fails raises, and the worker crashes.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+
+from agents.shard import Outcome
+from agents.worker.app import App
+from agents.worker.partition import Partition
+from agents.worker.slots import Write
+from agents.worker.table import Slots, name
+from schemas import keys, wire
+from schemas.events import Signal
+from schemas.findings import decision_id
+from streams import metrics
+
+SIGNALS = 500  # in one message
+
+
+class Send(Struct):
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    partition: int | None = None
+    headers: dict[str, bytes] | None = None
+
+
+class Flusher:
+    def __init__(self, app: App, slots: Slots, prefix: str, partitions: int) -> None:
+        self._app = app
+        self._slots = slots
+        self._prefix = prefix
+        self._partitions = partitions
+
+    async def say(self, outcomes: Iterable[tuple[int, Outcome]]) -> None:
+        """Step 1. Of several revisions of one alert, the newest."""
+        alerts: dict[bytes, bytes] = {}
+        decisions: dict[bytes, bytes] = {}
+        signals: dict[tuple[int, int], list[Signal]] = {}
+        for partition, outcome in outcomes:
+            for alert in outcome.alerts:
+                alerts[alert.id.encode()] = wire.encode(alert)
+                metrics.FINDINGS.labels(alert.detector, alert.severity).inc()
+            for decision in outcome.decisions:
+                key = decision_id(decision.target, decision.action).encode()
+                decisions[key] = wire.encode(decision)
+                metrics.DECISIONS.labels(decision.action, str(decision.enforced).lower()).inc()
+            for signal in outcome.signals:
+                target = keys.partition(signal.about, self._partitions)
+                signals.setdefault((partition, target), []).append(signal)
+        await self.send(
+            [Send("mail.alerts", key, value) for key, value in alerts.items()]
+            + [Send("mail.decisions", key, value) for key, value in decisions.items()]
+            + [
+                Send(
+                    "mail.facts",
+                    None,
+                    wire.encode_events(some[start : start + SIGNALS]),
+                    target,
+                    {"origin": f"signal/{source}".encode()},
+                )
+                for (source, target), some in signals.items()
+                for start in range(0, len(some), SIGNALS)
+            ]
+        )
+
+    async def keep(self, writes: Iterable[tuple[int, Write]]) -> None:
+        """Step 2."""
+        await self._delete((partition, write.spoilt) for partition, write in writes)
+        sends = []
+        for partition, write in writes:
+            for number, slot in write.put:
+                self._slots.keep(partition, number, slot)
+                sends.append(Send(self._slots.topic, name(partition, number), slot, partition))
+        await self.send(sends, prefixed=True)
+
+    async def free(self, writes: Iterable[tuple[int, Write]]) -> None:
+        """Step 3."""
+        await self._delete((partition, write.free) for partition, write in writes)
+
+    async def ack(self, events: Iterable[Any]) -> None:
+        """Step 4."""
+        for event in events:
+            event.ack()
+
+    async def send(self, messages: Iterable[Send], *, prefixed: bool = False) -> None:
+        """Hand over messages and wait until all are safe. Raises where one is not."""
+        waiting = [
+            await self._app.producer.send(
+                message.topic if prefixed else self._prefix + message.topic,
+                message.key,
+                message.value,
+                message.partition,
+                None,
+                message.headers,
+            )
+            for message in messages
+        ]
+        await asyncio.gather(*waiting)
+
+    async def _delete(self, slots: Iterable[tuple[int, list[int]]]) -> None:
+        sends = []
+        for partition, numbers in slots:
+            for number in numbers:
+                self._slots.drop(partition, number)
+                sends.append(Send(self._slots.topic, name(partition, number), None, partition))
+        await self.send(sends, prefixed=True)
+
+
+async def flush(flusher: Flusher, partitions: Iterable[Partition], events: list[Any]) -> None:
+    """All four steps for everything that was folded until now. `events` are the messages."""
+    began = time.monotonic()
+    now = time.time()
+    outcomes = []
+    writes = []
+    for partition in partitions:
+        outcome, write = partition.flush(now)
+        outcomes.append((partition.number, outcome))
+        if write is not None:
+            writes.append((partition.number, write))
+    await flusher.say(outcomes)
+    await flusher.keep(writes)
+    await flusher.free(writes)
+    await flusher.ack(events)
+    metrics.FLUSH_SECONDS.observe(time.monotonic() - began)

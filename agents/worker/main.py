@@ -1,0 +1,69 @@
+"""`mailwarden worker`: everything around Faust in one process."""
+
+import gc
+import logging
+import os
+import sys
+import time
+from typing import NoReturn
+
+import faust
+import uvloop
+
+from agents import http
+from agents.configuration import Config
+from agents.worker import app, broker
+from agents.worker.watchdog import Watchdog
+from agents.worker.worker import Worker
+
+log = logging.getLogger(__name__)
+
+PAUSE = 2.0  # seconds before a worker that failed begins again
+GENERATION_0 = 100_000  # objects between two garbage collections: records are no cycles
+
+
+def run(config: Config) -> None:
+    """Work until SIGTERM or SIGINT. A worker that fails begins anew. Raises SettingsError."""
+    settings = config.settings
+    topic = broker.ready(settings.kafka)
+    uvloop.install()
+    gc.set_threshold(GENERATION_0, 50, 100)
+    worker = Worker(config, app.make(settings.kafka), topic)
+    server = _serve(settings.http.listen, worker)
+    watchdog = Watchdog(worker, begin_anew)
+    watchdog.start()
+    for chatty in ("faust", "mode", "aiokafka", app.__name__):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    shell = faust.Worker(worker.app, override_logging=False, quiet=True)
+    shell.spinner = None
+    try:
+        shell.execute_from_commandline()
+    except SystemExit as ended:
+        if ended.code:
+            begin_anew("it ended with an error")
+    except Exception:
+        log.exception("the worker failed")
+        begin_anew("it failed")
+    finally:
+        watchdog.stop()
+        if server is not None:
+            server.close()
+
+
+def begin_anew(reason: str) -> NoReturn:
+    """Replace the process by a new one, with its pid and streams: what was not flushed is read
+    again. Its membership ends by itself after the session timeout."""
+    log.critical("the worker begins anew: %s", reason)
+    time.sleep(PAUSE)
+    os.execv(sys.executable, sys.orig_argv)  # noqa: S606
+
+
+def _serve(listen: str, worker: Worker) -> http.Server | None:
+    if not listen:
+        return None
+    try:
+        return http.Server(listen, worker.pulse.health)
+    except OSError as error:
+        # Several workers on one machine share a configuration; the first one has the port.
+        log.warning("http.listen: cannot serve at %s: %s", listen, error.strerror)
+        return None

@@ -1,0 +1,92 @@
+"""A thread that sees what Faust does not: a worker that is alive and does nothing.
+
+After one failed SyncGroup aiokafka parks the exception until somebody calls `getmany`, which
+Faust never does: the worker would idle for ever (aiokafka 0.14.0,
+aiokafka/consumer/group_coordinator.py `_push_error_to_user`). Faust's own timers start only
+after a recovery, so this is a thread. It has the coordinator's loop consume such errors, and
+gives up where that does not help: where the coordination task is dead, or where messages lie
+there and none is folded for a minute.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from agents.worker.worker import Worker
+
+log = logging.getLogger(__name__)
+
+EVERY = 2.0  # seconds
+STUCK = 60.0  # seconds with messages to read and none read
+
+
+class Watchdog:
+    """`give_up` is called with the reason; it should not return."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        give_up: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._worker = worker
+        self._give_up = give_up
+        self._clock = clock
+        self._folded = -1
+        self._moved = clock()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+        self._stop = threading.Event()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def look(self) -> None:
+        """Look once."""
+        thread = getattr(self._worker.app.consumer, "_thread", None)
+        consumer = getattr(thread, "_consumer", None)
+        if thread is None or consumer is None:
+            return
+        coordinator = consumer._coordinator
+        task = getattr(coordinator, "_coordination_task", None)
+        if task is not None and task.done():
+            self._give_up("the consumer group's coordination ended")
+        elif getattr(coordinator, "_pending_exception", None) is not None:
+            thread.thread_loop.call_soon_threadsafe(_consume_error, coordinator)
+        now = self._clock()
+        if self._worker.folded != self._folded or not lag(consumer, self._worker.sources):
+            self._folded, self._moved = self._worker.folded, now
+        elif now - self._moved > STUCK:
+            self._give_up(f"messages wait, and none was read for {STUCK:.0f} s")
+
+    def _run(self) -> None:
+        while not self._stop.wait(EVERY):
+            try:
+                self.look()
+            except Exception:  # the consumer may be half closed while we look at it
+                log.warning("could not look at the consumer", exc_info=True)
+
+
+def lag(consumer: Any, topics: frozenset[str]) -> int:
+    """How many messages lie in the assigned partitions of `topics` and were not fetched."""
+    assignment = consumer._subscription.subscription
+    assignment = assignment and assignment.assignment
+    if assignment is None:
+        return 0
+    waiting = 0
+    for place in assignment.tps:
+        state = assignment.state_value(place)
+        if place.topic in topics and state is not None and state.has_valid_position:
+            waiting += max(0, (state.highwater or 0) - state.position)
+    return waiting
+
+
+def _consume_error(coordinator: Any) -> None:
+    try:
+        coordinator.check_errors()
+    except Exception as error:
+        log.warning("the consumer group refused us, once more: %r", error)

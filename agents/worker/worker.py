@@ -1,0 +1,244 @@
+"""The worker: Faust's agents, timers and signals around the partitions.
+
+Faust delivers, restores and rebalances. Here is only when to fold, when to flush, and when to
+stop: between a revocation and the next assignment nothing is folded.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from agents.configuration import Config, build_shard
+from agents.http import Health, Pulse
+from agents.worker.app import App
+from agents.worker.flush import Flusher, Send, flush
+from agents.worker.letters import Letters
+from agents.worker.partition import Partition, Topic
+from agents.worker.router import Router
+from agents.worker.table import Slots
+from schemas import keys
+from streams import metrics
+
+log = logging.getLogger(__name__)
+
+FLUSH = 1.0  # seconds between two flushes
+ROUTE = 0.05  # seconds that an event of mail.events waits for others
+UNFLUSHED = 100_000  # events that may wait for a flush before the stream waits for it
+UNROUTED = 2_000
+
+
+class OffsetJumpError(Exception):
+    """Messages were passed over: the worker must begin again at what was committed."""
+
+
+class Worker:
+    def __init__(self, config: Config, app: App, topic: Topic) -> None:
+        settings = config.settings.kafka
+        self.app = app
+        self.folded = 0  # messages, ever: whether there is progress
+        self.pulse = Pulse()
+        self._config = config
+        self._topic = topic
+        self._facts = settings.prefix + "mail.facts"
+        self._events = settings.prefix + "mail.events"
+        self.sources = frozenset({self._facts, self._events})
+        self._partitions: dict[int, Partition] = {}
+        self._assigned: set[int] = set()
+        self._next: dict[int, int] = {}  # the offset that comes next, by partition
+        self._unacked: list[Any] = []
+        self._unflushed = 0
+        self._live = False
+        self._flushing = asyncio.Lock()
+        self._letters = Letters()
+        self._router = Router(config.site, topic.partitions)
+        self._unrouted: list[Any] = []
+        self._routing = asyncio.Lock()
+        self._slots = Slots(app, topic.partitions)
+        self._flusher = Flusher(app, self._slots, settings.prefix, topic.partitions)
+        self._declare()
+
+    def _declare(self) -> None:
+        app = self.app
+        raw: dict[str, Any] = {
+            "key_type": bytes,
+            "value_type": bytes,
+            "key_serializer": "raw",
+            "value_serializer": "raw",
+        }
+        app.agent(app.topic(self._facts, **raw), name="facts")(self.fold)
+        app.agent(app.topic(self._events, **raw), name="events")(self.route)
+
+        @app.timer(FLUSH)
+        async def on_second() -> None:
+            await self.tick()
+
+        @app.timer(ROUTE)
+        async def on_moment() -> None:
+            await self.send_routed()
+
+        @app.on_partitions_revoked.connect
+        async def on_revoked(*_: Any, **__: Any) -> None:
+            await self.revoked()
+
+        @app.on_partitions_assigned.connect
+        async def on_assigned(*told: Any, **__: Any) -> None:
+            self.assigned({place.partition for place in told[-1] if place.topic == self._facts})
+
+        @app.on_before_shutdown.connect
+        async def on_shutdown(*_: Any, **__: Any) -> None:
+            await self.flush()
+
+        # Faust keeps weak references to what is connected.
+        self._handlers = (on_revoked, on_assigned, on_shutdown)
+
+    # -- mail.facts ---------------------------------------------------------------------------
+
+    async def fold(self, stream: Any) -> None:
+        """The agent of mail.facts."""
+        async for event in _manual(stream):
+            message = event.message
+            if not self._live or message.generation_id != self.app.consumer_generation_id:
+                continue  # it comes again
+            self._expect(message.partition, message.offset)
+            partition = self._partitions.get(message.partition) or self._load(message.partition)
+            now = time.time()
+            before = partition.counts.events
+            letters = partition.fold(
+                message.offset, event.value, message.headers, min(message.timestamp, now), now
+            )
+            self._letters.add(letters)
+            self._unacked.append(event)
+            self.folded += 1
+            self._unflushed += partition.counts.events - before
+            if self._unflushed > UNFLUSHED:
+                await self.flush()
+
+    def _expect(self, number: int, offset: int) -> None:
+        """Offsets follow each other. Messages of transactions and what retention deleted leave
+        gaps; whatever the cause, to begin again at the committed offset is right."""
+        expected = self._next.get(number)
+        self._next[number] = offset + 1
+        if expected is not None and offset > expected:
+            metrics.JUMPS.inc()
+            raise OffsetJumpError(f"partition={number} expected={expected} came={offset}")
+
+    def _load(self, number: int) -> Partition:
+        began = time.monotonic()
+        count = self._topic.partitions
+        shard = build_shard(
+            self._config, lambda key: keys.partition(key, count) == number, 1.0 / count
+        )
+        partition = Partition(number, shard, self._topic, self._slots.of(number))
+        self._partitions[number] = partition
+        log.info(
+            "partition=%d records=%d offset=%d seconds=%.3f",
+            number,
+            len(shard),
+            partition.offset,
+            time.monotonic() - began,
+        )
+        return partition
+
+    # -- mail.events --------------------------------------------------------------------------
+
+    async def route(self, stream: Any) -> None:
+        """The agent of mail.events."""
+        async for event in _manual(stream):
+            message = event.message
+            if not self._live or message.generation_id != self.app.consumer_generation_id:
+                continue
+            now = time.time()
+            self._letters.add(
+                self._router.add(
+                    message.partition,
+                    message.offset,
+                    event.value,
+                    min(message.timestamp, now),
+                    now,
+                )
+            )
+            self._unrouted.append(event)
+            self.folded += 1
+            if self._router.waiting >= UNROUTED:
+                await self.send_routed()
+
+    async def send_routed(self) -> None:
+        await asyncio.shield(self._send_routed())
+
+    async def _send_routed(self) -> None:
+        async with self._routing:
+            if not self._unrouted:
+                return
+            events, self._unrouted = self._unrouted, []
+            batches = self._router.take()
+            await self._flusher.send(
+                Send("mail.facts", None, batch.value, batch.partition, batch.headers)
+                for batch in batches
+            )
+            await self._flusher.ack(events)
+
+    # -- when ---------------------------------------------------------------------------------
+
+    async def tick(self) -> None:
+        """Once a second."""
+        self.pulse.beat(Health(degraded=() if self._live else ("it has no partitions yet",)))
+        if not self._live or self.app.rebalancing:
+            return
+        for number in self._assigned - self._partitions.keys():
+            self._load(number)
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Make safe what was folded. It is not broken off when its caller is."""
+        await asyncio.shield(self._flush())
+
+    async def _flush(self) -> None:
+        async with self._flushing:
+            events, self._unacked, self._unflushed = self._unacked, [], 0
+            await self._flusher.send(
+                Send("mail.dead", key, value) for key, value in self._letters.take()
+            )
+            await flush(self._flusher, list(self._partitions.values()), events)
+            self._count()
+
+    async def revoked(self) -> None:
+        """The partitions go, some of them perhaps to others: what they know must be safe."""
+        self._live = False
+        await self.send_routed()
+        await self.flush()
+        await self.app.consumer.commit()
+        self._partitions.clear()
+        self._assigned.clear()
+        self._next.clear()
+        self._unacked.clear()
+        self._unrouted.clear()
+        self._router.take()
+
+    def assigned(self, partitions: set[int]) -> None:
+        self._assigned = partitions
+        self._live = True
+        log.info("assigned=%s", ",".join(map(str, sorted(partitions))) or "none")
+
+    def _count(self) -> None:
+        """Raise the counters by what happened since the last flush."""
+        metrics.DEAD.inc(self._letters.found)
+        metrics.DEAD_DROPPED.inc(self._letters.dropped)
+        self._letters.found = self._letters.dropped = 0
+        for partition in self._partitions.values():
+            counts = partition.take_counts()
+            metrics.FOLDED.inc(counts.events)
+            metrics.MESSAGES.inc(counts.messages)
+            metrics.REPEATED.inc(counts.repeated)
+            metrics.REPLAYED.inc(counts.replayed)
+            metrics.TRIMMED.inc(counts.trimmed)
+            metrics.UNPACKED.inc(counts.dropped)
+        metrics.RECORDS.set(sum(len(each.shard) for each in self._partitions.values()))
+        metrics.SLOT_BYTES.set(sum(each.ring.size for each in self._partitions.values()))
+
+
+def _manual(stream: Any) -> AsyncIterator[Any]:
+    """The messages of a stream, which we ack ourselves."""
+    events: AsyncIterator[Any] = stream.noack().events()
+    return events

@@ -6,7 +6,7 @@ whole /64; its *network* is the /24 or /48 around it.
 """
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -117,7 +117,7 @@ class Networks:
     def __bool__(self) -> bool:
         return bool(self._texts)
 
-    def __iter__(self) -> Iterable[str]:
+    def __iter__(self) -> Iterator[str]:
         return iter(self._texts)
 
 

@@ -4,6 +4,9 @@ from agents.detector import Detector
 from agents.detectors.auth_breach import AuthBreach
 from agents.detectors.auth_dictionary import AuthDictionary
 from agents.detectors.auth_distributed import AuthDistributed
+from agents.detectors.backscatter_made import BackscatterMade
+from agents.detectors.backscatter_received import BackscatterReceived
+from agents.detectors.directory_harvest import DirectoryHarvest
 from agents.detectors.stale_client import StaleClient
 
 DETECTORS: dict[str, type[Detector]] = {
@@ -11,4 +14,7 @@ DETECTORS: dict[str, type[Detector]] = {
     AuthDictionary.name: AuthDictionary,
     AuthBreach.name: AuthBreach,
     StaleClient.name: StaleClient,
+    DirectoryHarvest.name: DirectoryHarvest,
+    BackscatterReceived.name: BackscatterReceived,
+    BackscatterMade.name: BackscatterMade,
 }

@@ -1,0 +1,203 @@
+"""Bounces that answer nothing: somebody sends in the name of one of our addresses.
+
+The reports of the mail that other servers could not deliver then come to us, from servers that
+do nothing wrong. So the finding accuses nobody: it names the address, and who reports most.
+"""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from msgspec import Struct, field
+
+from agents.destination import leaves
+from agents.detector import Detector, Judgement, Mark, View
+from agents.windows import DAY, Counts, Distinct, Window
+from schemas import keys, net
+from schemas.events import Bounce, Delivery, Recipient, Signal
+from schemas.findings import Evidence, Severity, Target, Wish
+
+NAME = "backscatter_received"
+HOUR = Window(3600.0)
+WEEK = Window(7 * DAY, 14)
+MINUTE = Window(60.0, 6)
+TELLS = 5  # reports between two words to the domain
+PARTS = 64  # addresses of a domain that are counted one by one
+FASTEST = 8  # reflectors whose pace is watched at a time
+
+
+class Seen(Struct, array_like=True):
+    """What is known of an address, or of a domain."""
+
+    reports: Distinct = field(default_factory=Distinct)  # by Message-ID, in an hour
+    reflectors: Distinct = field(default_factory=Distinct)  # who brought them
+    paces: dict[str, Counts] = field(default_factory=dict)  # of the reflectors seen last
+    received: Counts = field(default_factory=Counts)  # reports, in a week
+    sent: Counts = field(default_factory=Counts)  # recipients elsewhere, in a week
+    # a domain: reports to names that nobody has, and those that its addresses told of
+    strays: Counts = field(default_factory=Counts)
+    parts: dict[str, list[int]] = field(default_factory=dict)  # address: slice, reports
+
+
+class BackscatterReceived(Detector, frozen=True, kw_only=True):
+    """Shapes: joe_job (many reports to an address), one_reflector (one server floods it), domain.
+
+    A report has the null sender and comes from elsewhere; our own have no client. Logs do not
+    tell which mail it answers, so an address must get far more of them than it ever sent mail:
+    that keeps a mailing with real bounces, read receipts and absence notes silent.
+    """
+
+    name = NAME
+    technique = "T1656"  # Impersonation
+    blind_to = (
+        "reports to an address that itself sends about as much mail as is reported, and "
+        "servers that report with a sender of their own"
+    )
+    hears: ClassVar = {"m": (Delivery, Bounce), "d": (Recipient, Signal)}
+    state = Seen
+
+    reports: int = 20  # null-sender messages an hour to one address *
+    ratio: float = 3.0  # so many times what the address sent in 7 days *
+    minute: int = 7  # from one client to one address in a minute [mailcow]
+    domain: int = 100  # an hour, to all addresses of a domain *
+    grave: float = 10.0  # times the threshold: high instead of medium *
+    # local parts that begin like this are sent reports by design (RFC 7489, RFC 8460, RFC 5965)
+    collectors: tuple[str, ...] = ("dmarc", "rua", "ruf", "tlsrpt", "smtp-tls", "fbl", "arf")
+
+    @property
+    def horizon(self) -> float:
+        return float(DAY)
+
+    def observe(
+        self, event: Delivery | Bounce | Recipient | Signal, seen: Seen, view: View
+    ) -> Iterator[Mark | Signal]:
+        if type(event) is Delivery:
+            if event.status == "deferred":
+                return  # it comes again
+            if event.sender:
+                self._sent(event, seen, view)
+            elif self._is_report(event, view):
+                report = event.message_id or f"{event.gateway}/{event.queue_id}"
+                yield from self._report(report, event.client, seen, view)
+        elif type(event) is Bounce:
+            if event.direction == "received":
+                report = event.queue_id or f"{event.about}/{event.failed_recipient}"
+                yield from self._report(report, event.client, seen, view)
+        elif type(event) is Recipient:
+            if event.verdict == "unknown" and not event.sender:
+                HOUR.add(seen.strays, event.at)
+                HOUR.see(seen.reflectors, net.client(event.client), event.at)
+                yield from self._domain(seen, view)
+        elif type(event) is Signal and event.kind == "backscatter":
+            self._part(event, seen)
+            yield from self._domain(seen, view)
+
+    def _sent(self, event: Delivery, seen: Seen, view: View) -> None:
+        """Count what the address sent. Only mail that was handed on, or refused, to strangers
+        can be reported by strangers."""
+        name = keys.mailbox(event.sender, view.site.default_domain)
+        inside = event.account or not event.client or event.client in view.site.own
+        if inside and name == view.value and leaves(event, view.site):
+            WEEK.add(seen.sent, event.at)
+
+    def _is_report(self, event: Delivery, view: View) -> bool:
+        """Whether mail without a sender came to an address of ours from somewhere else."""
+        if not event.client or event.account:
+            return False
+        site = view.site
+        ours = site.domains or event.client in site.own  # else an edge may relay it to a mailbox
+        return not (ours and leaves(event, site))
+
+    def _report(self, report: str, client: str, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+        at = view.at
+        if view.value.startswith(self.collectors) or HOUR.holds(seen.reports, report, at):
+            return
+        count = HOUR.see(seen.reports, report, at)
+        received = WEEK.add(seen.received, at)
+        pace = 0
+        if client:
+            reflector = net.client(client)
+            HOUR.see(seen.reflectors, reflector, at)
+            pace = MINUTE.add(self._pace(seen, reflector), at)
+        if received <= self.ratio * WEEK.total(seen.sent, at):
+            return
+        if count >= self.reports:
+            yield Mark(NAME, "joe_job", self._severity(count, self.reports))
+        elif pace >= self.minute:
+            yield Mark(NAME, "one_reflector", "medium")
+        domain = view.value.rpartition("@")[2]
+        if domain and received % TELLS == 0:
+            yield Signal(
+                at=at,
+                about=f"d:{domain}",
+                kind="backscatter",
+                account=view.value,
+                detail=str(count),
+            )
+
+    def _pace(self, seen: Seen, reflector: str) -> Counts:
+        pace = seen.paces.pop(reflector, None) or Counts()
+        if len(seen.paces) >= FASTEST:
+            del seen.paces[next(iter(seen.paces))]
+        seen.paces[reflector] = pace
+        return pace
+
+    def _part(self, event: Signal, seen: Seen) -> None:
+        """Remember how many reports an address told of in its last hour: the most counts, so
+        that to hear it again changes nothing."""
+        if not event.detail.isdecimal():
+            return
+        now, count = HOUR.slice(event.at), int(event.detail[:9])
+        before = seen.parts.pop(event.account, [now, 0])
+        if now - before[0] > HOUR.slices:
+            before = [now, 0]
+        if len(seen.parts) >= PARTS:
+            del seen.parts[next(iter(seen.parts))]
+        seen.parts[event.account] = [max(now, before[0]), max(count, before[1])]
+
+    def _domain(self, seen: Seen, view: View) -> Iterator[Mark]:
+        count = self._of_domain(seen, view.at)
+        if count >= self.domain:
+            yield Mark(NAME, "domain", self._severity(count, self.domain))
+
+    def _of_domain(self, seen: Seen, at: float) -> int:
+        oldest = HOUR.slice(at) - HOUR.slices
+        told = sum(count for when, count in seen.parts.values() if when >= oldest)
+        return HOUR.total(seen.strays, at) + told
+
+    def _severity(self, count: int, threshold: int) -> Severity:
+        return "high" if count >= self.grave * threshold else "medium"
+
+    def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
+        at, value = view.at, view.value
+        reflectors = HOUR.distinct(seen.reflectors, at)
+        most = ", ".join(name for name, _ in HOUR.top(seen.reflectors)[:3]) or "servers unknown"
+        if mark.shape == "domain":
+            count = self._of_domain(seen, at)
+            return Judgement(
+                summary=f"{count} reports in an hour to addresses of {value} answer nothing that "
+                f"they sent; most come from {most}. The mail is forged: publish DMARC, sign "
+                "return paths, and refuse reports to addresses that do not exist",
+                evidence=[
+                    Evidence("reports in an hour", count, self.domain),
+                    Evidence("servers that report", reflectors, 1),
+                ],
+                targets=list(seen.parts) or [value],
+                wish=Wish("notify", Target("domain", value)),
+            )
+        count = HOUR.distinct(seen.reports, at)
+        pace = max((MINUTE.total(pace, at) for pace in seen.paces.values()), default=0)
+        sent = WEEK.total(seen.sent, at)
+        return Judgement(
+            summary=f"{count} reports in an hour to {value} answer nothing that it sent; most "
+            f"come from {most}. The mail is forged: refuse mail without a sender to this address "
+            "for a day, and sign return paths",
+            evidence=[
+                Evidence("reports in an hour", count, self.reports),
+                Evidence("reports from one server in a minute", pace, self.minute),
+                Evidence("reports in 7 days", WEEK.total(seen.received, at), self.ratio * sent),
+                Evidence("servers that report", reflectors, 1),
+            ],
+            targets=[value],
+            checks=[f"the address wrote to {sent} recipients elsewhere in 7 days"],
+            wish=Wish("notify", Target("address", value)),
+        )

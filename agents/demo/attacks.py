@@ -153,7 +153,7 @@ def breach(scene: Scene) -> Attack:
         targets=tuple(names),
         expects=(
             Expected("auth_dictionary", client.subject),
-            Expected("auth_breach", client.subject),
+            Expected("auth_breach", victim.address),
             Expected("account_burst", victim.address),
         ),
     )

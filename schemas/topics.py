@@ -10,6 +10,7 @@ class Topic(Struct, frozen=True):
     holds: str
     key: str
     many: bool = True  # as many partitions as the site has set; else one
+    fixed: bool = True  # what lies in it would be looked for elsewhere if their number changed
     config: dict[str, str] = {}
 
 
@@ -32,12 +33,24 @@ LEASES = {
 }
 
 TOPICS: tuple[Topic, ...] = (
-    Topic("mail.events", "events of other publishers, one a message", "any", config=_kept(3)),
+    Topic(
+        "mail.events",
+        "events of other publishers, one a message",
+        "any",
+        fixed=False,
+        config=_kept(3),
+    ),
     Topic("mail.facts", "routed events, packed", "explicit partition", config=_kept(3)),
     Topic("mail.alerts", "what the SOC reads", "alert id", config=COMPACT),
     Topic("mail.decisions", "what the gateways enforce", "target and action", config=LEASES),
     Topic("mail.gateways", "what each gateway has applied", "gateway", many=False, config=COMPACT),
-    Topic("mail.dead", "what could not be read, with the reason", "origin", config=_kept(14)),
+    Topic(
+        "mail.dead",
+        "what could not be read, with the reason",
+        "origin",
+        fixed=False,
+        config=_kept(14),
+    ),
 )
 
 BY_NAME = {topic.name: topic for topic in TOPICS}

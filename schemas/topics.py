@@ -33,13 +33,7 @@ LEASES = {
 }
 
 TOPICS: tuple[Topic, ...] = (
-    Topic(
-        "mail.events",
-        "events of other publishers, one a message",
-        "any",
-        fixed=False,
-        config=_kept(3),
-    ),
+    Topic("mail.events", "events of other publishers, one a message", "any", config=_kept(3)),
     Topic("mail.facts", "routed events, packed", "explicit partition", config=_kept(3)),
     Topic("mail.alerts", "what the SOC reads", "alert id", config=COMPACT),
     Topic("mail.decisions", "what the gateways enforce", "target and action", config=LEASES),

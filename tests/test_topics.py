@@ -56,11 +56,11 @@ def test_another_number_of_partitions_is_refused_before_anything_is_made(name: s
     assert list(bus.topics()) == [name]
 
 
-def test_the_topic_of_other_publishers_may_have_any_number_of_partitions() -> None:
+def test_the_topic_of_dead_letters_may_have_any_number_of_partitions() -> None:
     bus = MemoryBus()
-    bus.create(topics.BY_NAME["mail.events"], 12, 1)
+    bus.create(topics.BY_NAME["mail.dead"], 12, 1)
     make(bus, SETTINGS)
-    assert bus.topics()["mail.events"] == 12
+    assert bus.topics()["mail.dead"] == 12
 
 
 @pytest.mark.parametrize(

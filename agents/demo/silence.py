@@ -139,7 +139,7 @@ def check(tally: Tally, innocent: Innocent, settings: Settings, site: Site) -> C
 
 def _checks(tally: Tally, innocent: Innocent, settings: Settings, site: Site) -> Iterator[Check]:
     logins, harvest = settings["auth_dictionary"], settings["directory_harvest"]
-    reports, burst = settings["backscatter"], settings["account_burst"]
+    reports, burst = settings["backscatter_received"], settings["account_burst"]
     if any(client in site.trusted for client in innocent.clients):
         yield Check(logins.name, "a trusted address: it stands between us and the real clients")
     if len(tally.accounts) >= logins.accounts and tally.opened > tally.failed:
@@ -187,10 +187,17 @@ def _mailbox_checks(
 ) -> Iterator[Check]:
     if tally.sent and any(account in site.bulk for account in innocent.accounts):
         yield Check(burst.name, "declared: it may send much")
-    if tally.sent >= tally.reports > 0:
-        yield Check(reports.name, f"{tally.reports} reports for {tally.sent} that it sent")
+    if 0 < tally.reports < reports.ratio * tally.sent:
+        yield Check(
+            reports.name,
+            f"{_many(tally.reports, 'report')} for {tally.sent} that it sent "
+            f"(a joe job: {reports.ratio:g} times as many)",
+        )
     elif tally.reports:
-        yield Check(reports.name, f"{_many(tally.reports, 'report')} (a joe job: 20 an hour)")
+        yield Check(
+            reports.name,
+            f"{_many(tally.reports, 'report')} (a joe job: {reports.reports} an hour)",
+        )
     if tally.sent:
         yield Check(
             burst.name,

@@ -47,6 +47,8 @@ class Watchdog:
 
     def look(self) -> None:
         """Look once."""
+        if self._worker.app.should_stop:
+            return
         thread = getattr(self._worker.app.consumer, "_thread", None)
         consumer = getattr(thread, "_consumer", None)
         if thread is None or consumer is None:

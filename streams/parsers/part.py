@@ -1,16 +1,18 @@
-"""What parsers take and give: `Record` in, events and `Part`s out.
+"""What parsers take and give: a `Record` in; facts, parts and attempts out.
 
-A parser is a pure function ``parse(record) -> list[Fact | Part] | None``: ``None`` where the line
-is nobody's of this format, ``[]`` where it is, and says nothing of interest, ValueError where
-it is of this format and broken (it goes to the dead letters). It looks at one line only; what
-needs several lines it leaves to the joiner, as parts.
+A parser is a pure function of one line, ``parse(record) -> Items | None``: ``None`` where the
+line is nobody's of this format, ``()`` where it is and says nothing of interest, ValueError
+where it is of this format and broken (it goes to the dead letters). What needs several lines it
+leaves to the joiner: a `Part` of a message, connection or session, or an `Attempt` to log in
+that others may report too.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
 
-from schemas.events import Fact
+from schemas.events import Auth, Fact
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -18,31 +20,80 @@ class Record(Struct, frozen=True, gc=False):
 
     at: float  # Unix seconds, UTC
     host: str  # that the line names, else the configured one
-    program: str  # the syslog tag without pid: "postfix/submission/smtpd"
+    program: str  # the syslog tag without pid: "postfix/submission/smtpd"; "" where none is told
     pid: str
     text: str
     offset: int = -1
+    times: int = 1  # a line "message repeated N times" stands for N records
 
 
-class Part(Struct, frozen=True):
+class Part(Struct, frozen=True, gc=False):
     """What one line tells of a message, connection or session that spans several lines.
 
-    The joiner keeps one memory for each (gateway, namespace, key). `fields` are remembered
-    there, an empty one never replaces a full one. `event`, if there is one, is completed from
-    that memory: a field that has its default is filled where a field of that name is
-    remembered. `once` names an event that is emitted only the first time for this memory.
-    `wait` holds an event back for so many seconds of event time, if any of `needs` is not yet
-    remembered, so that lines out of order still find each other. `ends` closes the memory (it
-    lingers 10 s for late lines).
+    The joiner keeps one memory for each (gateway, namespace, key); `keeps` goes into it. An
+    `event` is made of `values`, and of the memory where `values` are silent. `once` names an
+    event that is made only the first time for its memory. One whose memory lacks `needs` waits
+    for it up to `wait` seconds of event time, so that lines out of order still find each other.
+    `begins` marks a line that can only be the first of its story, `ends` the last.
+
+    A message can go on under another key: `continues` names the one it had before, `passes` the
+    one that the next server says it gave (a content filter's "queued as"), `through` that
+    server's address. `covers` names a namespace in which another program tells of this same
+    event, under the Message-ID: that report is dropped.
     """
 
     at: float
     gateway: str
     namespace: str
     key: str
-    fields: dict[str, Any] = {}
-    event: Fact | None = None
+    keeps: dict[str, Any] = {}
+    offset: int = -1
+    event: type[Fact] | None = None
+    values: dict[str, Any] = {}
     once: str = ""
-    needs: tuple[str, ...] = ()
+    needs: str = ""
     wait: float = 0.0
+    begins: bool = False
     ends: bool = False
+    continues: str = ""
+    passes: str = ""
+    through: str = ""
+    covers: str = ""
+
+
+class Attempt(Struct, frozen=True, gc=False):
+    """One reporter's word on attempts to log in; streams/attempts.py counts each attempt once.
+
+    ``detail``
+        The authentication server's own line: why, for whom, with which password. One attempt
+        can cause several, one for each password database that was asked.
+    ``summary``
+        The login process, when the session opens or ends: how many attempts there were.
+    ``smtp``
+        The SMTP server, for each attempt.
+    ``tally``
+        The SMTP server's sum when its session ends: `tried` attempts, `opened` of them good.
+    """
+
+    reporter: str
+    event: Auth
+    session: str = ""  # that the reporter names: Dovecot's session id, smtpd's pid
+    tried: int = 0
+    opened: int = 0
+    said: bool = True  # False: an attempt that was made, and is no event (aborted)
+
+
+Item = Fact | Part | Attempt
+Items = Sequence[Item]
+Parse = Callable[[Record], Items | None]
+Mask = Callable[[str], str]
+"""A secret as a short keyed fingerprint: the same for the same secret and key, else telling
+nothing. See streams/parsers/secrets.py."""
+
+
+class Format(Struct, frozen=True):
+    """A log format: a row of PARSERS."""
+
+    name: str
+    claims: Callable[[str], bool]  # whether a syslog tag (without pid) is this format's
+    parser: Callable[[Mask], Parse]  # given how to mask secrets, the parser

@@ -1,0 +1,300 @@
+"""One attempt to log in, many reporters: counted once.
+
+Dovecot's authentication server writes a detail for each password database that it asked; its
+login process sums up the session; Postfix warns of each failure, and adds them up when the
+client leaves. Each reporter may be silent, by configuration or version.
+
+- Details of a session wait for its summary, which knows how many attempts there were; they
+  know why, for whom and with which password. What a summary does not confirm (one database
+  refused, the next one opened) never happened.
+- Details without a session are of Postfix's clients: the next warning of that client is the
+  same attempt, and takes what they know. Dovecot holds a refusal back for some seconds.
+- Postfix's sum counts only what no warning and no detail has told.
+- What nobody sums up within `PATIENCE` is told as it is.
+
+Driven by the order of lines and their times alone; everything is bounded.
+"""
+
+from collections import deque
+from typing import Any
+
+from msgspec import Struct, field, structs
+
+from schemas.events import Auth
+from streams.parsers.part import Attempt
+
+PATIENCE = 20.0  # seconds that a detail waits
+CHAIN = 1.5  # seconds within which one attempt's details come; Dovecot delays the next attempt
+MEMORY = 600.0  # seconds that a silent session is remembered
+HELD = 64  # details that wait for one session or client
+LIMIT = 50_000  # sessions and clients that are remembered
+
+Told = tuple[str, Auth]  # source, event
+
+
+class Detail(Struct, array_like=True):
+    source: str
+    event: Auth
+    until: float
+
+
+class Story(Struct, array_like=True):
+    """What is known of one session, or of one client without sessions."""
+
+    last: float = 0.0
+    details: list[Detail] = field(default_factory=list)
+    told: int = 0  # attempts that were told as events, or explained
+    opened: list[str] = field(default_factory=list)  # accounts
+
+
+Key = tuple[str, str]  # gateway, session or client
+
+
+class Attempts:
+    """Gives each attempt once, as one event with all that its reporters know."""
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
+        self._stories: dict[Key, Story] = {}
+        self._waiting: deque[tuple[float, Key]] = deque()
+        self._aging: deque[tuple[float, Key]] = deque()
+        self.evicted = 0
+
+    def add(self, attempt: Attempt, source: str) -> list[Told]:
+        match attempt.reporter:
+            case "detail":
+                return self._detail(attempt, source)
+            case "summary":
+                return self._summary(attempt, source)
+            case "tally":
+                return self._tally(attempt, source)
+            case _:
+                return self._smtp(attempt, source)
+
+    def advance(self, at: float) -> list[Told]:
+        """What has waited long enough."""
+        told: list[Told] = []
+        waiting = self._waiting
+        while waiting and waiting[0][0] <= at:
+            _, key = waiting.popleft()
+            story = self._stories.get(key)
+            if story is not None:
+                told += self._release(story, at)
+        aging = self._aging
+        while aging and aging[0][0] <= at:
+            _, key = aging.popleft()
+            story = self._stories.get(key)
+            if story is None:
+                continue
+            if story.last + MEMORY <= at:
+                told += self._release(story, float("inf"))
+                del self._stories[key]
+            else:
+                aging.append((story.last + MEMORY, key))
+        return told
+
+    @property
+    def due(self) -> float:
+        """When `advance` has something to do next."""
+        return min(
+            self._waiting[0][0] if self._waiting else float("inf"),
+            self._aging[0][0] if self._aging else float("inf"),
+        )
+
+    def pack(self) -> Any:
+        return [[list(key), story] for key, story in self._stories.items()]
+
+    def restore(self, packed: Any) -> None:
+        for key, story in packed:
+            self._stories[tuple(key)] = story
+            self._aging.append((story.last + MEMORY, tuple(key)))
+            for detail in story.details:
+                self._waiting.append((detail.until, tuple(key)))
+
+    # -- reporters ------------------------------------------------------------------------
+
+    def _detail(self, attempt: Attempt, source: str) -> list[Told]:
+        event = attempt.event
+        key = (event.gateway, attempt.session or "@" + event.client)
+        story, told = self._story(key, event.at)
+        held = story.details
+        if held and _one_attempt(held[-1].event, event):
+            held[-1].event = _joined(held[-1].event, event)
+            return told
+        if len(held) >= HELD:
+            story.told += 1
+            first = held.pop(0)
+            told.append((first.source, first.event))
+        until = event.at + PATIENCE
+        held.append(Detail(source, event, until))
+        self._waiting.append((until, key))
+        return told
+
+    def _summary(self, attempt: Attempt, source: str) -> list[Told]:
+        event = attempt.event
+        story = self._stories.pop((event.gateway, attempt.session), None)
+        if story is None:
+            story = self._without_session(event)
+        if event.outcome == "ok":
+            failed = [d for d in story.details if d.event.at <= event.at - CHAIN]
+            return [(d.source, _like(d.event, event)) for d in failed] + [(source, event)]
+        left = event.count - story.told
+        details = story.details[-left:] if left > 0 else []
+        return [(source, one) for one in _grouped(details, event, left)]
+
+    def _smtp(self, attempt: Attempt, source: str) -> list[Told]:
+        event = attempt.event
+        session, told = self._story((event.gateway, attempt.session), event.at)
+        if event.outcome == "ok":
+            if event.account in session.opened:
+                return told
+            if len(session.opened) < HELD:
+                session.opened.append(event.account)
+            self._forget_chain(event)
+            return [*told, (source, event)]
+        session.told += event.count
+        if not attempt.said:
+            return told
+        for _ in range(event.count):
+            detail = self._take(event)
+            if detail is not None:
+                event = _completed(event, detail)
+        return [*told, (source, event)]
+
+    def _tally(self, attempt: Attempt, source: str) -> list[Told]:
+        event = attempt.event
+        session = self._stories.pop((event.gateway, attempt.session), None)
+        explained = session.told if session else 0
+        told: list[Told] = []
+        if attempt.opened and not (session and session.opened):
+            told.append((source, structs.replace(event, outcome="ok", reason="")))
+        left = attempt.tried - attempt.opened - explained
+        while left > 0 and (detail := self._take(event)) is not None:
+            told.append((source, _completed(event, detail)))
+            left -= 1
+        client = self._stories.get((event.gateway, "@" + event.client))
+        if client is not None and left > 0:
+            told_already = min(client.told, left)
+            client.told -= told_already
+            left -= told_already
+        if left > 0:
+            told.append((source, structs.replace(event, count=left)))
+        return told
+
+    # -- memory ---------------------------------------------------------------------------
+
+    def _story(self, key: Key, at: float) -> tuple[Story, list[Told]]:
+        story = self._stories.get(key)
+        told: list[Told] = []
+        if story is None:
+            if len(self._stories) >= self._limit:
+                oldest = next(iter(self._stories))
+                told = self._release(self._stories.pop(oldest), float("inf"))
+                self.evicted += 1
+            story = self._stories[key] = Story()
+            self._aging.append((at + MEMORY, key))
+        story.last = max(story.last, at)
+        return story, told
+
+    def _take(self, event: Auth) -> Auth | None:
+        """The detail that waits for this attempt of Postfix's, if there is one."""
+        story = self._stories.get((event.gateway, "@" + event.client))
+        if story is None:
+            return None
+        for index, detail in enumerate(story.details):
+            if not event.account or not detail.event.account or _same(event, detail.event):
+                return story.details.pop(index).event
+        return None
+
+    def _without_session(self, event: Auth) -> Story:
+        """Details of this attempt that name no session (before Dovecot 2.2)."""
+        client = self._stories.get((event.gateway, "@" + event.client))
+        if client is None:
+            return Story()
+        story = Story(details=[d for d in client.details if _same(d.event, event)])
+        client.details = [d for d in client.details if not _same(d.event, event)]
+        return story
+
+    def _forget_chain(self, event: Auth) -> None:
+        """One database refused, the next one opened: the first one's word is no failure."""
+        story = self._stories.get((event.gateway, "@" + event.client))
+        if story is not None:
+            story.details = [
+                d
+                for d in story.details
+                if not (_same(d.event, event) and d.event.at > event.at - CHAIN)
+            ]
+
+    @staticmethod
+    def _release(story: Story, at: float) -> list[Told]:
+        ripe = [detail for detail in story.details if detail.until <= at]
+        if ripe:
+            story.details = [detail for detail in story.details if detail.until > at]
+            story.told += len(ripe)
+        return [(detail.source, detail.event) for detail in ripe]
+
+
+def _same(one: Auth, other: Auth) -> bool:
+    """Whether two reporters mean one account: Postfix may log it with its realm."""
+    return one.account.partition("@")[0] == other.account.partition("@")[0]
+
+
+def _one_attempt(one: Auth, other: Auth) -> bool:
+    return (
+        abs(other.at - one.at) <= CHAIN
+        and (one.account == other.account or not one.account or not other.account)
+        and (not one.password or not other.password or one.password == other.password)
+    )
+
+
+def _joined(one: Auth, other: Auth) -> Auth:
+    """A wrong password for somebody says more than nobody in another database."""
+    reason = other.reason if one.reason == "unknown_account" else one.reason
+    return structs.replace(
+        one,
+        reason=reason,
+        account=one.account or other.account,
+        password=one.password or other.password,
+        mechanism=one.mechanism or other.mechanism,
+    )
+
+
+def _like(detail: Auth, event: Auth) -> Auth:
+    return structs.replace(
+        detail, service=event.service, mechanism=detail.mechanism or event.mechanism
+    )
+
+
+def _completed(event: Auth, detail: Auth) -> Auth:
+    return structs.replace(
+        event,
+        account=event.account or detail.account,
+        reason=detail.reason,
+        mechanism=event.mechanism or detail.mechanism,
+        password=detail.password,
+    )
+
+
+def _grouped(details: list[Detail], event: Auth, total: int) -> list[Auth]:
+    """The `total` attempts of a session, told at its end: one event for each account and
+    password tried. Those that no detail tells of are the last account's."""
+    counts: dict[tuple[str, str, str], int] = {}
+    for detail in details:
+        one = detail.event
+        what = (one.account or event.account, one.password, one.reason)
+        counts[what] = counts.get(what, 0) + 1
+    if total > len(details):
+        last = next((w for w in counts if w[0] == event.account and not w[1]), None)
+        what = last or (event.account, "", event.reason)
+        counts[what] = counts.get(what, 0) + total - len(details)
+    weak = event.reason in ("rejected", "")
+    return [
+        structs.replace(
+            event,
+            account=account,
+            password=password,
+            reason=reason if weak else event.reason,
+            count=count,
+        )
+        for (account, password, reason), count in counts.items()
+    ]

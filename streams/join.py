@@ -1,0 +1,394 @@
+"""The parts of one message, connection or session become events that know their account.
+
+A memory for each (namespace, gateway, key): what was told of a queue file, of a connection. An
+event is completed from it. Attempts to log in are put together in streams/attempts.py. All is
+driven by the order of lines and their times, which may be out of order by `LINGER` seconds; the
+clock is the newest time seen. Memories end with their last line, or when they are too old or
+too many, which is counted. What a Joiner remembers can be packed and restored.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct, field
+
+from schemas import events, net
+from schemas.events import Bounce, Delivery, Fact, Message, Recipient
+from streams.attempts import Attempts, Story
+from streams.parsers.part import Attempt, Item, Part
+
+LINGER = 10.0  # seconds that an ended memory waits for late lines
+LIMIT = 200_000  # memories of a namespace
+HELD = 64  # events that one memory holds back
+
+KEEP: Final[dict[str, float]] = {
+    "queue": 6 * 86400.0,  # Postfix gives a message up after 5 days
+    "session": 3600.0,
+    "mailbox": 60.0,
+}
+
+FILLED: Final[dict[type[Fact], tuple[tuple[str, str], ...]]] = {
+    # the event's field, what it is remembered as
+    Message: (
+        ("client", "client"),
+        ("account", "account"),
+        ("message_id", "message_id"),
+    ),
+    Delivery: (
+        ("client", "client"),
+        ("account", "account"),
+        ("sender", "sender"),
+        ("message_id", "message_id"),
+        # that of an expired message, whose line names none
+        ("recipient", "failed_recipient"),
+    ),
+    Bounce: (
+        ("client", "client"),
+        ("recipient", "sender"),
+        ("failed_recipient", "failed_recipient"),
+        ("status", "failed_status"),
+        ("code", "failed_code"),
+        ("enhanced", "failed_enhanced"),
+        ("reason", "failed_reason"),
+        ("reply", "failed_reply"),
+    ),
+    Recipient: (
+        ("client", "client"),
+        ("account", "account"),
+    ),
+}
+
+INHERITED = ("client", "account", "origin", "message_id")
+_LOCAL = net.Networks(net.PRIVATE)
+
+Output = tuple[str, Fact]  # source, event
+Key = tuple[str, str]  # gateway, key
+
+
+class Memory:
+    """What was told under one key."""
+
+    __slots__ = ("ended", "known", "said", "since", "waiting")
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.known: dict[str, Any] = {}
+        self.said: set[str] = set()
+        self.waiting: list[tuple[str, Part]] = []
+        self.ended = False
+
+
+class Packed(Struct, array_like=True):
+    namespace: str
+    gateway: str
+    key: str
+    since: float
+    known: dict[str, Any]
+    said: list[str]
+    waiting: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    ended: bool = False
+
+
+class Snapshot(Struct):
+    clock: float
+    memories: list[Packed]
+    stories: list[tuple[tuple[str, str], Story]]
+    evicted: int = 0
+
+
+class Joiner:
+    def __init__(self, limit: int = LIMIT) -> None:
+        self.clock = 0.0  # the newest time seen
+        self.due = float("inf")  # when `advance` has something to do next
+        self.evicted = 0
+        self._limit = limit
+        self._rooms: dict[str, dict[Key, Memory]] = {name: {} for name in KEEP}
+        self._ending: deque[tuple[float, str, Key, Memory]] = deque()
+        self._held: list[tuple[float, int, str, Key]] = []  # a heap
+        self._order = 0
+        self._attempts = Attempts()
+        self._ids: dict[Key, str] = {}  # (gateway, Message-ID): the queue file that had it first
+        self._swept = 0.0
+
+    def add(self, items: Iterable[Item], source: str = "") -> list[Output]:
+        """The events that a line's items make, now."""
+        out: list[Output] = []
+        for item in items:
+            if item.__class__ is Part:
+                self._part(item, source, out)
+            elif item.__class__ is Attempt:
+                out += self._attempts.add(item, source)
+                self.due = min(self.due, self._attempts.due)
+            else:
+                out.append((source, item))  # type: ignore[arg-type]
+        return out
+
+    def advance(self, at: float) -> list[Output]:
+        """What has waited long enough at `at`; older memories end."""
+        out: list[Output] = []
+        self.clock = max(self.clock, at)
+        at = self.clock
+        while self._held and self._held[0][0] <= at:
+            _, _, namespace, key = heapq.heappop(self._held)
+            memory = self._rooms[namespace].get(key)
+            if memory is not None:
+                self._release(memory, out)
+        while self._ending and self._ending[0][0] <= at:
+            _, namespace, key, memory = self._ending.popleft()
+            if self._rooms[namespace].get(key) is memory:
+                self._forget(namespace, key, memory, out)
+        out += self._attempts.advance(at)
+        if at - self._swept >= 600.0:
+            self._sweep(at, out)
+        self.due = min(
+            self._held[0][0] if self._held else float("inf"),
+            self._ending[0][0] if self._ending else float("inf"),
+            self._attempts.due,
+            self._swept + 600.0,
+        )
+        return out
+
+    def close(self) -> list[Output]:
+        """Everything that waits, at the end of a replay."""
+        return self.advance(self.clock + max(KEEP.values()) + 1.0)
+
+    @property
+    def memories(self) -> int:
+        return sum(map(len, self._rooms.values()))
+
+    # -- parts ----------------------------------------------------------------------------
+
+    def _part(self, part: Part, source: str, out: list[Output]) -> None:
+        room = self._rooms[part.namespace]
+        key = (part.gateway, part.key)
+        memory = room.get(key)
+        if memory is None or (part.begins and memory.ended):
+            if part.ends and part.wait == 0.0:
+                if part.event is not None:
+                    out.append((source, _made(part, {})))
+                return
+            memory = self._remember(part, room, key, out)
+        if part.continues:
+            self._continue(memory, room.get((part.gateway, part.continues)))
+        if part.keeps:
+            known = memory.known
+            for name, value in part.keeps.items():
+                if value or name not in known:
+                    known[name] = value
+            if memory.waiting and "origin" in part.keeps:
+                self._release(memory, out)
+        if part.event is not None:
+            self._event(part, source, key, memory, out)
+        if part.ends:
+            memory.ended = True
+            self._end(part, key, memory, room)
+
+    def _remember(self, part: Part, room: dict[Key, Memory], key: Key, out: list[Output]) -> Memory:
+        old = room.pop(key, None)
+        if old is not None:
+            self._release(old, out)
+        elif len(room) >= self._limit:
+            oldest = next(iter(room))
+            self._forget(part.namespace, oldest, room[oldest], out)
+            self.evicted += 1
+        memory = room[key] = Memory(part.at)
+        return memory
+
+    def _event(self, part: Part, source: str, key: Key, memory: Memory, out: list[Output]) -> None:
+        if part.once:
+            if part.once in memory.said:
+                return
+            memory.said.add(part.once)
+        if part.wait and (not part.needs or part.needs not in memory.known):
+            if part.covers != "told" and "told" in memory.said and not part.needs:
+                return
+            if len(memory.waiting) < HELD:
+                memory.waiting.append((source, part))
+                self._order += 1
+                until = part.at + part.wait
+                heapq.heappush(self._held, (until, self._order, part.namespace, key))
+                self.due = min(self.due, until)
+                return
+        self._tell(source, part, memory, out)
+
+    def _tell(self, source: str, part: Part, memory: Memory, out: list[Output]) -> None:
+        """Make the event, unless it is the same mail going round inside this host."""
+        room = self._rooms["queue"]
+        if part.event is Message:
+            if self._goes_on(part, memory, room):
+                return
+        elif part.event is Delivery and part.namespace == "queue":
+            if part.passes and self._passed(part, memory, room):
+                return
+            if "passed" in memory.said and part.values.get("status") == "sent":
+                return
+            if part.covers and "message_id" in memory.known:
+                self._cover(part, memory.known["message_id"])
+        out.append((source, _made(part, memory.known)))
+
+    def _release(self, memory: Memory, out: list[Output]) -> None:
+        waiting, memory.waiting = memory.waiting, []
+        for source, part in waiting:
+            self._tell(source, part, memory, out)
+
+    # -- one mail, several queue files ----------------------------------------------------
+
+    def _goes_on(self, part: Part, memory: Memory, room: dict[Key, Memory]) -> bool:
+        """Whether a message is one that came before: from a content filter, or requeued.
+
+        It is, where a queue file of the same Message-ID and sender is still open and this one
+        came from this host or network, but not from where the first came.
+        """
+        if "again" in memory.said:
+            return True
+        known = memory.known
+        message_id = known.get("message_id")
+        if not message_id:
+            return False
+        name = (part.gateway, message_id)
+        first = self._ids.setdefault(name, part.key)
+        if first == part.key:
+            return False
+        earlier = room.get((part.gateway, first))
+        if earlier is None:
+            self._ids[name] = part.key
+            return False
+        client = known.get("client", "")
+        near = known.get("origin") == "pickup" or (bool(client) and client in _LOCAL)
+        if (
+            not near
+            or client == earlier.known.get("client", "")
+            or known.get("sender") != earlier.known.get("sender")
+        ):
+            return False
+        self._continue(memory, earlier)
+        return True
+
+    def _passed(self, part: Part, memory: Memory, room: dict[Key, Memory]) -> bool:
+        """Whether a delivery handed the mail to a filter that gave it back to this host."""
+        following = room.get((part.gateway, part.passes))
+        if following is None or following is memory:
+            return False
+        client = following.known.get("client", "")
+        mail = {m.known.get("message_id") for m in (memory, following)} - {None}
+        near = bool(client) and client in _LOCAL and len(mail) < 2
+        if not near and "again" not in following.said:
+            return False
+        self._continue(following, memory)
+        return True
+
+    @staticmethod
+    def _continue(memory: Memory, earlier: Memory | None) -> None:
+        if earlier is None or earlier is memory:
+            return
+        for name in INHERITED:
+            if earlier.known.get(name):
+                memory.known[name] = earlier.known[name]
+        memory.said |= {"again", "message"}
+        earlier.said.add("passed")
+
+    def _cover(self, part: Part, message_id: str) -> None:
+        """Another program told of this delivery too, or is about to."""
+        room = self._rooms[part.covers]
+        key = (part.gateway, message_id)
+        memory = room.get(key)
+        if memory is None:
+            return
+        memory.waiting.clear()
+
+    # -- the end of memories --------------------------------------------------------------
+
+    def _end(self, part: Part, key: Key, memory: Memory, room: dict[Key, Memory]) -> None:
+        if part.namespace == "session":
+            del room[key]
+            return
+        until = max(part.at, self.clock) + LINGER
+        self._ending.append((until, part.namespace, key, memory))
+        self.due = min(self.due, until)
+
+    def _forget(self, namespace: str, key: Key, memory: Memory, out: list[Output]) -> None:
+        self._release(memory, out)
+        self._rooms[namespace].pop(key, None)
+        message_id = memory.known.get("message_id")
+        if message_id and self._ids.get((key[0], message_id)) == key[1]:
+            del self._ids[key[0], message_id]
+
+    def _sweep(self, at: float, out: list[Output]) -> None:
+        self._swept = at
+        for namespace, room in self._rooms.items():
+            oldest = at - KEEP[namespace]
+            for key in [key for key, memory in room.items() if memory.since < oldest]:
+                self._forget(namespace, key, room[key], out)
+
+    # -- snapshots ------------------------------------------------------------------------
+
+    def pack(self) -> bytes:
+        """What is remembered, as msgpack."""
+        memories = [
+            Packed(
+                namespace,
+                gateway,
+                key,
+                memory.since,
+                memory.known,
+                sorted(memory.said),
+                [(source, _plain(part)) for source, part in memory.waiting],
+                memory.ended,
+            )
+            for namespace, room in self._rooms.items()
+            for (gateway, key), memory in room.items()
+        ]
+        stories = self._attempts.pack()
+        return msgspec.msgpack.encode(Snapshot(self.clock, memories, stories, self.evicted))
+
+    def restore(self, packed: bytes) -> None:
+        """Remember what was packed. Raises ValueError where it is no snapshot."""
+        found = msgspec.msgpack.decode(packed, type=Snapshot)
+        self.clock, self.evicted = found.clock, found.evicted
+        for one in found.memories:
+            memory = Memory(one.since)
+            memory.known, memory.said, memory.ended = one.known, set(one.said), one.ended
+            memory.waiting = [(source, _part(plain)) for source, plain in one.waiting]
+            key = (one.gateway, one.key)
+            self._rooms[one.namespace][key] = memory
+            for _, part in memory.waiting:
+                self._order += 1
+                heapq.heappush(self._held, (part.at + part.wait, self._order, one.namespace, key))
+            if memory.ended:
+                self._ending.append((found.clock + LINGER, one.namespace, key, memory))
+            if one.namespace == "queue" and "message" in memory.said:
+                message_id = memory.known.get("message_id")
+                if message_id:
+                    self._ids.setdefault((one.gateway, message_id), one.key)
+        self._attempts.restore(found.stories)
+        self.due = found.clock
+
+
+def _made(part: Part, known: dict[str, Any]) -> Fact:
+    kind = part.event
+    values = part.values
+    filled = FILLED.get(kind) if known else None  # type: ignore[arg-type]
+    if filled:
+        values = values.copy()
+        for name, remembered in filled:
+            if name not in values:
+                value = known.get(remembered)
+                if value:
+                    values[name] = value
+    return kind(at=part.at, gateway=part.gateway, offset=part.offset, **values)  # type: ignore[misc]
+
+
+_KINDS = {kind.type: kind for kind in events.EVENTS}
+
+
+def _plain(part: Part) -> dict[str, Any]:
+    plain = msgspec.structs.asdict(part)
+    plain["event"] = part.event.type if part.event else None
+    return plain
+
+
+def _part(plain: dict[str, Any]) -> Part:
+    return Part(**{**plain, "event": _KINDS.get(plain["event"])})

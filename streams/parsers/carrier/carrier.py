@@ -1,0 +1,191 @@
+"""A line of log as bytes -> `Record`: when, which host, which program, what it said.
+
+rsyslog repeats a line as ``message repeated N times: [ text]`` after its own tag, BSD syslogd as
+``last message repeated N times``: either is a record that stands for N.
+
+Known carriers: the syslog file (RFC 3164 or ISO 8601 stamps, with or without host, tag and
+PRI), RFC 5424, the journal's JSON (systemd's JOURNAL_EXPORT_FORMATS), Docker's json-file,
+Dovecot's own log file, multilog (TAI64N). The fast path is the syslog file: a stamp and a
+"host program[pid]" that were seen before cost one look-up each.
+"""
+
+import re
+
+from msgspec import Struct
+
+from streams.parsers.carrier.envelope import Envelopes
+from streams.parsers.carrier.stamps import Stamps
+from streams.parsers.part import Record
+
+LONGEST = 262_144  # bytes of a line that are looked at; a journal entry can be that long
+LONGEST_TEXT = 8192  # characters of what the program said; Postfix cuts at 2000
+ORIGINS = 65_536  # heads that are remembered
+LONGEST_HEAD = 300
+
+_PRI = re.compile(r"<\d{1,3}>")
+_RFC5424 = re.compile(
+    r"1 (?P<stamp>\S+) (?P<host>\S+) (?P<program>\S+) (?P<pid>\S+) \S+ "
+    r"(?:-|(?:\[[^ \]=\"]+(?: [^ =\]\"]+=\"(?:[^\"\\\]]|\\.)*\")*\])+)"
+    r"(?: (?:\ufeff)?(?P<text>.*))?",
+    re.DOTALL,
+)
+_FACILITY = re.compile(r"<[a-z0-9]+\.[a-z]+> ")  # BSD syslogd -v: "<mail.info> "
+_HEAD = re.compile(
+    r"(?:(?P<host>\S+) )?(?P<program>[^\s\[\]()<>:]+)(?:\[(?P<pid>\w+)\])?(?P<colon>:?)"
+)
+_HEADLESS = re.compile(
+    r"(?:NOQUEUE|warning|statistics|[0-9A-F]{6,}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,})"
+)
+_DOVECOT = re.compile(
+    r"(?:auth(?:-worker)?|imap(?:-login)?|pop3(?:-login)?|submission(?:-login)?|lmtp|lda|"
+    r"managesieve(?:-login)?|sieve-login|master|log|config|anvil|stats|indexer(?:-worker)?|"
+    r"doveadm|dict|director|replicator|quota-status|ssl-params)(?=[(:<]|$)"
+)
+_REPEATED = re.compile(
+    r"message repeated (?P<times>\d{1,9}) times: \[ ?(?P<text>.*?)\]?", re.DOTALL
+)
+_LAST_REPEATED = re.compile(r"(?:\S+ )?last message repeated (?P<times>\d{1,9}) times?")
+
+
+class Origin(Struct, frozen=True, gc=False):
+    """What a head says. `whole`: the head is part of what was said."""
+
+    host: str
+    program: str
+    pid: str
+    whole: bool = False
+
+
+class Carrier:
+    """Reads the lines of one source, one after the other.
+
+    `host` stands where a line names none.
+    """
+
+    def __init__(self, host: str, stamps: Stamps) -> None:
+        self.stamps = stamps
+        self._host = host
+        self._origins: dict[str, Origin] = {}
+        self._last: Record | None = None
+        self._envelopes = Envelopes()
+
+    def record(self, line: bytes, offset: int) -> Record | None:
+        """What a line carries, or None for an empty one or one that goes on in the next.
+
+        Raises ValueError where it is of a known carrier and cannot be read.
+        """
+        if len(line) > LONGEST:
+            line = line[:LONGEST]
+        try:
+            text = line.decode()
+        except UnicodeDecodeError:
+            text = line.decode("utf-8", "backslashreplace")
+        at = self.stamps.known.get(text[:15])
+        if at is not None and text[15:16] == " ":
+            record = self._said(at, text[16:LONGEST_TEXT], offset)
+        else:
+            record = self._slow(text, offset)
+        self._last = record or self._last
+        return record
+
+    def _said(self, at: float, rest: str, offset: int) -> Record | None:
+        head, _, text = rest.partition(": ")
+        origin = self._origins.get(head)
+        if origin is None:
+            origin = self._learn(head, rest)
+        if origin.whole:
+            text = rest
+            if "last message repeated " in text[:LONGEST_HEAD]:
+                return self._repeated(at, text.rstrip(), offset)
+        text = text.rstrip()
+        if text.startswith("message repeated "):
+            found = _REPEATED.fullmatch(text)
+            if found:
+                said, times = found["text"].strip(), int(found["times"])
+                return Record(at, origin.host, origin.program, origin.pid, said, offset, times)
+        return Record(at, origin.host, origin.program, origin.pid, text, offset)
+
+    def _repeated(self, at: float, text: str, offset: int) -> Record | None:
+        """BSD syslogd only says how often the last line came again."""
+        found = _LAST_REPEATED.fullmatch(text)
+        last = self._last
+        if found is None or last is None:
+            return None
+        times = int(found["times"])
+        return Record(at, last.host, last.program, last.pid, last.text, offset, times)
+
+    def _slow(self, text: str, offset: int) -> Record | None:
+        """A line whose stamp is new, or that is no plain syslog line."""
+        text = text.lstrip("\ufeff\x00 \t").rstrip("\r\n\x00")
+        if not text:
+            return None
+        if text[0] == "{":
+            return self._enveloped(text, offset)
+        text = text[:LONGEST_TEXT]
+        pri = _PRI.match(text)
+        if pri:
+            text = text[pri.end() :]
+            found = _RFC5424.fullmatch(text)
+            if found:
+                return self._rfc5424(found, offset)
+        at, text = self._stamp(text)
+        return self._said(at, text, offset)
+
+    def _stamp(self, text: str) -> tuple[float, str]:
+        """The time of a line, and the line without it. One without a stamp has the time of the
+        line before it."""
+        found = self.stamps.bsd(text) or self.stamps.iso(text) or self.stamps.tai64n(text)
+        if found is None:
+            return (self._last.at if self._last else self.stamps.now), text
+        at, length = found
+        return at, text[length:].lstrip(" ")
+
+    def _rfc5424(self, found: "re.Match[str]", offset: int) -> Record:
+        stamp = self.stamps.iso(found["stamp"])
+        if stamp is None and found["stamp"] != "-":
+            raise ValueError(f"no RFC 5424 time: {found['stamp']!r}")
+        host, program, pid = (
+            "" if found[name] == "-" else found[name] for name in ("host", "program", "pid")
+        )
+        at = stamp[0] if stamp else self.stamps.now
+        return Record(at, host or self._host, program, pid, (found["text"] or "").rstrip(), offset)
+
+    def _enveloped(self, text: str, offset: int) -> Record | None:
+        letter = self._envelopes.open(text)
+        if letter is None:
+            return None
+        at = letter.at
+        if at is None:
+            found = self.stamps.iso(letter.stamp)
+            if found is None:
+                raise ValueError(f"no time: {letter.stamp!r}")
+            at = found[0]
+        host = letter.host or self._host
+        said = letter.text[:LONGEST_TEXT].rstrip()
+        if letter.program:
+            return Record(at, host, letter.program, letter.pid, said, offset)
+        # A container's output: the program may have put a header of its own before it.
+        inner = self.stamps.bsd(said) or self.stamps.iso(said)
+        return self._said(at, said[inner[1] :].lstrip(" ") if inner else said, offset)
+
+    def _learn(self, head: str, rest: str) -> Origin:
+        origin = self._origin(head, rest)
+        if len(head) <= LONGEST_HEAD and not (origin.whole and ("(" in head or " " in head)):
+            if len(self._origins) >= ORIGINS:
+                self._origins.clear()
+            self._origins[head] = origin
+        return origin
+
+    def _origin(self, head: str, rest: str) -> Origin:
+        facility = _FACILITY.match(head)
+        if facility:
+            head = head[facility.end() :]
+        if _DOVECOT.match(head):
+            return Origin(self._host, "dovecot", "", whole=True)
+        found = _HEAD.fullmatch(head)
+        if found is None or (not found["pid"] and _HEADLESS.fullmatch(found["program"])):
+            return Origin(self._host, "", "", whole=True)
+        host, program, pid = (found[name] or "" for name in ("host", "program", "pid"))
+        # "host/192.0.2.1" (a relay names the sender's address), "source@host" (syslog-ng)
+        host = host.partition("/")[0].rpartition("@")[2]
+        return Origin(host or self._host, program, pid)

@@ -1,0 +1,286 @@
+"""Dovecot 1.x to 2.4: login processes, the authentication server, LMTP and LDA.
+
+Wordings from Dovecot's src/login-common/client-common.c and login-settings.c,
+src/auth/auth-request.c and passdb-*.c, src/lmtp, src/lib-storage/mail-deliver (src/lib-lda);
+PAM's from Linux-PAM's pam_unix_auth.c. Names of users pass into the log with ``,``, ``>`` and
+``rip=`` in them: an address counts only where no other reading of the line has another one.
+"""
+
+import re
+from collections.abc import Callable
+
+from schemas import net
+from schemas.events import Auth, Connection, Delivery
+from streams.parsers import reply
+from streams.parsers.part import Attempt, Format, Items, Mask, Parse, Part, Record
+
+PATIENCE = 10.0  # seconds that a saved mail waits for the MTA's word on the same delivery
+
+SERVICES = {
+    "imap-login": "imap",
+    "pop3-login": "pop3",
+    "submission-login": "submission",
+    "managesieve-login": "sieve",
+    "sieve-login": "sieve",
+}
+TAGS = frozenset({"dovecot", "auth", "auth-worker", "dovecot-auth", "lmtp", "lda", *SERVICES})
+
+_LEVEL = r"(?:(?:Info|Warning|Error|Debug|Fatal|Panic): )?"
+_PROCESS = re.compile(r"(?P<name>[a-z0-9-]+)(?P<context>.*?): ", re.DOTALL)
+_LOGIN = re.compile(
+    rf"{_LEVEL}(?P<message>.*?)(?:: | )(?P<elements>(?:user=|rip=|method=).*)", re.DOTALL
+)
+_WHO = re.compile(r"user=(?P<open><?)(?P<user>.*?)>?(?:, method=(?P<method>[\w.-]*))?,?")
+_RIP = re.compile(r"\brip=(?P<ip>[0-9A-Fa-f.:]+)")
+_SESSION = re.compile(r".*, session=<(?P<session>[^<>\s]+)>")
+_FAILED = re.compile(
+    r"\((?P<what>auth failed|authorization failed), (?P<count>\d{1,6}) attempts?"
+    r"(?: in \d+ secs)?\)|"
+    r"\((?P<old>\d{1,6}) authentication attempts\)"
+)
+_ENDED = (
+    # words in the parentheses, event, outcome, reason
+    ("(user disabled", Auth, "failed", "disabled"),
+    ("(login disabled", Auth, "failed", "disabled"),
+    ("(password expired", Auth, "failed", "expired"),
+    ("(proxy dest auth failed", Auth, "failed", "rejected"),
+    ("(auth service reported temporary failure", Auth, "error", "server"),
+    ("(auth process communication failure", Auth, "error", "server"),
+    ("(internal failure", Auth, "error", "server"),
+    ("successful auths", Auth, "error", "server"),
+    ("Maximum number of connections", Auth, "error", "connection_limit"),
+    ("(tried to use disallowed", Connection, "refused", "plaintext_auth"),
+    ("(cert required", Connection, "refused", "certificate"),
+    ("(client didn't send a cert", Connection, "refused", "certificate"),
+    ("(client sent an invalid cert", Connection, "refused", "certificate"),
+    ("(tried to use unsupported auth mech", Connection, "closed", "mechanism"),
+    ("(no auth attempts", Connection, "closed", "no_auth_attempts"),
+    ("(disconnected before auth was ready", Connection, "closed", "no_auth_attempts"),
+    ("(disconnected before greeting", Connection, "closed", "no_auth_attempts"),
+    ("(disconnected during TLS handshake", Connection, "closed", "no_auth_attempts"),
+)
+
+_AUTH = re.compile(
+    r",(?P<ip>[0-9A-Fa-f.:]{3,45})(?:,<(?P<old>[^<>\s]{1,64})>)?(?:,sasl:(?P<method>[\w-]{1,20}))?\)"
+    r"(?:<(?P<session>[^<>\s]{1,64})>)?: "
+)
+_WORKER = re.compile(r"conn unix:\S+ \([^()]*\): auth-worker<\d+>: ")
+_OLD = re.compile(r"[a-z][\w-]*\(")  # ...2.3: "passwd-file(user,ip,<session>): text"
+_NEW = re.compile(
+    rf"{_LEVEL}(?:[a-z][\w-]*: )?"
+)  # 2.4: "auth(user,ip,sasl:plain)<session>: Info: sql: text"
+_GIVEN = re.compile(r" ?\((?P<sha1>SHA1 of )?given password: (?P<secret>.*)\)", re.DOTALL)
+_REASONS = (
+    ("unknown user", "unknown_account"),
+    ("User unknown", "unknown_account"),
+    ("pam_authenticate() failed: User not known", "unknown_account"),
+    ("Username character disallowed", "unknown_account"),
+    ("Password mismatch", "bad_password"),
+    ("password mismatch", "bad_password"),
+    ("invalid credentials", "bad_password"),
+    ("pam_authenticate() failed:", "bad_password"),
+    ("Authentication failure due to policy", "policy"),
+    ("allow_nets check failed", "policy"),
+    ("User is disabled", "disabled"),
+    ("Account is disabled", "disabled"),
+    ("pam_acct_mgmt() failed:", "disabled"),
+)
+_PAM = re.compile(
+    r"pam_unix\([\w-]+:auth\): authentication failure; .*\brhost=(?P<ip>\S+)"
+    r"(?:  user=(?P<user>.*))?"
+)
+
+_SAVED = re.compile(
+    r"(?:\((?P<user>[^()]*)\))?(?:<\d+>)?(?:<[^<>]*>)?: "
+    rf"{_LEVEL}(?:[^\s:=]{{1,64}}: ){{0,2}}msgid=(?P<id>.*?): (?P<what>saved mail to|"
+    r"stored mail into mailbox|save failed to|failed to store into mailbox)(?P<rest>.*)",
+    re.DOTALL,
+)
+
+
+def claims(program: str) -> bool:
+    return program in TAGS
+
+
+class _Parser:
+    def __init__(self, mask: Mask) -> None:
+        self._mask = mask
+        self._readers: dict[str, Callable[[Record, str, str], Items]] = {
+            **dict.fromkeys(SERVICES, _login),
+            **dict.fromkeys(("auth", "auth-worker", "dovecot-auth"), self._auth),
+            **dict.fromkeys(("lmtp", "lda", "deliver"), _saved),
+        }
+
+    def parse(self, record: Record) -> Items | None:
+        """What a line of any Dovecot process says. One without a tag begins with its process."""
+        program, text = record.program, record.text
+        if program == "dovecot" or not program:
+            name, _, rest = text.partition(": ")
+            read = self._readers.get(name)
+            if read is not None:
+                return read(record, name, ": " + rest)
+            found = _PROCESS.match(text)
+            if found is None:
+                return () if program else None
+            name = found["name"]
+            read = self._readers.get(name)
+            if read is None:
+                return () if program else None
+            return read(record, name, text[len(name) :])
+        read = self._readers.get(program)
+        return read(record, program, ": " + text) if read else None
+
+    def _auth(self, record: Record, name: str, rest: str) -> Items:
+        """A detail of an attempt: one password database's word on it."""
+        if "pam_unix(" in rest:
+            return _pam(record, rest)
+        found = list(_AUTH.finditer(rest))
+        if not found:
+            return ()
+        who = found[0]
+        if len({one["ip"] for one in found}) > 1:
+            return ()  # a name or password made to look like this line: who it was is unknown
+        before, text = rest[: who.start()], rest[who.end() :]
+        if before.startswith("("):
+            user = before[1:]
+            level = _NEW.match(text)
+            text = text[level.end() :] if level else text
+        else:
+            said = before.partition(": ")[2]
+            said = said.removeprefix("Info: ")
+            worker = _WORKER.match(said)
+            said = said[worker.end() :] if worker else said
+            base = _OLD.match(said)
+            if base is None:
+                return ()
+            user = said[base.end() :]
+        reason = next((reason for words, reason in _REASONS if text.startswith(words)), "")
+        if not reason:
+            return ()
+        given = _GIVEN.search(text)
+        password = ""
+        if given:
+            password = self._mask(("sha1:" if given["sha1"] else "") + given["secret"])
+        auth = Auth(
+            at=record.at,
+            gateway=record.host,
+            offset=record.offset,
+            client=net.address(who["ip"]),
+            account=_name(user),
+            outcome="failed",
+            reason=reason,
+            mechanism=(who["method"] or "").upper(),
+            password=password,
+        )
+        return (Attempt("detail", auth, who["old"] or who["session"] or ""),)
+
+
+def _name(user: str) -> str:
+    return user.strip("<>").lower()[:320]
+
+
+def _pam(record: Record, rest: str) -> Items:
+    found = _PAM.search(rest)
+    if found is None or (rest.count("rhost=") > 1 and "  user=" in rest):
+        return ()  # a name made to look like the rest of the line: who it was is unknown
+    auth = Auth(
+        at=record.at,
+        gateway=record.host,
+        offset=record.offset,
+        client=net.address(found["ip"]),
+        account=_name(found["user"] or ""),
+        outcome="failed",
+        reason="bad_password",
+    )
+    return (Attempt("detail", auth),) if auth.client else ()
+
+
+def _login(record: Record, name: str, rest: str) -> Items:
+    found = _LOGIN.match(rest, 2)
+    if found is None:
+        return ()
+    message, elements = found["message"], found["elements"]
+    # The name of the user stands first and may say anything; the last "rip=" is the server's.
+    at = elements.rfind(", rip=") if elements.startswith("user=") else elements.find("rip=")
+    rip = _RIP.search(elements, max(at, 0)) if at >= 0 else None
+    client = net.address(rip["ip"]) if rip else ""
+    who = _WHO.fullmatch(elements[:at] if at > 0 else elements)
+    user, method = (who["user"], who["method"] or "") if who else ("", "")
+    session = _SESSION.match(elements, max(at, 0))
+    event = _outcome(message, user)
+    if event is None:
+        return ()
+    kind, outcome, reason, count = event
+    if kind is Connection:
+        return (
+            Connection(
+                at=record.at,
+                gateway=record.host,
+                offset=record.offset,
+                client=client,
+                outcome=outcome,
+                reason=reason,
+            ),
+        )
+    auth = Auth(
+        at=record.at,
+        gateway=record.host,
+        offset=record.offset,
+        client=client,
+        account=_name(user),
+        outcome=outcome,
+        reason=reason,
+        mechanism=method.upper()[:40],
+        service=SERVICES[name],
+        count=count,
+    )
+    return (Attempt("summary", auth, session["session"] if session else ""),)
+
+
+def _outcome(message: str, user: str) -> tuple[type[Auth] | type[Connection], str, str, int] | None:
+    """What the words before the elements mean: event, outcome, reason, count."""
+    if message == "Login" or ("started proxying to" in message and message.startswith("proxy(")):
+        return Auth, "ok", "", 1
+    failed = _FAILED.search(message)
+    if failed:
+        reason = "not_authorized" if failed["what"] == "authorization failed" else "rejected"
+        return Auth, "failed", reason, int(failed["count"] or failed["old"])
+    for words, kind, outcome, reason in _ENDED:
+        if words in message:
+            return kind, outcome, reason, 1
+    if message == "Aborted login" and user:
+        return Auth, "failed", "rejected", 1  # 1.0 says no more
+    if message.startswith(("Disconnected", "Aborted login", "Login aborted")):
+        return Connection, "closed", "", 1
+    return None
+
+
+def _saved(record: Record, name: str, rest: str) -> Items:
+    found = _SAVED.match(rest)
+    if found is None:
+        return ()
+    user = (found["user"] or "").rpartition(", ")[2]
+    message_id = found["id"].strip(" <>")[:255]
+    values = {"message_id": message_id, "recipient": _name(user), "relay": "dovecot"}
+    if found["what"] in ("save failed to", "failed to store into mailbox"):
+        values["status"] = "deferred"
+        values["reason"] = reply.failure("", found["rest"])
+    return (
+        Part(
+            record.at,
+            record.host,
+            "mailbox",
+            message_id,
+            offset=record.offset,
+            event=Delivery,
+            values=values,
+            wait=PATIENCE,
+        ),
+    )
+
+
+def _parser(mask: Mask) -> Parse:
+    return _Parser(mask).parse
+
+
+FORMAT = Format("dovecot", claims, _parser)

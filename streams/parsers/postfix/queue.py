@@ -1,0 +1,176 @@
+"""cleanup(8), pickup(8), qmgr(8), bounce(8): a message's way through the queue.
+
+Wordings from src/cleanup/cleanup_message.c and cleanup_milter.c, src/pickup/pickup.c,
+src/qmgr/qmgr_active.c, src/bounce/bounce_notify_service.c and its neighbours. ``queue active``
+is logged again at each retry.
+"""
+
+import re
+
+from schemas.events import Bounce, Delivery, Message, Recipient
+from streams.parsers import reply
+from streams.parsers.part import Items, Part, Record
+from streams.parsers.postfix import delivery, reject
+from streams.parsers.postfix.peer import is_queue_id, mailbox, peer
+
+PATIENCE = 10.0  # seconds that a message waits for the line that says where it came from
+LONGEST_ID = 255
+
+_ACTIVE = re.compile(
+    r"from=<?(?P<sender>.*?)>?, size=(?P<size>\d+), nrcpt=(?P<count>\d+) \(queue active\)"
+)
+_EXPIRED = re.compile(r"from=<?(?P<sender>.*?)>?, status=(?:force-)?expired, returned to sender")
+_PICKED = re.compile(r"uid=\d+ from=<(?P<sender>.*?)>(?: orig_id=(?P<earlier>\w+))?")
+_REPORT = re.compile(
+    r"(?:sender|postmaster) (?P<kind>non-delivery|delivery status|delay) notification: "
+    r"(?P<report>\w+)"
+)
+_REPORTED = {"non-delivery": "bounced", "delivery status": "sent", "delay": "deferred"}
+
+
+def cleanup(record: Record, service: str) -> Items | None:
+    queue_id, _, rest = record.text.partition(": ")
+    if not is_queue_id(queue_id):
+        return None
+    if rest.startswith("message-id="):
+        keeps = {"message_id": rest[11:].strip(" <>")[:LONGEST_ID]}
+        return (Part(record.at, record.host, "queue", queue_id, keeps),)
+    if rest.startswith(("milter-reject: ", "reject: ")):
+        return (_refused(record, queue_id, rest.partition(": ")[2]),)
+    return ()
+
+
+def _refused(record: Record, queue_id: str, rest: str) -> Part:
+    """Refused by a milter or by header_checks. The client is that of the queue file: in a line
+    of header_checks the header, which a stranger wrote, stands before the client."""
+    at = rest.rfind("; from=<")
+    where, _, tail = rest.partition(": ")
+    said = reject.read(tail if where.startswith("END-OF-MESSAGE from ") else rest[max(at, 0) :])
+    verdict, reason = reply.verdict(said.code, said.enhanced, said.text)
+    if where.startswith(("header ", "body ")) or verdict == "refused":
+        verdict, reason = "blocked", "content"
+    values = {
+        "sender": said.sender,
+        "recipient": said.recipient,
+        "verdict": verdict,
+        "code": said.code,
+        "enhanced": said.enhanced,
+        "reason": reason,
+    }
+    keeps = {}
+    if where.startswith("END-OF-MESSAGE from "):
+        keeps["client"] = peer(where[20:])[1]
+    return Part(
+        record.at,
+        record.host,
+        "queue",
+        queue_id,
+        keeps,
+        offset=record.offset,
+        event=Recipient,
+        values=values,
+        ends=True,
+    )
+
+
+def pickup(record: Record, service: str) -> Items | None:
+    queue_id, _, rest = record.text.partition(": ")
+    found = _PICKED.fullmatch(rest)
+    if not found or not is_queue_id(queue_id):
+        return None
+    keeps = {"sender": mailbox(found["sender"]), "origin": "pickup"}
+    return (
+        Part(
+            record.at,
+            record.host,
+            "queue",
+            queue_id,
+            keeps,
+            begins=True,
+            continues=found["earlier"] or "",
+        ),
+    )
+
+
+def qmgr(record: Record, service: str) -> Items | None:
+    text = record.text
+    queue_id, _, rest = text.partition(": ")
+    if not is_queue_id(queue_id):
+        return None
+    if rest in ("removed", "canceled"):
+        return (Part(record.at, record.host, "queue", queue_id, ends=True),)
+    if rest.startswith("from="):
+        active = _ACTIVE.fullmatch(rest)
+        if active:
+            sender = mailbox(active["sender"])
+            return (
+                Part(
+                    record.at,
+                    record.host,
+                    "queue",
+                    queue_id,
+                    {"sender": sender},
+                    record.offset,
+                    Message,
+                    {
+                        "queue_id": queue_id,
+                        "sender": sender,
+                        "size": int(active["size"]),
+                        "recipients": int(active["count"]),
+                    },
+                    "message",
+                    "origin",
+                    PATIENCE,
+                ),
+            )
+        expired = _EXPIRED.fullmatch(rest)
+        if expired:
+            return (_expired(record, queue_id, mailbox(expired["sender"])),)
+        raise ValueError(f"a queue line that ends early: {rest[:200]!r}")
+    if rest.startswith("to="):
+        return delivery.read(record, service)
+    return ()
+
+
+def _expired(record: Record, queue_id: str, sender: str) -> Part:
+    """Of all recipients that are left; the line names none, so the last that was deferred."""
+    return Part(
+        record.at,
+        record.host,
+        "queue",
+        queue_id,
+        {"sender": sender, "failed_status": "expired"},
+        record.offset,
+        Delivery,
+        {"queue_id": queue_id, "sender": sender, "status": "expired"},
+        needs="origin",
+        wait=PATIENCE,
+    )
+
+
+def bounce(record: Record, service: str) -> Items | None:
+    queue_id, _, rest = record.text.partition(": ")
+    found = _REPORT.fullmatch(rest)
+    if not found or not is_queue_id(queue_id):
+        return None
+    report = found["report"]
+    values = {"direction": "made", "queue_id": report, "about": queue_id}
+    if found["kind"] != "non-delivery":
+        values["status"] = _REPORTED[found["kind"]]
+    if rest.startswith("postmaster"):
+        values["recipient"] = "postmaster"
+    return (
+        Part(record.at, record.host, "queue", report, {"origin": "bounce"}),
+        Part(
+            record.at,
+            record.host,
+            "queue",
+            queue_id,
+            {},
+            record.offset,
+            Bounce,
+            values,
+            needs="origin",
+            wait=PATIENCE,
+        ),
+    )

@@ -1,0 +1,284 @@
+"""Lines of one or several sources -> events: carrier, parser, joiner.
+
+A Reader keeps what it knows of each source (by name) between calls of `read`, so a file can be
+read as it grows. Several sources are merged by event time. A line that is nobody's is counted
+and passed over; one that is ours and broken becomes a `DeadLine`, within a limit.
+"""
+
+import heapq
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import tzinfo
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct, structs
+
+from schemas.events import Fact
+from streams.join import Joiner, Output
+from streams.parsers import PARSERS
+from streams.parsers.carrier import Carrier, Stamps
+from streams.parsers.part import Attempt, Format, Item, Items, Parse, Part, Record
+from streams.parsers.secrets import mask
+
+LONGEST_DEAD = 2000  # characters of a line that a dead letter shows
+DEAD_LIMIT = 10_000  # dead letters for each `DEAD_PERIOD`; beyond that they are only counted
+DEAD_PERIOD = 3600.0  # seconds of event time
+AHEAD = 300.0  # seconds that a stamp may be ahead of a live clock
+MOST_TIMES = 1000  # events that one "message repeated N times" makes, beside attempts
+
+Lines = Iterable[tuple[int, bytes]]
+Source = tuple[str, Lines]
+
+
+class ReadOptions(Struct, frozen=True):
+    """How lines are to be read."""
+
+    format: str = "auto"  # a name in PARSERS, or auto
+    host: str = ""  # gateway of lines that name none
+    zone: str = ""  # IANA name, for stamps without one; "" is this machine's
+    year: int = 0  # of stamps without one; 0: the latest that is not after now + 1 day
+    now: float = 0.0  # Unix seconds; 0 is the wall clock
+    fingerprint_key: bytes = b""  # for passwords that a log shows
+
+
+class DeadLine(Struct, frozen=True):
+    """A line that is ours and cannot be read."""
+
+    reason: str
+    source: str
+    offset: int
+    line: str  # cut
+
+
+class Counts(Struct):
+    lines: int = 0
+    events: int = 0
+    nobody: int = 0  # lines of no format that we know
+    dead: int = 0
+
+
+class Reader:
+    """Raises KeyError for an unknown format and ZoneInfoNotFoundError for an unknown zone."""
+
+    def __init__(
+        self, options: ReadOptions, dead: Callable[[DeadLine], None] | None = None
+    ) -> None:
+        self.counts = Counts()
+        self.joiner = Joiner()
+        self._dead = dead
+        self._host = options.host
+        self._year = options.year
+        self._zone: tzinfo | None = ZoneInfo(options.zone) if options.zone else None
+        self._now = options.now or time.time()  # noqa: TID251 - the reader is part of the shell
+        self._live = 0.0  # the caller's clock, where there is one
+        self._quiet = 0.0  # the caller's clock when it first asked after the last line
+        self._carriers: dict[str, Carrier] = {}
+        self._dead_left = DEAD_LIMIT
+        self._dead_since = 0.0
+        formats = [PARSERS[options.format]] if options.format != "auto" else PARSERS.values()
+        self._parsers = _Parsers(formats, options.fingerprint_key)
+
+    def read(self, sources: Sequence[Source]) -> Iterator[Output]:
+        """(name of the source, event) of all lines, by event time over several sources."""
+        self._quiet = 0.0
+        if len(sources) == 1:
+            yield from self._one(*sources[0])
+        else:
+            yield from self._merged(sources)
+
+    def advance(self, at: float) -> list[Output]:
+        """What no longer waits, now that the caller's clock says `at` and no line has come.
+
+        Only how that clock moves on counts, so that an old log is read like a new one. It is
+        also what stamps from the future are measured by.
+        """
+        self._live = at
+        self._now = at
+        for carrier in self._carriers.values():
+            carrier.stamps.now = at
+        if not self._quiet:
+            self._quiet = at - self.joiner.clock
+        out = self.joiner.advance(at - self._quiet)
+        self.counts.events += len(out)
+        return out
+
+    def close(self) -> list[Output]:
+        """What still waits, at the end of a replay."""
+        out = self.joiner.close()
+        self.counts.events += len(out)
+        return out
+
+    def pack(self) -> bytes:
+        """What must outlive the process."""
+        return self.joiner.pack()
+
+    def restore(self, packed: bytes) -> None:
+        """Go on where `pack` was called. Raises ValueError where it is no snapshot."""
+        self.joiner.restore(packed)
+
+    # -- lines ----------------------------------------------------------------------------
+
+    def _one(self, name: str, lines: Lines) -> Iterator[Output]:
+        carrier = self._carrier(name)
+        read, parse, joiner = carrier.record, self._parsers.parse, self.joiner
+        add = joiner.add
+        counts = self.counts
+        for offset, line in lines:
+            counts.lines += 1
+            try:
+                record = read(line, offset)
+                if record is None:
+                    continue
+                items = parse(record)
+            except ValueError as error:
+                self._bury(str(error), name, offset, line)
+                continue
+            at = record.at
+            if at > joiner.clock:
+                if self._live and at > max(self._live, joiner.clock) + AHEAD:
+                    self._bury("the stamp is in the future", name, offset, line)
+                    continue
+                joiner.clock = at
+                if at >= joiner.due:
+                    for told in joiner.advance(at):
+                        counts.events += 1
+                        yield told
+            if not items:
+                if items is None:
+                    counts.nobody += 1
+                continue
+            if record.times != 1:
+                items = _repeated(items, record.times)
+            for told in add(items, name):
+                counts.events += 1
+                yield told
+
+    def _merged(self, sources: Sequence[Source]) -> Iterator[Output]:
+        streams = [
+            self._parsed(number, name, lines) for number, (name, lines) in enumerate(sources)
+        ]
+        counts, joiner = self.counts, self.joiner
+        for at, _, name, items in heapq.merge(*streams, key=_place):
+            if at > joiner.clock:
+                joiner.clock = at
+                if at >= joiner.due:
+                    for told in joiner.advance(at):
+                        counts.events += 1
+                        yield told
+            for told in joiner.add(items, name):
+                counts.events += 1
+                yield told
+
+    def _parsed(
+        self, number: int, name: str, lines: Lines
+    ) -> Iterator[tuple[float, int, str, Items]]:
+        """The items of one source, each at the newest time that its source has shown."""
+        carrier = self._carrier(name)
+        counts = self.counts
+        newest = 0.0
+        for offset, line in lines:
+            counts.lines += 1
+            try:
+                record = carrier.record(line, offset)
+                items = self._parsers.parse(record) if record else ()
+            except ValueError as error:
+                self._bury(str(error), name, offset, line)
+                continue
+            if record is None or not items:
+                counts.nobody += items is None
+                continue
+            if self._live and record.at > max(self._live, self.joiner.clock) + AHEAD:
+                self._bury("the stamp is in the future", name, offset, line)
+                continue
+            newest = max(newest, record.at)
+            if record.times != 1:
+                items = _repeated(items, record.times)
+            yield newest, number, name, items
+
+    def _carrier(self, name: str) -> Carrier:
+        carrier = self._carriers.get(name)
+        if carrier is None:
+            stamps = Stamps(self._zone, self._year, self._now)
+            carrier = self._carriers[name] = Carrier(self._host, stamps)
+        return carrier
+
+    def _bury(self, reason: str, name: str, offset: int, line: bytes) -> None:
+        self.counts.dead += 1
+        if self._dead is None:
+            return
+        if self.joiner.clock - self._dead_since > DEAD_PERIOD:
+            self._dead_since, self._dead_left = self.joiner.clock, DEAD_LIMIT
+        if self._dead_left > 0:
+            self._dead_left -= 1
+            text = line[: LONGEST_DEAD * 4].decode("utf-8", "backslashreplace")[:LONGEST_DEAD]
+            self._dead(DeadLine(reason, name, offset, text))
+
+
+class _Parsers:
+    """Picks the parser of a record by its tag, or by its text where it has none."""
+
+    def __init__(self, formats: Iterable[Format], key: bytes) -> None:
+        masked = mask(key)
+        self._formats = [(one.claims, one.parser(masked)) for one in formats]
+        self._known: dict[str, Parse] = {}
+
+    def parse(self, record: Record) -> Items | None:
+        parse = self._known.get(record.program)
+        if parse is None:
+            parse = self._learn(record.program)
+        return parse(record)
+
+    def _learn(self, program: str) -> Parse:
+        parse = next((parse for claims, parse in self._formats if claims(program)), None)
+        if parse is None:
+            parse = self._by_text if not program else _nobodys
+        if len(self._known) >= 4096:
+            self._known.clear()
+        self._known[program] = parse
+        return parse
+
+    def _by_text(self, record: Record) -> Items | None:
+        """A line without a tag: as it stands, or after its first word, which may be the host."""
+        for _, parse in self._formats:
+            items = parse(record)
+            if items is not None:
+                return items
+        host, space, text = record.text.partition(" ")
+        if not space or not host:
+            return None
+        record = Record(record.at, host, "", "", text.lstrip(), record.offset, record.times)
+        for _, parse in self._formats:
+            items = parse(record)
+            if items:
+                return items
+        return None
+
+
+def _nobodys(record: Record) -> Items | None:
+    return None
+
+
+def _place(item: tuple[float, int, str, Items]) -> tuple[float, int]:
+    return item[0], item[1]
+
+
+def _repeated(items: Items, times: int) -> Items:
+    """What a line says that stands for `times` of its kind."""
+    repeated: list[Item] = []
+    for item in items:
+        if isinstance(item, Attempt) and item.reporter in ("smtp", "summary"):
+            event = item.event
+            total = min(event.count * times, 1_000_000)
+            repeated.append(_counted(item, total))
+        elif isinstance(item, Part) and (item.ends or item.once):
+            repeated.append(item)
+        else:
+            repeated.extend([item] * min(times, MOST_TIMES))
+    return repeated
+
+
+def _counted(item: Attempt, total: int) -> Attempt:
+    return structs.replace(item, event=structs.replace(item.event, count=total))
+
+
+__all__ = ["Counts", "DeadLine", "Fact", "ReadOptions", "Reader"]

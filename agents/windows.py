@@ -237,6 +237,12 @@ class Past(Struct, array_like=True):
         entry = self.seen.get(fingerprint(value))
         return entry is not None and int(at) // DAY - entry[1] <= days
 
+    def settled(self, value: str, at: float) -> bool:
+        """Whether `value` succeeded here two days before `at` or earlier: it did not come with
+        what happens now."""
+        entry = self.seen.get(fingerprint(value))
+        return entry is not None and int(at) // DAY - entry[0] >= 2
+
     def any(self, at: float, days: int = 30) -> bool:
         """Whether anything succeeded in the `days` before `at`."""
         oldest = int(at) // DAY - days

@@ -1,6 +1,7 @@
 """The detectors, one line each. Those that look at `View.open` come after those they look for."""
 
 from agents.detector import Detector
+from agents.detectors.account_burst import AccountBurst
 from agents.detectors.auth_breach import AuthBreach
 from agents.detectors.auth_dictionary import AuthDictionary
 from agents.detectors.auth_distributed import AuthDistributed
@@ -17,4 +18,5 @@ DETECTORS: dict[str, type[Detector]] = {
     DirectoryHarvest.name: DirectoryHarvest,
     BackscatterReceived.name: BackscatterReceived,
     BackscatterMade.name: BackscatterMade,
+    AccountBurst.name: AccountBurst,
 }

@@ -1,0 +1,389 @@
+"""An account that is no longer its owner's: what it sends gives it away.
+
+Signs are counted, each in its own window, and each one that stands has a weight. No sign is
+enough for more than an alert; a sign stays for a day, so that it does not matter in which order
+the watchers of other subjects speak.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from msgspec import Struct, field
+
+from agents.destination import leaves
+from agents.detector import Detector, Judgement, Mark, View
+from agents.windows import DAY, Counts, Distinct, Window
+from schemas import keys, net
+from schemas.events import Delivery, Message, Recipient, Signal
+from schemas.findings import Evidence, Severity, Target, Wish
+
+NAME = "account_burst"
+HOUR = Window(3600.0)
+TODAY = Window(DAY)
+PLACES = Window(DAY, 480)  # slices of 3 min, so that an hour can be read from it
+INTRUDERS = 8  # clients that opened the account by guessing, by name
+
+# Senders of lists and of mail about mail (RFC 2142, RFC 3834), where no login is behind them
+MACHINERY = re.compile(
+    r"(?:owner-[^@]*|[^@]*-(?:owner|bounces?|request|return|errors)|mailer-daemon|majordomo"
+    r"|listserv|mailman)(?:@.*)?"
+)
+
+Sign = Literal[
+    "guessed_before",
+    "clients",
+    "senders",
+    "bounces",
+    "volume",
+    "fan_out",
+    "inside",
+    "networks",
+]
+SIGNS: tuple[Sign, ...] = (
+    "guessed_before",
+    "clients",
+    "senders",
+    "bounces",
+    "volume",
+    "fan_out",
+    "inside",
+    "networks",
+)
+"""The one that says most comes first: it gives the finding its shape."""
+OUTCOMES: frozenset[Sign] = frozenset({"guessed_before", "clients", "senders", "bounces"})
+"""Signs of what the account has become, not only of how much it sends."""
+
+
+class Standing(Struct, array_like=True):
+    """A sign that stands, or stood within a day."""
+
+    peak: float
+    threshold: float
+    first: float
+    last: float
+
+
+class Seen(Struct, array_like=True):
+    accepted: Counts = field(default_factory=Counts)  # recipients of its messages, in an hour
+    outside: Counts = field(default_factory=Counts)  # attempts to deliver elsewhere
+    inside: Counts = field(default_factory=Counts)  # deliveries to mailboxes of ours
+    messages: Counts = field(default_factory=Counts)  # in a day
+    gone: Counts = field(default_factory=Counts)  # recipients elsewhere whose fate is known
+    tried: Counts = field(default_factory=Counts)  # all recipients whose fate is known
+    refused: Counts = field(default_factory=Counts)  # of them
+    nameless: Counts = field(default_factory=Counts)  # messages with the null sender
+    clients: Distinct = field(default_factory=Distinct)  # that it sends through
+    places: Distinct = field(default_factory=Distinct)  # their /16 or /32
+    senders: Distinct = field(default_factory=Distinct)  # envelope senders
+    signs: dict[str, Standing] = field(default_factory=dict)
+    intruders: list[str] = field(default_factory=list)  # who opened it by guessing
+    login: float = 0.0  # its newest mail with a login
+    grace: float = 0.0  # released by a person: nothing is said until then
+
+
+class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What each sign adds."""
+
+    guessed_before: int = 3
+    clients: int = 2
+    senders: int = 2
+    bounces: int = 2
+    volume: int = 3
+    fan_out: int = 2
+    inside: int = 2
+    networks: int = 1
+
+
+class AccountBurst(Detector, frozen=True, kw_only=True):
+    """The shape is the strongest sign that stands: guessed_before, clients, senders, bounces,
+    volume, fan_out, inside, networks.
+
+    The subject is the login; without one, the sender of mail from our own hosts. An account
+    that others guess at is a victim: that sign counts only beside what it sends itself.
+    """
+
+    name = NAME
+    technique = "T1078"  # Valid Accounts
+    blind_to = (
+        "a thief who sends no more than the owner might, through a network of the owner's, to "
+        "addresses that exist; and volume where no deliveries are logged"
+    )
+    hears: ClassVar = {"m": (Message, Delivery, Recipient, Signal)}
+    state = Seen
+
+    hourly: int = 500  # recipients elsewhere in an hour [Exchange Online: 500]
+    daily: int = 2000  # in a day [Google Workspace: 2,000]
+    inside: int = 1000  # recipients here in an hour *
+    fan_out: int = 50  # recipients of one message *
+    bounce_messages: int = 20  # in a day, before the share of refused recipients says anything *
+    bounces: float = 0.1  # of recipients refused [Amazon SES: 5 % is reviewed, 10 % paused]
+    least_refused: int = 3  # *
+    clients: int = 5  # in an hour, from so many /16 or /32: *
+    client_places: int = 4  # *
+    daily_clients: int = 20  # [Wazuh: 132 clients, one mail each]
+    networks: int = 10  # /16 or /32 in a day *
+    senders: int = 5  # envelope senders under one login in a day *
+    nameless: int = 5  # messages with a login and the null sender in a day *
+    weights: Weights = field(default_factory=Weights)
+    medium: int = 3
+    high: int = 5
+    critical: int = 7
+    grace: float = 86400.0  # seconds of silence after a person released the account *
+    strongest: Literal["notify", "limit", "hold", "lock"] = "limit"
+    protected: tuple[str, ...] = ()  # accounts that only a person may act on
+
+    @property
+    def horizon(self) -> float:
+        return float(DAY)
+
+    # -- what is seen -----------------------------------------------------------------------
+
+    def observe(
+        self, event: Message | Delivery | Recipient | Signal, seen: Seen, view: View
+    ) -> Iterator[Mark]:
+        if _is_named(view.site.bulk, view):
+            return
+        if type(event) is Signal:
+            stands = self._told(event, seen)
+        elif event.at < seen.grace:
+            return
+        elif type(event) is Message:
+            stands = self._is_its(event, seen, view) and self._message(event, seen, view)
+        elif type(event) is Delivery:
+            stands = self._delivery(event, seen, view)
+        else:
+            stands = type(event) is Recipient and self._recipient(event, seen, view)
+        if not stands:
+            return
+        if "auth_distributed" in view.open:
+            self._stand(seen, "guessed_before", 1, 1, event.at)
+        score = self._score(seen, event.at)
+        if score >= self.medium:
+            yield Mark(NAME, self._standing(seen, event.at)[0], self._severity(score))
+
+    def _told(self, event: Signal, seen: Seen) -> bool:
+        if event.kind == "released":
+            seen.grace = max(seen.grace, event.at + self.grace)
+            seen.signs.clear()
+        if event.kind != "breach" or event.at < seen.grace:
+            return False
+        if event.client and event.client not in seen.intruders:
+            seen.intruders = [*seen.intruders[1 - INTRUDERS :], event.client]
+        return self._stand(seen, "guessed_before", 1, 1, event.at)
+
+    def _is_its(self, event: Message | Delivery, seen: Seen, view: View) -> bool:
+        """Whether the subject sent it. What it sent with a login passes other hosts of ours
+        without one: then that is the same mail again."""
+        domain = view.site.default_domain
+        if event.account:
+            if keys.mailbox(event.account, domain) != view.value:
+                return False
+            seen.login = max(seen.login, event.at)
+            return True
+        if event.at - seen.login <= DAY:
+            return False
+        if event.client and event.client not in view.site.own:
+            return False  # a stranger says that it comes from here
+        if view.site.domains and not view.site.local(event.sender):
+            return False
+        name = keys.mailbox(event.sender, domain)
+        return name == view.value and not MACHINERY.fullmatch(name)
+
+    def _message(self, event: Message, seen: Seen, view: View) -> bool:
+        at, count = event.at, max(1, event.recipients)
+        HOUR.add(seen.accepted, at, count)
+        TODAY.add(seen.messages, at)
+        stands = self._stand(seen, "fan_out", count, self.fan_out, at)
+        if event.account:
+            stands |= self._senders(event, seen)
+            if event.client and not view.trusted and event.client not in view.site.own:
+                stands |= self._clients(event, seen)
+        return stands | self._volume(seen, at)
+
+    def _senders(self, event: Message, seen: Seen) -> bool:
+        at = event.at
+        if not event.sender:
+            nameless = TODAY.add(seen.nameless, at)
+            return self._stand(seen, "senders", nameless, self.nameless, at)
+        senders = TODAY.see(seen.senders, keys.mailbox(event.sender), at)
+        return self._stand(seen, "senders", senders, self.senders, at)
+
+    def _clients(self, event: Message, seen: Seen) -> bool:
+        at = event.at
+        day = PLACES.see(seen.clients, net.client(event.client), at)
+        places = PLACES.see(seen.places, net.wide(event.client), at)
+        stands = self._stand(seen, "networks", places, self.networks, at)
+        stands |= self._stand(seen, "clients", day, self.daily_clients, at)
+        if day >= self.clients and PLACES.since(seen.places, at, 3600.0) >= self.client_places:
+            hour = PLACES.since(seen.clients, at, 3600.0)
+            stands |= self._stand(seen, "clients", hour, self.clients, at)
+        return stands
+
+    def _delivery(self, event: Delivery, seen: Seen, view: View) -> bool:
+        if not event.recipient:
+            return False
+        at = event.at
+        if not self._is_its(event, seen, view):
+            # The last host on the way out is the one that hears of the refusal.
+            again = not event.account and event.client in view.site.own
+            if not again or event.status != "bounced" or not seen.login:
+                return False
+            TODAY.add(seen.refused, at)
+            return self._bounces(seen, at)
+        out = leaves(event, view.site)
+        if out:
+            HOUR.add(seen.outside, at)
+        stands = False
+        if event.status != "deferred":
+            TODAY.add(seen.tried, at)
+            if event.status == "bounced":
+                TODAY.add(seen.refused, at)
+            if out:
+                gone = TODAY.add(seen.gone, at)
+                stands = gone > self.daily and self._stand(seen, "volume", gone, self.daily, at)
+            else:
+                count = HOUR.add(seen.inside, at)
+                stands = count > self.inside and self._stand(seen, "inside", count, self.inside, at)
+            stands |= self._bounces(seen, at)
+        return stands | self._volume(seen, at)
+
+    def _recipient(self, event: Recipient, seen: Seen, view: View) -> bool:
+        if event.verdict not in ("unknown", "refused"):
+            return False
+        TODAY.add(seen.tried, event.at)
+        TODAY.add(seen.refused, event.at)
+        return self._bounces(seen, event.at)
+
+    # -- the signs --------------------------------------------------------------------------
+
+    def _volume(self, seen: Seen, at: float) -> bool:
+        """How many recipients elsewhere its messages had in an hour. An attempt that failed for
+        now is made again, and mail to ourselves counts nothing: so no more than were accepted,
+        less those who had it here."""
+        attempts = HOUR.total(seen.outside, at)
+        if attempts <= self.hourly:
+            return False
+        count = min(attempts, HOUR.total(seen.accepted, at) - HOUR.total(seen.inside, at))
+        return count > self.hourly and self._stand(seen, "volume", count, self.hourly, at)
+
+    def _bounces(self, seen: Seen, at: float) -> bool:
+        refused, tried = TODAY.total(seen.refused, at), TODAY.total(seen.tried, at)
+        if refused < self.least_refused or refused < self.bounces * tried:
+            return False
+        if TODAY.total(seen.messages, at) < self.bounce_messages:
+            return False
+        percent = round(100 * min(1.0, refused / max(1, tried)), 1)
+        return self._stand(seen, "bounces", percent, 100 * self.bounces, at)
+
+    def _stand(self, seen: Seen, sign: Sign, count: float, threshold: float, at: float) -> bool:
+        """Remember a sign, if it stands."""
+        if count < threshold:
+            return False
+        before = seen.signs.get(sign)
+        if before is None or at - before.last > DAY:
+            seen.signs[sign] = Standing(count, threshold, at, at)
+        else:
+            if count > before.peak:
+                before.peak, before.threshold = count, threshold
+            before.first = min(before.first, at)
+            before.last = max(before.last, at)
+        return True
+
+    def _standing(self, seen: Seen, at: float) -> list[Sign]:
+        """The signs that stand, the strongest first. Guessing counts if something was sent
+        after it."""
+        found = [sign for sign in SIGNS if sign in seen.signs and at - seen.signs[sign].last <= DAY]
+        conduct: list[Sign] = [sign for sign in found if sign != "guessed_before"]
+        if not conduct or len(conduct) == len(found):
+            return conduct
+        sent = max(seen.signs[sign].last for sign in conduct)
+        return found if seen.signs["guessed_before"].first <= sent else conduct
+
+    def _score(self, seen: Seen, at: float) -> int:
+        return sum(getattr(self.weights, sign) for sign in self._standing(seen, at))
+
+    def _severity(self, score: int) -> Severity:
+        if score >= self.critical:
+            return "critical"
+        return "high" if score >= self.high else "medium"
+
+    # -- in words ---------------------------------------------------------------------------
+
+    def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
+        at = view.at
+        signs = self._standing(seen, at)
+        through = PLACES.distinct(seen.clients, at)
+        tried, refused = TODAY.total(seen.tried, at), TODAY.total(seen.refused, at)
+        return Judgement(
+            summary=f"{view.value} sends as its owner would not: "
+            + ", ".join(_word(sign, seen.signs[sign]) for sign in signs),
+            evidence=[
+                Evidence(sign, seen.signs[sign].peak, seen.signs[sign].threshold, _UNITS[sign])
+                for sign in signs
+            ],
+            clients=self._strangers(signs, seen, view),
+            accounts=[view.value],
+            checks=[
+                f"{TODAY.total(seen.messages, at)} messages in a day through {through} clients",
+                f"of {tried} recipients in a day, {refused} refused",
+            ],
+            wish=self._wish(signs, mark.severity, view),
+        )
+
+    def _strangers(self, signs: list[Sign], seen: Seen, view: View) -> list[str]:
+        """Clients that are accused: who guessed, and where many send those that are new."""
+        if view.cold or not {"clients", "networks"} & set(signs):
+            return list(seen.intruders)
+        new = [
+            client
+            for client in PLACES.names(seen.clients)
+            if not view.past.settled(net.network(client), view.at)
+        ]
+        return list(dict.fromkeys([*seen.intruders, *new]))
+
+    def _wish(self, signs: list[Sign], severity: Severity, view: View) -> Wish:
+        """A limit slows a thief and an owner alike; more needs a sign that it is a thief."""
+        target = Target("account", view.value)
+        if _is_named(self.protected, view):
+            return Wish("notify", target, against="the account is protected: a person decides")
+        if severity == "medium" or self.strongest == "notify":
+            return Wish("notify", target)
+        if not OUTCOMES & set(signs):
+            return Wish("limit", target)
+        return Wish(self.strongest, target)
+
+
+def _is_named(names: frozenset[str] | tuple[str, ...], view: View) -> bool:
+    """Whether the subject is in a list of people's making: names may lack their domain."""
+    if not names:
+        return False
+    name, _, domain = view.value.rpartition("@")
+    return view.value in names or (domain == view.site.default_domain and name in names)
+
+
+_UNITS: dict[Sign, str] = {
+    "guessed_before": "findings",
+    "clients": "clients",
+    "senders": "senders",
+    "bounces": "%",
+    "volume": "recipients",
+    "fan_out": "recipients",
+    "inside": "recipients",
+    "networks": "networks",
+}
+
+_WORDS: dict[Sign, str] = {
+    "guessed_before": "others guessed its password before",
+    "clients": "it sends through {count} clients",
+    "senders": "under {count} senders",
+    "bounces": "{count} % of its recipients refused",
+    "volume": "{count} recipients elsewhere",
+    "fan_out": "{count} recipients of one message",
+    "inside": "{count} recipients here in an hour",
+    "networks": "from {count} networks",
+}
+
+
+def _word(sign: Sign, standing: Standing) -> str:
+    return _WORDS[sign].format(count=f"{standing.peak:g}")

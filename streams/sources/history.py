@@ -26,8 +26,8 @@ def _readable_lines(part: Path, but: Container[tuple[int, int]]) -> Iterator[tup
         if (found.st_dev, found.st_ino) in but:
             return
         yield from open_lines(part)
-    except (OSError, EOFError, ValueError) as error:
-        log.warning('source=%s unreadable reason="%s"', part, error)
+    except OSError as error:
+        log.warning('source=%s unreadable reason="%s"', part, error.strerror)
 
 
 class Archived:

@@ -45,7 +45,7 @@ class LogFile:
         self.device, self.inode = found.st_dev, found.st_ino
         self._head_length = 0
         self._head = self._hash(0)
-        self._size = -1  # when its head was looked at last
+        self._seen = (-1, -1)  # size and time of change when its head was looked at last
         self.offset = 0  # of the first byte that was not passed on
         self._read = 0  # of the first byte that was not read
         self._rest = b""  # between the two, without what an overlong line has too much
@@ -88,16 +88,24 @@ class LogFile:
 
     def rewritten(self) -> bool:
         """Whether it was cut, or begun anew, behind our back: our place in it means nothing."""
-        size = self.size
-        if size == self._size:
+        found = os.fstat(self._fd)
+        size = found.st_size
+        if (size, found.st_mtime_ns) == self._seen:
             return False
-        self._size = size
+        self._seen = (size, found.st_mtime_ns)
         if size < self._read or self._hash(self._head_length) != self._head:
             return True
         if self._head_length < HEAD:
             self._head_length = min(size, HEAD)
             self._head = self._hash(self._head_length)
         return False
+
+    def begin_anew(self) -> None:
+        """From its beginning, as the file that it has become."""
+        self.seek(0)
+        self._head_length, self._head = 0, self._hash(0)
+        self._seen = (-1, -1)
+        self.rewritten()
 
     def lines(self, limit: int) -> Iterator[tuple[int, bytes]]:
         """(offset, line without its end) of complete lines, until the file's end or until about

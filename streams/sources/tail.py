@@ -53,6 +53,8 @@ class Tail:
         self._from = _positions.decode(position) if position else None  # where to go on
         self._missing = 0.0  # monotonic time since when the name is nobody's
         self._skip = not position and not begin  # what lies there already
+        if self._from is None and begin:
+            self._open()
         self._settle()
 
     @property
@@ -141,10 +143,26 @@ class Tail:
     def _advance(self, limit: int) -> Iterator[tuple[int, bytes]]:
         """Turn to the file that has the name now, if there is one."""
         before = self._current
-        if self._open() and self._current is not None:
-            if before is not None:
-                self._older.append(before)
+        if not self._open():
+            return
+        if before is not None:
+            self._older.append(before)
+        if self._older:
+            parts = rotated(self.path)
+            last = self._older[-1]
+            self._take_newer(parts, next((p for p in parts if _is_file(p, last)), None))
+        yield from self._drain(limit)
+        if self._current is not None and not any(file.behind for file in self._older):
             yield from self._current.lines(limit)
+
+    def _take_newer(self, parts: list[Path], than: Path | None) -> None:
+        """Parts between a rotated one and the present file: rotated while nobody looked."""
+        newer = list(takewhile(lambda part: part != than, reversed(parts))) if than else []
+        for part in reversed(newer[:OLDER]):
+            try:
+                self._older.append(_open_part(part))
+            except OSError as error:
+                log.warning('source=%s unreadable reason="%s"', part, error.strerror)
 
     def _open(self) -> bool:
         try:
@@ -192,9 +210,7 @@ class Tail:
                 copy.seek(place.offset)
                 self._older.append(copy)
         log.info("source=%s truncated at=%d", self.path, place.offset)
-        current.close()
-        self._current = None
-        self._open()
+        current.begin_anew()
 
     def _resume(self, position: Position) -> None:
         """Go on where an earlier process stopped."""
@@ -222,13 +238,7 @@ class Tail:
             return
         found.seek(place.offset)
         self._older.append(found)
-        # Parts between that file and the present one were rotated away while nobody looked.
-        newer = list(takewhile(lambda part: part != found.path, reversed(parts)))
-        for part in reversed(newer[:OLDER]):
-            try:
-                self._older.append(_open_part(part))
-            except OSError as error:
-                log.warning('source=%s unreadable reason="%s"', part, error.strerror)
+        self._take_newer(parts, found.path)
 
     def _is(self, current: LogFile, place: Place) -> bool:
         """Whether the file of the name is that of `place`: the same, or put back in its place."""
@@ -259,3 +269,11 @@ class Tail:
 
 def _open_part(part: Path) -> LogFile | Archived:
     return Archived(part) if part.suffix in PACKED else LogFile(part)
+
+
+def _is_file(path: Path, file: LogFile | Archived) -> bool:
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return (found.st_dev, found.st_ino) == (file.device, file.inode)

@@ -1,0 +1,230 @@
+"""`mailwarden run`: follow the logs of this server, detect, block; one process, no broker."""
+
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+
+from agents import configuration, logs, report, state
+from agents.commands import options
+from agents.configuration import Config
+from agents.embedded import Embedded
+from agents.http import Server
+from agents.letters import DeadLetters
+from agents.store import Store, StoreError
+from schemas.findings import Alert
+from schemas.settings import Settings, SettingsError
+from streams.metrics import RELOADS
+from streams.sources.find import Found, NothingFoundError, find
+from streams.sources.follow import Follow
+from streams.sources.journal import Journal
+
+log = logging.getLogger(__name__)
+
+
+@click.command("run")
+@options.config
+@options.log_format
+@options.host
+@options.zone
+@click.option("--once", is_flag=True, help="Read what is there, from its beginning; then end.")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+def command(
+    config: Path | None,
+    format: str | None,  # noqa: A002 - the option's name
+    host: str | None,
+    zone: str | None,
+    once: bool,
+    files: tuple[Path, ...],
+) -> None:
+    """Follow mail logs, see attacks, and keep the attackers out where that is switched on.
+
+    Without FILE, and with nothing configured, it finds the mail log or the journal by itself,
+    and only observes. SIGHUP reads the settings again, SIGTERM ends it.
+
+    \b
+    mailwarden run
+    mailwarden run /var/log/mail.log '/var/log/dovecot*.log'
+    mailwarden run -c /etc/mailwarden/mailwarden.toml
+    """
+    logs.configure()
+    given = Given(config, files, format, host, zone)
+    missing = [str(path) for path in files if once and not path.is_file()]
+    if missing:
+        raise options.Unusable(f"no such file: {', '.join(missing)}")
+    try:
+        run(given, once=once)
+    except (SettingsError, NothingFoundError) as error:
+        raise options.Unusable(str(error)) from error
+    except StoreError as error:
+        raise click.ClickException(str(error)) from error
+
+
+class Given(msgspec.Struct, frozen=True):
+    """What the command line says; it outranks the settings file."""
+
+    config: Path | None
+    files: tuple[Path, ...] = ()
+    format: str | None = None
+    host: str | None = None
+    zone: str | None = None
+
+    def load(self) -> Config:
+        """The configuration. Raises SettingsError."""
+        config = configuration.load(self.config)
+        settings = config.settings
+        logs = msgspec.structs.replace(
+            settings.logs,
+            files=tuple(str(path.absolute()) for path in self.files) or settings.logs.files,
+            journal="no" if self.files else settings.logs.journal,
+            format=self.format or settings.logs.format,
+        )
+        site = msgspec.structs.replace(
+            settings.site,
+            host=self.host or settings.site.host,
+            zone=self.zone or settings.site.zone,
+        )
+        sinks = settings.sinks or {"jsonl": {"path": str(state.alerts(settings))}}
+        settings = msgspec.structs.replace(settings, logs=logs, site=site, sinks=sinks)
+        return configuration.build(settings, config.path)
+
+
+def run(given: Given, *, once: bool) -> None:
+    """Until a signal ends it. Raises SettingsError, NothingFoundError or StoreError before it
+    has begun."""
+    config = given.load()
+    found = find(config.settings.logs)
+    with Store(state.store(config.settings)) as store:
+        store.own()
+        letters = DeadLetters(state.dead_letters(config.settings))
+        embedded = Embedded(
+            config,
+            store,
+            lambda config, positions: _open(config, positions, once=once),
+            dead=letters,
+            tell=_teller(),
+        )
+        server = _serve(config.settings, embedded)
+        _introduce(config, found, store, server)
+        control = Control(given)
+        try:
+            embedded.run(control, once=once)
+        finally:
+            embedded.close()
+            letters.close()
+            if server is not None:
+                server.close()
+    log.info("ended; what is enforced stays until mailwarden runs again")
+
+
+class Control:
+    """What signals ask for. The handlers do no more than note it."""
+
+    def __init__(self, given: Given) -> None:
+        self._given = given
+        self._stop = False
+        self._reload = False
+        signal.signal(signal.SIGTERM, self._on_stop)
+        signal.signal(signal.SIGINT, self._on_stop)
+        signal.signal(signal.SIGHUP, self._on_reload)
+
+    def stopped(self) -> bool:
+        return self._stop
+
+    def reloaded(self) -> Config | None:
+        """The new configuration, if one is asked for and can be used; else the old one stays."""
+        if not self._reload:
+            return None
+        self._reload = False
+        try:
+            config = self._given.load()
+            find(config.settings.logs)
+        except (SettingsError, NothingFoundError) as error:
+            RELOADS.labels("failed").inc()
+            log.error('reload failed reason="%s" meanwhile="the old settings stay"', error)
+            return None
+        RELOADS.labels("ok").inc()
+        log.info("reloaded settings=%s", config.where)
+        return config
+
+    def _on_stop(self, *_: object) -> None:
+        self._stop = True
+
+    def _on_reload(self, *_: object) -> None:
+        self._reload = True
+
+
+def _open(config: Config, positions: dict[str, bytes], *, once: bool) -> Follow:
+    found = find(config.settings.logs)
+    begin = once or config.settings.logs.history
+    journal = Journal(positions.get(Journal.name, b""), begin=begin) if found.journal else None
+    patterns = [str(Path(pattern).absolute()) for pattern in found.patterns]
+    return Follow(patterns, journal=journal, positions=positions, begin=begin)
+
+
+def _serve(settings: Settings, embedded: Embedded) -> Server | None:
+    listen = settings.http.listen
+    if not listen:
+        return None
+    try:
+        return Server(listen, embedded.pulse.health)
+    except OSError as error:
+        log.error('http=%s failed reason="%s" meanwhile="no metrics"', listen, error.strerror)
+        return None
+
+
+def _introduce(config: Config, found: Found, store: Store, server: Server | None) -> None:
+    """Say in a few lines what is going on."""
+    settings = config.settings
+    follows = [*found.patterns, *(["the journal"] if found.journal else [])]
+    enforcing = [d.name for d in config.detectors if d.enabled and d.enforce]
+    if not settings.response.enforce:
+        does = "only observes: nothing is blocked (response.enforce is off)"
+    elif not enforcing or not config.gateways:
+        what = "no detector enforces" if not enforcing else "no gateway is configured"
+        does = f"only observes: {what}"
+    else:
+        gateways = ", ".join(gateway.name for gateway in config.gateways)
+        does = f"blocks what {', '.join(enforcing)} decides, at {gateways}"
+    http = settings.http.listen if server is not None else ""
+    lines = [
+        f"mailwarden follows {', '.join(follows)} ({found.why})",
+        f"  {does}",
+        f"  settings: {config.path or 'the defaults'}; state: {store.path}",
+        f"  alerts to {', '.join(_where(config))}; `mailwarden alerts list` shows them",
+        f"  metrics at http://{http}/metrics" if http else "  no metrics are served",
+    ]
+    click.echo("\n".join(map(report.printable, lines)), err=True)
+
+
+def _where(config: Config) -> list[str]:
+    paths = ((sink.name, getattr(sink.settings, "path", "")) for sink in config.sinks)
+    return [f"{name} {path}".strip() for name, path in paths]
+
+
+def _teller() -> Callable[[Alert], None]:
+    """Findings as readable lines on a terminal, as logs elsewhere."""
+    if not sys.stdout.isatty():
+        return _log_alert
+    console = Console(highlight=False)
+    return lambda alert: console.print(report.finding(alert, [], []))
+
+
+def _log_alert(alert: Alert) -> None:
+    fields = {
+        "alert": alert.id,
+        "revision": alert.revision,
+        "state": alert.state,
+        "detector": alert.detector,
+        "shape": alert.shape,
+        "severity": alert.severity,
+        "subject": alert.subject.value,
+        "summary": alert.summary,
+        "decision": alert.decision,
+    }
+    log.info("finding", extra={"fields": fields})

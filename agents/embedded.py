@@ -1,0 +1,404 @@
+"""The whole of it in one process: sources -> reader -> shard -> store -> gateways and sinks.
+
+One loop does the thinking, and it alone touches the store. Each turn reads what has come, folds
+it, and, when it is due, makes everything safe in one transaction; only then are gateways and
+sinks told, each in its own thread. A process killed at any point goes on at its last commit: the
+lines behind it are read again into the state that they met the first time.
+"""
+
+import logging
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import chain
+from typing import Protocol
+
+from agents.checkpoint import JOINER, PRESENCE, Checkpoint
+from agents.configuration import Config, build_shard
+from agents.delivery import HELD, Delivery
+from agents.enforcement import Enforcement
+from agents.http import Health, Pulse
+from agents.presence import Presence
+from agents.record import pack
+from agents.store import Store, StoreError
+from schemas.events import Fact
+from schemas.findings import Alert, Decision
+from schemas.net import Networks
+from streams import metrics
+from streams.blocklist import Blocklist
+from streams.reader import DeadLine, Reader, ReadOptions
+from streams.sources.follow import Follow, Lines
+
+log = logging.getLogger(__name__)
+
+FLUSH = 0.1  # seconds between two commits, at least
+SHARE = 10.0  # a commit may take a tenth of the time, however much there is to write
+AGAIN = 5.0  # seconds until a failed commit is tried again
+SECOND = 1.0
+MINUTE = 60.0
+HOUR = 3600.0
+QUIET = 600.0  # seconds of event time after which a record is kept packed
+PAUSES = (0.02, 0.1)  # seconds between two turns: right after lines came, and at rest
+
+
+class Control(Protocol):
+    """What is asked of a running loop."""
+
+    def stopped(self) -> bool:
+        """Whether to end."""
+
+    def reloaded(self) -> Config | None:
+        """A configuration to go on with, each once."""
+
+
+Opener = Callable[[Config, dict[str, bytes]], Follow]
+"""Opens the sources that a configuration names, at the positions of an earlier process."""
+
+
+class Embedded:
+    """`open_sources` is asked at the start and at each reload; `tell` hears of each alert after
+    it is safe. `clock` is the wall clock: leases run by it, detection does not."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        open_sources: Opener,
+        *,
+        dead: Callable[[DeadLine], None] | None = None,
+        tell: Callable[[Alert], None] = lambda alert: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.config = config
+        self.pulse = Pulse()
+        self._store = store
+        self._open_sources = open_sources
+        self._dead = dead
+        self._tell = tell
+        self._clock = clock
+        self._shard = build_shard(config)
+        self._checkpoint = Checkpoint(store, self._shard)
+        positions = self._checkpoint.restore()
+        self._first_start = not positions
+        self._reader = self._new_reader(store.memory(JOINER))
+        self._presence = self._new_presence(store.memory(PRESENCE))
+        self._follow = open_sources(config, positions)
+        self._blocklist = self._new_blocklist()
+        self._revised = store.revised()
+        self._deliveries: list[Delivery] = []
+        self._enforcement = Enforcement(())
+        self._alerts: list[Alert] = []  # made by this loop itself
+        self._read = False  # something was read since the last commit
+        self._lines = 0  # read so far
+        self._abandoned = False  # half of the history is in memory: not to be made safe
+        self._next_flush = 0.0
+        self._next_second = 0.0
+        self._next_minute = 0.0
+        self._next_hour = 0.0
+        self._evicted = 0  # as told to the metrics; likewise:
+        self._nobody = 0
+        self._connect()
+        self._release()  # tells the reader what time it is
+
+    # -- the loop -----------------------------------------------------------------------------
+
+    def run(self, control: Control, *, once: bool = False) -> None:
+        """Turn until told to stop; with `once`, until everything that lies there was read."""
+        if (
+            self._first_start
+            and self.config.settings.logs.history
+            and not self._read_history(control)
+        ):
+            return
+        pause = PAUSES[0]
+        while not control.stopped():
+            config = control.reloaded()
+            if config is not None:
+                self.reload(config)
+            before = self._lines
+            if self.turn():
+                continue
+            if once:
+                self._finish()
+                return
+            pause = PAUSES[0] if self._lines != before else min(pause * 1.5, PAUSES[1])
+            time.sleep(pause)
+
+    def turn(self) -> bool:
+        """Read what has come, and do what is due; whether there is more to read at once."""
+        lines = self._fold(self._follow.turn())
+        behind = sum(source.behind for source in self._follow.sources)
+        if not behind:
+            self._release()
+        now = time.monotonic()
+        if now >= self._next_second:
+            self._next_second = now + SECOND
+            self._each_second()
+        if now >= self._next_flush and (self._read or self._alerts or self._checkpoint.needed()):
+            self.flush()
+        return bool(lines and behind)
+
+    def flush(self) -> bool:
+        """Make everything safe, then tell gateways and sinks; whether it is safe now."""
+        begun = time.monotonic()
+        outcome = self._shard.take()
+        alerts = list({alert.id: alert for alert in [*self._alerts, *outcome.alerts]}.values())
+        self._alerts = []
+        self._checkpoint.add(alerts, outcome.decisions, (d.sink.name for d in self._deliveries))
+        for delivery in self._deliveries:
+            self._checkpoint.told(delivery.told())
+        memory = {JOINER: self._reader.pack(), PRESENCE: self._presence.pack()}
+        safe = self._checkpoint.commit(self._follow.positions(), memory, self._clock())
+        self._read = False
+        self._say(alerts, outcome.decisions)
+        took = time.monotonic() - begun
+        metrics.FLUSH_SECONDS.observe(took)
+        self._next_flush = begun + (max(FLUSH, SHARE * took) if safe else AGAIN)
+        return safe
+
+    def reload(self, config: Config) -> None:
+        """Go on with another configuration and the same memory."""
+        self.flush()
+        self._disconnect()
+        self.config = config
+        fresh = build_shard(config)
+        self._shard.engine, self._shard.response = fresh.engine, fresh.response
+        self._reader = self._new_reader(self._reader.pack())
+        self._presence = self._new_presence(self._presence.pack())
+        positions = self._follow.positions()
+        self._follow.close()
+        self._follow = self._open_sources(config, positions)
+        self._blocklist = self._new_blocklist()
+        self._connect()
+
+    def close(self) -> None:
+        """Make everything safe, let go of everything."""
+        if not self._abandoned:
+            self.flush()
+        self._disconnect()
+        if not self._abandoned:
+            self.flush()
+        self._follow.close()
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def _read_history(self, control: Control) -> bool:
+        """Read the older parts of all files as one, merged by time. Nothing is safe before the
+        end of it: a process that ends earlier begins anew. Whether it was read."""
+        log.info("history begins; nothing is enforced for what is old")
+        stopped = False
+
+        def watched(lines: Lines) -> Lines:
+            nonlocal stopped
+            for count, line in enumerate(lines):
+                if not count % 10_000:
+                    self.pulse.beat(Health(degraded=("reads the history of the logs",)))
+                    stopped = stopped or control.stopped()
+                if stopped:
+                    return
+                yield line
+
+        lines = self._fold([(name, watched(lines)) for name, lines in self._follow.history()])
+        self._abandoned = stopped
+        log.info("history %s lines=%d", "abandoned" if stopped else "read", lines)
+        return not stopped
+
+    def _fold(self, sources: list[tuple[str, Lines]]) -> int:
+        """Read and fold; returns how many lines there were."""
+        counts = Counter[str]()
+        filled = []
+        for name, lines in sources:
+            first = next(lines, None)
+            if first is not None:
+                filled.append((name, _counted(name, chain((first,), lines), counts)))
+        if not filled:
+            return 0
+        self._absorb(self._reader.read(filled))
+        for name, count in counts.items():
+            metrics.LINES.labels(name).inc(count)
+        self._read = True
+        self._lines += counts.total()
+        return counts.total()
+
+    def _release(self) -> None:
+        """Nothing more has come: what waited for it may go."""
+        self._absorb(self._reader.advance(self._clock()))
+
+    def _finish(self) -> None:
+        """All is read: release what waits, tell what is open, wait until the sinks know."""
+        self._absorb(self._reader.close())
+        self._shard.drain(self._clock())
+        self.flush()
+        until = time.monotonic() + 30
+        while time.monotonic() < until and not all(d.idle() for d in self._deliveries):
+            if any(d.trouble for d in self._deliveries):
+                break
+            time.sleep(PAUSES[0])
+
+    def _absorb(self, events: Iterable[tuple[str, Fact]]) -> None:
+        now = self._clock()
+        counts = Counter[str]()
+        gateways = set()
+        newest = 0.0
+        for name, event in events:
+            self._shard.fold(event, place=name, now=now)
+            counts[name] += 1
+            gateways.add(event.gateway)
+            newest = event.at
+        if not counts:
+            return
+        self._read = True
+        for name, count in counts.items():
+            metrics.EVENTS.labels(name).inc(count)
+        metrics.LAG.set(max(0.0, now - newest))
+        self._alerts += self._presence.hear(gateways, now)
+
+    # -- now and then -------------------------------------------------------------------------
+
+    def _each_second(self) -> None:
+        now = self._clock()
+        shard = self._shard
+        shard.drain(now)
+        self._alerts += self._presence.check(now)
+        self._look_for_manual(now)
+        if self._blocklist.expire(now):
+            self._enforce(now)
+        metrics.RECORDS.set(len(shard))
+        metrics.EVICTIONS.inc(shard.evicted - self._evicted)
+        self._evicted = shard.evicted
+        metrics.GATEWAYS_SILENT.set(len(self._presence.silent()))
+        counts = self._reader.counts
+        metrics.NOBODY.inc(counts.nobody - self._nobody)
+        self._nobody = counts.nobody
+        for source in self._follow.sources:
+            metrics.SOURCE_UP.labels(source.name).set(not source.trouble)
+            metrics.BEHIND.labels(source.name).set(source.behind)
+        self.pulse.beat(self._health())
+        self._refill()
+        if time.monotonic() >= self._next_minute:
+            self._next_minute = time.monotonic() + MINUTE
+            self._freeze()
+        if time.monotonic() >= self._next_hour:
+            self._next_hour = time.monotonic() + HOUR
+            self._each_hour(now)
+
+    def _freeze(self) -> None:
+        """Records that have been quiet take a quarter of the room when they are packed."""
+        old = self._shard.clock - QUIET
+        quiet = [(key, r) for key, r in self._shard.records.items() if r.last < old]
+        for key, record in quiet:
+            self._shard.freeze(key, pack(record))
+
+    def _each_hour(self, now: float) -> None:
+        try:
+            self._store.retire(now, self.config.settings.storage.keep_days)
+        except StoreError as error:
+            log.warning('store failed reason="%s" while="forgetting old alerts"', error)
+
+    def _look_for_manual(self, now: float) -> None:
+        """A person may have put or removed decisions with another command."""
+        try:
+            revised = self._store.revised()
+            if revised == self._revised:
+                return
+            stored = {decision.id: decision for decision in self._store.decisions(now)}
+        except StoreError as error:
+            log.warning('store failed reason="%s" while="looking for decisions"', error)
+            return
+        self._revised = revised
+        for decision in list(self._blocklist):
+            if stored.get(decision.id) != decision:
+                self._blocklist.remove(decision.id)
+        for decision in stored.values():
+            self._blocklist.put(decision)
+        self._enforce(now)
+
+    def _health(self) -> Health:
+        troubles = self._follow.troubles()
+        failing = [f"{name}: {trouble}" for name, trouble in troubles.items()]
+        if self._checkpoint.trouble:
+            failing.append(self._checkpoint.trouble)
+        degraded = [
+            f"gateway {name}: {trouble}" for name, trouble in self._enforcement.troubles().items()
+        ]
+        degraded += [f"sink {d.sink.name}: {d.trouble}" for d in self._deliveries if d.trouble]
+        degraded += [f"{name} is silent" for name in self._presence.silent()]
+        return Health(tuple(failing), tuple(degraded))
+
+    # -- out ----------------------------------------------------------------------------------
+
+    def _say(self, alerts: list[Alert], decisions: list[Decision]) -> None:
+        for alert in alerts:
+            metrics.FINDINGS.labels(alert.detector, alert.severity).inc()
+            self._tell(alert)
+        for delivery in self._deliveries:
+            delivery.put(alerts)
+        for decision in decisions:
+            metrics.DECISIONS.labels(decision.action, str(decision.enforced).lower()).inc()
+            self._blocklist.put(decision)
+        if decisions:
+            self._enforce(self._clock())
+
+    def _enforce(self, now: float) -> None:
+        decisions = self._blocklist.in_force(now)
+        metrics.IN_FORCE.set(len(decisions))
+        self._enforcement.put(decisions)
+
+    def _refill(self) -> None:
+        """What a sink was owed beyond what fits into memory."""
+        for delivery in self._deliveries:
+            room = delivery.wants()
+            if room and self.flush():
+                delivery.put(self._store.owed(delivery.sink.name, room))
+
+    def _connect(self) -> None:
+        """Take up gateways and sinks, with what they are owed."""
+        now = self._clock()
+        for decision in self._store.decisions(now):
+            self._blocklist.put(decision)
+        self._enforcement = Enforcement(self.config.gateways)
+        self._enforce(now)
+        self._store.forget_sinks([sink.name for sink in self.config.sinks])
+        self._deliveries = [Delivery(sink) for sink in self.config.sinks]
+        for delivery in self._deliveries:
+            delivery.put(self._store.owed(delivery.sink.name, HELD + 1))
+
+    def _disconnect(self) -> None:
+        self._enforcement.close()
+        for delivery in self._deliveries:
+            delivery.close()
+
+    # -- parts of a configuration -------------------------------------------------------------
+
+    def _new_reader(self, memory: bytes) -> Reader:
+        settings = self.config.settings
+        reader = Reader(
+            ReadOptions(
+                format=settings.logs.format,
+                host=settings.site.host or socket.gethostname(),
+                zone=settings.site.zone,
+            ),
+            self._dead,
+        )
+        if memory:
+            try:
+                reader.restore(memory)
+            except ValueError as error:
+                log.error('state unreadable reason="%s" meanwhile="joins lines anew"', error)
+        return reader
+
+    def _new_presence(self, memory: bytes) -> Presence:
+        site = self.config.settings.site
+        return Presence(site.gateways, site.silent_after, self._clock(), memory)
+
+    def _new_blocklist(self) -> Blocklist:
+        config, response = self.config, self.config.settings.response
+        spared = Networks([*config.allowed, *config.site.own, *config.site.trusted])
+        return Blocklist(spared, (response.widest_v4, response.widest_v6))
+
+
+def _counted(name: str, lines: Lines, counts: Counter[str]) -> Lines:
+    for line in lines:
+        counts[name] += 1
+        yield line

@@ -1,0 +1,79 @@
+"""Decisions on their way to the gateways, in a thread of their own: a slow reload never slows
+detection.
+
+Only the newest list counts. Each gateway is asked about once a second besides, so that the kill
+switch, and what it has left undone, are seen to.
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from schemas.findings import Decision
+from streams.gateway import Gateway
+from streams.metrics import GATEWAY_DIRTY, GATEWAY_FAILURES
+
+log = logging.getLogger(__name__)
+
+TICK = 1.0  # seconds
+
+
+class Enforcement:
+    """Keeps the gateways like the newest list of decisions in force."""
+
+    def __init__(self, gateways: Sequence[Gateway], tick: float = TICK) -> None:
+        self._gateways = tuple(gateways)
+        self._tick = tick
+        self._decisions: Sequence[Decision] | None = None  # None: not known yet
+        self._new = False
+        self._closing = False
+        self._troubles: dict[str, str] = {}
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="gateways", daemon=True)
+        self._thread.start()
+
+    def put(self, decisions: Sequence[Decision]) -> None:
+        """All decisions in force, the ruling ones first."""
+        with self._changed:
+            self._decisions = decisions
+            self._new = True
+            self._changed.notify()
+
+    def troubles(self) -> dict[str, str]:
+        """Why gateways are not as they should be, by name."""
+        return dict(self._troubles)
+
+    def close(self, timeout: float = 35.0) -> None:
+        """Stop when the newest list has been tried. What is enforced stays: a restart must not
+        open the door."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._new or self._closing, self._tick)
+                last = self._closing and not self._new
+                decisions, self._new = self._decisions, False
+            if last:
+                return
+            if decisions is not None:
+                for gateway in self._gateways:
+                    self._apply(gateway, decisions)
+
+    def _apply(self, gateway: Gateway, decisions: Sequence[Decision]) -> None:
+        try:
+            trouble = "" if gateway.apply(decisions) else "waits to be brought up to date"
+        except Exception as error:
+            # Whatever a gateway raises, it is asked again in a second, and so are the others.
+            GATEWAY_FAILURES.labels(gateway.name).inc()
+            trouble = str(error) or type(error).__name__
+            if trouble != self._troubles.get(gateway.name):
+                log.error('gateway=%s failed reason="%s"', gateway.name, trouble.replace('"', "'"))
+        GATEWAY_DIRTY.labels(gateway.name).set(bool(trouble))
+        if trouble:
+            self._troubles[gateway.name] = trouble
+        else:
+            self._troubles.pop(gateway.name, None)

@@ -1,0 +1,38 @@
+"""Where a process keeps its state: one directory, the same for every command."""
+
+import os
+from pathlib import Path
+
+from schemas.settings import Settings
+
+SYSTEM = Path("/var/lib/mailwarden")
+
+
+def directory() -> Path:
+    """systemd's ``$STATE_DIRECTORY`` (systemd.exec(5)), else ``$XDG_STATE_HOME/mailwarden``, else
+    the service's directory where it is there for us, else ``~/.local/state/mailwarden``."""
+    given = os.environ.get("STATE_DIRECTORY")
+    if given:
+        return Path(given.partition(":")[0])
+    home = os.environ.get("XDG_STATE_HOME")
+    if home:
+        return Path(home) / "mailwarden"
+    if os.access(SYSTEM, os.R_OK | os.W_OK | os.X_OK):
+        return SYSTEM
+    return Path.home() / ".local" / "state" / "mailwarden"
+
+
+def store(settings: Settings) -> Path:
+    """The SQLite file."""
+    return Path(settings.storage.path) if settings.storage.path else directory() / "mailwarden.db"
+
+
+def dead_letters(settings: Settings) -> Path:
+    """Dead letters, as JSON lines."""
+    named = settings.storage.dead
+    return Path(named) if named else store(settings).with_name("dead.jsonl")
+
+
+def alerts(settings: Settings) -> Path:
+    """Alerts as JSON lines, where no sink is configured."""
+    return store(settings).with_name("alerts.jsonl")

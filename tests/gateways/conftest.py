@@ -49,6 +49,7 @@ class Server:
             self.port: int = free.getsockname()[1]
         for name in ("etc", "queue", "data"):
             (folder / name).mkdir()
+        self._started = False
         shutil.chown(folder / "data", "postfix")
         (self.config / "main.cf").write_text(MAIN.format(folder=folder))
         (self.config / "master.cf").write_text(MASTER.format(port=self.port))
@@ -68,9 +69,12 @@ class Server:
         return done.stdout
 
     def start(self) -> None:
+        self._started = True
         self.run("postfix", "start")
 
     def stop(self) -> None:
+        if not self._started:
+            return
         subprocess.run(
             ["postfix", "-c", str(self.config), "stop"],
             capture_output=True,

@@ -98,7 +98,7 @@ def _postscreen(settings: PostfixSettings, services: list[Service], notes: list[
         return False
     screen = screens[0]
     if table not in screen.items("postscreen_access_list"):
-        wanted = " ".join([*screen.items("postscreen_access_list"), table])
+        wanted = [*screen.items("postscreen_access_list"), table]
         notes.append(
             Note(
                 False,
@@ -114,7 +114,7 @@ def _postscreen(settings: PostfixSettings, services: list[Service], notes: list[
                 False,
                 "postscreen looks clients up but lets them pass"
                 f" (postscreen_denylist_action is {action or 'ignore'})",
-                (_set("postscreen_denylist_action", "drop", settings),),
+                (_set("postscreen_denylist_action", ["drop"], settings),),
             )
         )
         return False
@@ -170,7 +170,7 @@ def _accounts(settings: PostfixSettings, service: Service) -> Note:
         if at is not None and not LOGIN_FIRST.intersection(present[:at]):
             return Note(True, f"{service.key}: refuses mail of the logins of {settings.accounts}")
     present = service.items("smtpd_sender_restrictions")
-    wanted = " ".join([f"check_sasl_access {table}", *present])
+    wanted = ["check_sasl_access", table, *present]
     return Note(
         False,
         f"{service.key}: does not look into {settings.accounts}: no login is stopped",
@@ -180,17 +180,15 @@ def _accounts(settings: PostfixSettings, service: Service) -> Note:
 
 def _remedy(settings: PostfixSettings, service: Service, rest: list[str]) -> tuple[str, ...]:
     """Commands that make this service refuse before the login, keeping `rest` in effect."""
-    lookup = f"check_client_access cidr:{settings.clients}"
+    lookup = ("check_client_access", f"cidr:{settings.clients}")
     lines = []
     if service.takes_logins and LOGIN_FIRST.intersection(rest):
         later = next((name for name in AFTER_LOGIN if not service[name]), AFTER_LOGIN[-1])
-        kept = " ".join([*rest, *service.items(later)])
-        lines.append(_override(service, later, kept, settings))
+        lines.append(_override(service, later, [*rest, *service.items(later)], settings))
         rest = []
-    wanted = ", ".join([lookup, *([" ".join(rest)] if rest else [])])
-    lines.append(_override(service, "smtpd_client_restrictions", wanted, settings))
+    lines.append(_override(service, "smtpd_client_restrictions", [*lookup, *rest], settings))
     if service.takes_logins:
-        lines.append(_override(service, "smtpd_delay_reject", "no", settings))
+        lines.append(_override(service, "smtpd_delay_reject", ["no"], settings))
     return tuple(lines)
 
 
@@ -242,14 +240,16 @@ def _position(items: list[str], restriction: str, table: str) -> int | None:
     return None
 
 
-def _override(service: Service, name: str, value: str, settings: PostfixSettings) -> str:
+def _override(service: Service, name: str, items: list[str], settings: PostfixSettings) -> str:
     """The command that sets a parameter for one line of master.cf."""
-    return _postconf(settings, "-P", f"{service.key}/{name}={value}")
+    return _postconf(settings, "-P", f"{service.key}/{name}", items)
 
 
-def _set(name: str, value: str, settings: PostfixSettings) -> str:
-    return _postconf(settings, "-e", f"{name}={value}")
+def _set(name: str, items: list[str], settings: PostfixSettings) -> str:
+    return _postconf(settings, "-e", name, items)
 
 
-def _postconf(settings: PostfixSettings, option: str, assignment: str) -> str:
-    return shlex.join([settings.postconf, *settings.instance, option, assignment])
+def _postconf(settings: PostfixSettings, option: str, name: str, items: list[str]) -> str:
+    """Commas only: ``postconf -P`` takes no white space in a value."""
+    command = [settings.postconf, *settings.instance, option, f"{name}={','.join(items)}"]
+    return shlex.join(command)

@@ -1,0 +1,334 @@
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.findings import Action, Decision, Target, decision_id
+from streams.blocklist import Blocklist
+from streams.gateway import GatewayError
+from streams.gateways.postfix import Postfix, PostfixSettings
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def decided(
+    value: str = "192.0.2.1",
+    action: Action = "drop",
+    *,
+    kind: str = "network",
+    enforced: bool = True,
+    until: float = 2000.0,
+) -> Decision:
+    target = Target(kind, value)  # type: ignore[arg-type]
+    return Decision(
+        id=decision_id(target, action),
+        target=target,
+        action=action,
+        until=until,
+        enforced=enforced,
+    )
+
+
+class Reloads:
+    """A program in the place of postfix(1), which notes how it was called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "postfix"
+        self.calls = folder / "calls"
+        self.calls.touch()
+        self.wait = folder / "wait"
+        self.status = folder / "status"
+        self.status.write_text("0")
+        os.mkfifo(self.wait)
+        self.path.write_text(
+            f'#!/bin/sh\necho "$*" >> {self.calls}\n'
+            f'[ -e {folder}/slow ] && read _ < {self.wait}\nexit "$(cat {self.status})"\n'
+        )
+        self.path.chmod(0o755)
+        self.slow = folder / "slow"
+        self.callers: list[Postfix] = []
+
+    @property
+    def count(self) -> int:
+        return len(self.calls.read_text().splitlines())
+
+
+@pytest.fixture
+def reloads(tmp_path: Path) -> Iterator[Reloads]:
+    found = Reloads(tmp_path)
+    yield found
+    for gateway in found.callers:
+        if gateway._reloading is not None:
+            gateway._reloading.wait(30)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    return tmp_path / "clients.cidr"
+
+
+@pytest.fixture
+def gateway(reloads: Reloads, clock: Clock, table: Path) -> Postfix:
+    return made(reloads, clock, table)
+
+
+def made(reloads: Reloads, clock: Clock, table: Path, **more: Any) -> Postfix:
+    lifted = more.pop("lifted", lambda: False)
+    settings = PostfixSettings(clients=str(table), postfix=str(reloads.path), **more)
+    gateway = Postfix(settings, lifted=lifted, clock=clock)
+    reloads.callers.append(gateway)
+    return gateway
+
+
+def test_the_table_is_written_and_read_once(
+    gateway: Postfix, reloads: Reloads, table: Path, until: Callable[..., None]
+) -> None:
+    assert not gateway.apply([decided()])
+    assert "192.0.2.1/32 521 " in table.read_text()
+    until(lambda: gateway.apply([decided()]))
+    assert reloads.calls.read_text() == "reload\n"
+    assert gateway.apply([decided()])
+    assert reloads.count == 1
+
+
+def test_what_is_only_observed_is_not_enforced(gateway: Postfix, table: Path) -> None:
+    gateway.apply([decided(enforced=False), decided("192.0.2.2")])
+    assert "192.0.2.1" not in table.read_text()
+    assert "192.0.2.2" in table.read_text()
+
+
+def test_an_instance_is_named_to_its_programs(
+    reloads: Reloads, clock: Clock, table: Path, until: Callable[..., None]
+) -> None:
+    gateway = made(reloads, clock, table, config_directory="/etc/postfix-in")
+    until(lambda: gateway.apply([]))
+    assert reloads.calls.read_text() == "-c /etc/postfix-in reload\n"
+
+
+def test_after_a_start_postfix_is_made_to_read_what_lies_there(
+    reloads: Reloads, clock: Clock, table: Path, until: Callable[..., None]
+) -> None:
+    for _ in range(2):
+        gateway = made(reloads, clock, table)
+        until(lambda gateway=gateway: gateway.apply([decided()]))
+    assert reloads.count == 2
+
+
+def test_a_text_that_stays_the_same_needs_no_reload(
+    gateway: Postfix, reloads: Reloads, until: Callable[..., None]
+) -> None:
+    until(lambda: gateway.apply([decided()]))
+    unreachable = decided("alice@example.org", "limit", kind="account")
+    assert gateway.apply([decided(), unreachable])
+    assert reloads.count == 1
+
+
+def test_reloads_keep_a_distance(
+    gateway: Postfix, reloads: Reloads, clock: Clock, table: Path, until: Callable[..., None]
+) -> None:
+    until(lambda: gateway.apply([decided()]))
+    clock.now += 4.9
+    assert not gateway.apply([])
+    assert "192.0.2.1" not in table.read_text()
+    assert reloads.count == 1
+    clock.now += 0.1
+    until(lambda: gateway.apply([]))
+    assert reloads.count == 2
+
+
+def test_a_change_during_a_reload_is_read_by_another(
+    gateway: Postfix, reloads: Reloads, clock: Clock, until: Callable[..., None]
+) -> None:
+    reloads.slow.touch()
+    assert not gateway.apply([decided()])
+    until(lambda: reloads.count == 1)
+    assert not gateway.apply([decided(), decided("192.0.2.2")])
+    reloads.slow.unlink()
+    reloads.wait.write_text("go on\n")
+    clock.now += 5
+    until(lambda: gateway.apply([decided(), decided("192.0.2.2")]))
+    assert reloads.count == 2
+
+
+def test_a_reload_that_fails_is_told_and_tried_again(
+    gateway: Postfix, reloads: Reloads, clock: Clock, until: Callable[..., None]
+) -> None:
+    reloads.status.write_text("1")
+    assert not gateway.apply([decided()])
+    assert gateway._reloading is not None
+    gateway._reloading.wait(30)
+    with pytest.raises(GatewayError, match="postfix reload: exit status 1"):
+        gateway.apply([decided()])
+    reloads.status.write_text("0")
+    assert not gateway.apply([decided()])
+    assert reloads.count == 1
+    clock.now += 5
+    until(lambda: gateway.apply([decided()]))
+    assert reloads.count == 2
+
+
+def test_a_reload_without_end_is_stopped(
+    gateway: Postfix, reloads: Reloads, clock: Clock, until: Callable[..., None]
+) -> None:
+    reloads.slow.touch()
+    gateway.apply([decided()])
+    until(lambda: reloads.count == 1)
+    clock.now += 30
+    with pytest.raises(GatewayError, match="no end within 30 s"):
+        gateway.apply([decided()])
+
+
+def test_a_missing_program_is_an_error_that_names_it(clock: Clock, table: Path) -> None:
+    gateway = Postfix(PostfixSettings(clients=str(table), postfix="/none/postfix"), clock=clock)
+    with pytest.raises(GatewayError, match="/none/postfix: No such file"):
+        gateway.apply([decided()])
+    clock.now += 5
+    with pytest.raises(GatewayError, match="/none/postfix"):
+        gateway.apply([decided()])
+
+
+def test_a_table_that_cannot_be_written_is_an_error_that_names_it(
+    reloads: Reloads, clock: Clock, tmp_path: Path, until: Callable[..., None]
+) -> None:
+    table = tmp_path / "no" / "clients.cidr"
+    gateway = made(reloads, clock, table)
+    with pytest.raises(GatewayError, match=r"no/clients\.cidr: No such file"):
+        gateway.apply([decided()])
+    table.parent.mkdir()
+    until(lambda: gateway.apply([decided()]))
+    assert "192.0.2.1" in table.read_text()
+
+
+def test_mode_of_the_table_is_kept(gateway: Postfix, table: Path) -> None:
+    table.touch(0o600)
+    gateway.apply([decided()])
+    assert stat.S_IMODE(table.stat().st_mode) == 0o600
+
+
+def test_the_kill_switch_lifts_everything_and_gives_it_back(
+    reloads: Reloads, clock: Clock, table: Path, tmp_path: Path, until: Callable[..., None]
+) -> None:
+    panic = tmp_path / "panic"
+    gateway = made(reloads, clock, table, lifted=panic.exists, reload_interval=0.0)
+    until(lambda: gateway.apply([decided()]))
+    panic.touch()
+    until(lambda: gateway.apply([decided()]))
+    assert "192.0.2.1" not in table.read_text()
+    panic.unlink()
+    until(lambda: gateway.apply([decided()]))
+    assert "192.0.2.1" in table.read_text()
+
+
+def test_a_gateway_that_is_switched_off_lifts_what_it_held(
+    reloads: Reloads, clock: Clock, table: Path, until: Callable[..., None]
+) -> None:
+    table.write_text("192.0.2.1/32 521 of old\n")
+    gateway = made(reloads, clock, table, enabled=False)
+    until(lambda: gateway.apply([decided()]))
+    assert "192.0.2.1" not in table.read_text()
+
+
+def test_only_tables_that_are_named_are_written(
+    reloads: Reloads, clock: Clock, tmp_path: Path
+) -> None:
+    settings = PostfixSettings(
+        clients="",
+        postscreen=str(tmp_path / "screen"),
+        accounts=str(tmp_path / "accounts"),
+        postfix=str(reloads.path),
+    )
+    decisions = [decided(), decided("a@example.org", "lock", kind="account")]
+    texts = Postfix(settings, clock=clock).render(decisions)
+    assert set(texts) == {str(tmp_path / "screen"), str(tmp_path / "accounts")}
+    assert "192.0.2.1/32 reject\n" in texts[str(tmp_path / "screen")]
+    assert "a@example.org REJECT" in texts[str(tmp_path / "accounts")]
+
+
+@pytest.mark.parametrize(
+    ("named", "kind", "value", "action", "reached"),
+    [
+        ("clients", "network", "192.0.2.1", "drop", True),
+        ("clients", "network", "192.0.2.1", "limit", False),
+        ("clients", "account", "a@example.org", "lock", False),
+        ("postscreen", "network", "192.0.2.1", "drop", True),
+        ("postscreen", "network", "192.0.2.1", "tarpit", False),
+        ("accounts", "account", "a@example.org", "lock", True),
+        ("accounts", "account", "a@example.org", "limit", False),
+        ("accounts", "network", "192.0.2.1", "drop", False),
+        ("clients", "client_account", "192.0.2.1 alice", "reject", False),
+        ("clients", "network", "nonsense", "drop", False),
+    ],
+)
+def test_what_it_can_carry_out(
+    named: str, kind: str, value: str, action: Action, reached: bool
+) -> None:
+    settings = PostfixSettings(**({"clients": ""} | {named: "table"}))
+    assert Postfix(settings).reaches(decided(value, action, kind=kind)) is reached
+
+
+# -- with the real Postfix ----------------------------------------------------------------------
+
+
+@pytest.mark.servers
+def test_postfix_understands_every_row(postfix: Any) -> None:
+    actions: list[Action] = ["drop", "reject", "hold", "greylist", "tarpit", "stamp"]
+    decisions = [decided(f"192.0.2.{n}", action) for n, action in enumerate(actions)]
+    decisions += [decided("2001:db8:1::/64"), decided("198.51.100.0/24")]
+    decisions += [decided("a.b+c@example.org", "lock", kind="account")]
+    accounts = postfix.config / "accounts"
+    gateway = Postfix(PostfixSettings(clients=str(postfix.table), accounts=str(accounts)))
+    for path, text in gateway.render(decisions).items():
+        Path(path).write_text(text)
+
+    def answer(kind: str, path: Path, key: str) -> str:
+        return str(postfix.run("postmap", "-q", key, f"{kind}:{path}")).strip()
+
+    assert answer("cidr", postfix.table, "192.0.2.0") == (
+        "521 5.7.1 Refused [network:192.0.2.0:drop]"
+    )
+    assert answer("cidr", postfix.table, "192.0.2.4") == "sleep 5"
+    assert answer("cidr", postfix.table, "2001:db8:1::99").startswith("521")
+    assert answer("cidr", postfix.table, "198.51.100.200").startswith("521")
+    assert answer("texthash", accounts, "a.b+c@example.org").startswith("REJECT")
+
+
+@pytest.mark.servers
+def test_a_client_is_refused_from_the_decision_to_the_end_of_its_lease(
+    postfix: Any, until: Callable[..., None]
+) -> None:
+    """The closed loop: decision, block list, table, smtpd; and all the way back."""
+    gateway = Postfix(
+        PostfixSettings(
+            clients=str(postfix.table), config_directory=str(postfix.config), reload_interval=0.0
+        )
+    )
+    postfix.table.touch()
+    postfix.set("-e", f"smtpd_client_restrictions=check_client_access cidr:{postfix.table}")
+    postfix.set("-P", f"127.0.0.1:{postfix.port}/inet/smtpd_delay_reject=no")
+    postfix.start()
+    blocklist = Blocklist()
+
+    def enforced(now: float) -> None:
+        blocklist.expire(now)
+        until(lambda: gateway.apply(blocklist.in_force(now)))
+
+    assert postfix.greeting("127.0.0.9") == 250
+    blocklist.put(decided("127.0.0.9", until=1600.0))
+    enforced(1000.0)
+    until(lambda: postfix.greeting("127.0.0.9") == 521)
+    assert postfix.greeting("127.0.0.10") == 250
+    enforced(1600.0)
+    until(lambda: postfix.greeting("127.0.0.9") == 250)

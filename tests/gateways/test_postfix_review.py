@@ -1,0 +1,216 @@
+"""What `review` says of real configurations, by the real postconf(1)."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.gateway import Note
+from streams.gateways.postfix import Postfix, PostfixSettings
+from streams.gateways.postfix.review import split
+
+SUBMISSION = "submission/inet"
+
+
+def notes(server: Any, **settings: Any) -> list[Note]:
+    chosen = {"clients": str(server.table), "config_directory": str(server.config)} | settings
+    return Postfix(PostfixSettings(**chosen)).review()
+
+
+def bad(found: list[Note]) -> list[str]:
+    return [note.text for note in found if not note.good]
+
+
+def submission(server: Any) -> None:
+    """As Debian's master.cf suggests it."""
+    with (server.config / "master.cf").open("a") as file:
+        file.write(
+            "submission inet n - n - - smtpd\n"
+            "  -o smtpd_sasl_auth_enable=yes\n"
+            "  -o smtpd_client_restrictions=$mua_client_restrictions\n"
+        )
+    server.set("-e", "mua_client_restrictions=permit_sasl_authenticated, reject")
+
+
+def follow(server: Any, found: list[Note]) -> None:
+    """Do what the notes advise."""
+    for note in found:
+        for line in note.remedy:
+            words = shlex.split(line)
+            assert words[:3] == ["postconf", "-c", str(server.config)]
+            server.run("postconf", *words[3:])
+
+
+pytestmark = pytest.mark.servers
+
+
+def test_a_table_that_nothing_names_refuses_nobody(postfix: Any) -> None:
+    found = notes(postfix)
+    key = f"127.0.0.1:{postfix.port}/inet"
+    assert bad(found) == [f"{key}: does not look into {postfix.table}: refuses nobody"]
+    follow(postfix, found)
+    assert notes(postfix) == [
+        Note(True, f"{key}: refuses the clients of {postfix.table} (it takes no logins)")
+    ]
+
+
+def test_what_stood_there_before_is_kept(postfix: Any) -> None:
+    postfix.set("-e", "smtpd_client_restrictions=permit_mynetworks, reject_unknown_client_hostname")
+    follow(postfix, notes(postfix))
+    key = f"127.0.0.1:{postfix.port}/inet"
+    assert postfix.run("postconf", "-P", f"{key}/smtpd_client_restrictions").strip() == (
+        f"{key}/smtpd_client_restrictions = check_client_access,cidr:{postfix.table},"
+        "permit_mynetworks,reject_unknown_client_hostname"
+    )
+    assert bad(notes(postfix)) == []
+
+
+def test_a_table_that_is_asked_after_the_login_stops_no_guessing(postfix: Any) -> None:
+    postfix.set("-e", f"smtpd_client_restrictions=check_client_access cidr:{postfix.table}")
+    postfix.set("-e", "smtpd_sasl_auth_enable=yes")
+    found = notes(postfix)
+    key = f"127.0.0.1:{postfix.port}/inet"
+    [said] = bad(found)
+    assert said == (
+        f"{key}: refuses at RCPT TO only, after the login: password guessing goes on"
+        " (smtpd_delay_reject is yes)"
+    )
+    follow(postfix, found)
+    assert notes(postfix) == [
+        Note(True, f"{key}: refuses the clients of {postfix.table} before the login")
+    ]
+
+
+def test_the_advice_for_submission_locks_nobody_out(postfix: Any) -> None:
+    submission(postfix)
+    found = [note for note in notes(postfix) if note.text.startswith(SUBMISSION)]
+    assert bad(found) == [f"{SUBMISSION}: does not look into {postfix.table}: refuses nobody"]
+    follow(postfix, found)
+    own = postfix.run("postconf", "-P").splitlines()
+    assert f"{SUBMISSION}/smtpd_sender_restrictions = permit_sasl_authenticated,reject" in own
+    assert (
+        f"{SUBMISSION}/smtpd_client_restrictions = check_client_access,cidr:{postfix.table}" in own
+    )
+    assert f"{SUBMISSION}/smtpd_delay_reject = no" in own
+    found = [note for note in notes(postfix) if note.text.startswith(SUBMISSION)]
+    assert bad(found) == []
+
+
+def test_a_list_in_use_is_not_chosen_for_what_must_move(postfix: Any) -> None:
+    submission(postfix)
+    postfix.set("-P", f"{SUBMISSION}/smtpd_sender_restrictions=reject_non_fqdn_sender")
+    remedies = [line for note in notes(postfix) for line in note.remedy if SUBMISSION in line]
+    assert any("smtpd_data_restrictions=permit_sasl_authenticated,reject" in r for r in remedies)
+
+
+def test_what_stands_behind_a_permit_is_not_asked(postfix: Any) -> None:
+    postfix.set(
+        "-e",
+        "smtpd_client_restrictions=permit_sasl_authenticated,"
+        f" check_client_access cidr:{postfix.table}",
+    )
+    found = notes(postfix)
+    key = f"127.0.0.1:{postfix.port}/inet"
+    [said] = bad(found)
+    assert said == f"{key}: looks into {postfix.table} only after permit_sasl_authenticated"
+    follow(postfix, found)
+    assert bad(notes(postfix)) == []
+
+
+def screened(server: Any) -> None:
+    master = server.config / "master.cf"
+    text = master.read_text()
+    first = f"127.0.0.1:{server.port} inet n - n - - smtpd"
+    assert first in text
+    master.write_text(
+        text.replace(
+            first,
+            f"127.0.0.1:{server.port} inet n - n - 1 postscreen\nsmtpd pass - - n - - smtpd",
+        )
+    )
+    server.set("-e", "smtpd_sasl_auth_enable=yes")
+
+
+def test_postscreen_must_look_into_the_table_and_act_on_it(postfix: Any) -> None:
+    screened(postfix)
+    screen = postfix.config / "screen.cidr"
+    found = notes(postfix, postscreen=str(screen))
+    assert bad(found)[0] == f"postscreen does not look into {screen}"
+    follow(postfix, found[:1])
+    found = notes(postfix, postscreen=str(screen))
+    assert bad(found)[0] == (
+        "postscreen looks clients up but lets them pass (postscreen_denylist_action is ignore)"
+    )
+    follow(postfix, found[:1])
+    assert notes(postfix, postscreen=str(screen)) == [
+        Note(
+            True,
+            f"127.0.0.1:{postfix.port}/inet: postscreen refuses the clients before the greeting",
+        ),
+        Note(True, "smtpd/pass: postscreen stands in front of it"),
+    ]
+    access = postfix.run("postconf", "-h", "postscreen_access_list").strip()
+    assert access == f"permit_mynetworks,cidr:{screen}"
+
+
+def test_a_table_for_a_postscreen_that_is_not_there(postfix: Any) -> None:
+    screen = postfix.config / "screen.cidr"
+    assert f"{screen}: master.cf has no postscreen" in bad(notes(postfix, postscreen=str(screen)))
+
+
+def test_logins_are_stopped_where_a_list_names_their_table(postfix: Any) -> None:
+    postfix.set("-e", "smtpd_sasl_auth_enable=yes")
+    accounts = postfix.config / "accounts"
+    key = f"127.0.0.1:{postfix.port}/inet"
+    found = notes(postfix, clients="", accounts=str(accounts))
+    assert bad(found) == [f"{key}: does not look into {accounts}: no login is stopped"]
+    follow(postfix, found)
+    assert notes(postfix, clients="", accounts=str(accounts)) == [
+        Note(True, f"{key}: refuses mail of the logins of {accounts}")
+    ]
+
+
+def test_a_service_without_logins_needs_no_table_of_logins(postfix: Any) -> None:
+    assert notes(postfix, clients="", accounts=str(postfix.config / "accounts")) == []
+
+
+def test_a_table_of_logins_behind_a_permit_is_not_asked(postfix: Any) -> None:
+    postfix.set("-e", "smtpd_sasl_auth_enable=yes")
+    accounts = postfix.config / "accounts"
+    postfix.set(
+        "-e",
+        "smtpd_recipient_restrictions=permit_sasl_authenticated,"
+        f" check_sasl_access texthash:{accounts}, reject",
+    )
+    assert len(bad(notes(postfix, clients="", accounts=str(accounts)))) == 1
+
+
+def test_without_an_smtpd_nobody_is_looked_up(postfix: Any) -> None:
+    (postfix.config / "master.cf").write_text("qmgr unix n - n 300 1 qmgr\n")
+    assert bad(notes(postfix)) == ["master.cf has no smtpd: no client is ever looked up"]
+
+
+def test_a_postfix_that_cannot_be_asked_is_said(postfix: Any) -> None:
+    found = notes(postfix, postconf="/none/postconf")
+    assert len(found) == 1
+    assert found[0].text.startswith("/none/postconf cannot be asked what is used: ")
+    found = notes(postfix, config_directory="/none")
+    assert "cannot be asked what is used" in found[0].text
+
+
+def test_a_folder_that_is_missing_is_said(postfix: Any) -> None:
+    table = Path("/none/clients.cidr")
+    assert f"{table}: there is no directory /none" in bad(notes(postfix, clients=str(table)))
+
+
+def test_a_folder_that_may_not_be_written_is_said(
+    postfix: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
+    said = f"{postfix.table}: {postfix.config} may not be written by this user"
+    assert said in bad(notes(postfix))
+
+
+def test_restriction_lists_are_split_as_postfix_does() -> None:
+    assert split("a, b c\td,{ check x, y } e") == ["a", "b", "c", "d", "{ check x, y }", "e"]

@@ -11,8 +11,8 @@ from agents.demo.score import Caught, Score
 from agents.demo.silence import Settings, Watch, check, seen
 from agents.demo.traffic import Plan
 from agents.demo.truth import Innocent
-from agents.report import by_severity, findings, indented, printable
 from agents.replay import Replay, Verdict
+from agents.report import by_severity, findings, indented, printable
 from schemas.findings import Alert, Decision
 from schemas.keys import Site
 
@@ -63,9 +63,8 @@ def silence(score: Score, watch: Watch, settings: Settings, site: Site) -> Rende
     table.add_column("What kept it silent", ratio=4)
     for innocent, alerts in score.accused:
         tally = watch.tallies[innocent.name]
-        reason = check(tally, innocent, settings, site)
         mark = Text(NO, style="bold red") if alerts else Text(YES, style="bold green")
-        why = Text(reason.words if reason else "")
+        why = Text(check(tally, innocent, settings, site))
         if alerts:
             why = Text(f"accused by {_names(alerts)}", style="bold red")
         table.add_row(mark, _who(innocent), seen(tally), why)

@@ -34,13 +34,6 @@ class Tally(Struct):
     bounced: int = 0  # of them
 
 
-class Check(Struct, frozen=True):
-    """A condition of a detector that is not met, in numbers."""
-
-    detector: str
-    words: str
-
-
 class Watch:
     """Follows the innocents through a replay: call it with each event."""
 
@@ -132,77 +125,59 @@ def seen(tally: Tally) -> str:
     return ", ".join(f"{count:,} {what}" for count, what in counts if count)
 
 
-def check(tally: Tally, innocent: Innocent, settings: Settings, site: Site) -> Check | None:
-    """The condition that keeps the gravest suspicion silent; None where none is far from it."""
-    return next(_checks(tally, innocent, settings, site), None)
+def check(tally: Tally, innocent: Innocent, settings: Settings, site: Site) -> str:
+    """The condition that keeps the gravest suspicion silent, in numbers; empty where nothing
+    was near one."""
+    return next(_checks(tally, innocent, settings, site), "")
 
 
-def _checks(tally: Tally, innocent: Innocent, settings: Settings, site: Site) -> Iterator[Check]:
-    logins, harvest = settings["auth_dictionary"], settings["directory_harvest"]
-    reports, burst = settings["backscatter_received"], settings["account_burst"]
+def _checks(tally: Tally, innocent: Innocent, settings: Settings, site: Site) -> Iterator[str]:
+    logins = settings["auth_dictionary"]
     if any(client in site.trusted for client in innocent.clients):
-        yield Check(logins.name, "a trusted address: it stands between us and the real clients")
+        yield "a trusted address: it stands between us and the real clients"
     if len(tally.accounts) >= logins.accounts and tally.opened > tally.failed:
-        yield Check(
-            logins.name,
+        yield (
             f"{len(tally.accounts)} accounts fail, but {tally.opened:,} logins succeed beside "
-            f"{tally.failed} that do not (a dictionary fails more than it succeeds)",
+            f"{tally.failed} that do not (a dictionary fails more than it succeeds)"
         )
     if tally.failed >= logins.passwords > len(tally.passwords):
-        yield Check(
-            logins.name,
+        yield (
             f"{_many(len(tally.accounts), 'account')}, {_many(len(tally.passwords), 'password')} "
-            f"(guessing: {logins.passwords} passwords)",
+            f"(guessing: {logins.passwords} passwords)"
         )
     if tally.errors and tally.failed < logins.accounts:
-        yield Check(logins.name, f"{tally.errors} of our server's own errors count for nobody")
-    yield from _mail_checks(tally, harvest)
-    yield from _mailbox_checks(tally, innocent, reports, burst, site)
+        yield f"{tally.errors} of our server's own errors count for nobody"
+    yield from _of_mail_brought(tally, settings["directory_harvest"])
+    yield from _of_a_mailbox(tally, innocent, settings["backscatter_received"], site)
     if not (tally.failed or tally.misses or tally.sent or tally.delivered):
-        yield Check(logins.name, "tries no login and names no recipient")
+        yield "tries no login and names no recipient"
 
 
-def _mail_checks(tally: Tally, harvest: Any) -> Iterator[Check]:
-    if len(tally.unknown) >= harvest.quick and tally.misses:
+def _of_mail_brought(tally: Tally, harvest: Any) -> Iterator[str]:
+    if len(tally.unknown) >= harvest.quick:
         if tally.senderless >= harvest.null_share * tally.misses:
-            yield Check(
-                harvest.name,
+            yield (
                 f"{tally.senderless / tally.misses:.0%} of them from the null sender "
-                f"(a harvest: under {harvest.null_share:.0%})",
+                f"(a harvest: under {harvest.null_share:.0%})"
             )
         share = tally.misses / (tally.misses + tally.delivered)
-        yield Check(
-            harvest.name,
-            f"{share:.0%} of its recipients are unknown (a harvest: {harvest.share:.0%})",
-        )
+        yield f"{share:.0%} of its recipients are unknown (a harvest: {harvest.share:.0%})"
     elif tally.unknown:
-        yield Check(
-            harvest.name,
-            f"{_many(len(tally.unknown), 'unknown recipient')} (a harvest: {harvest.quick})",
-        )
+        yield f"{_many(len(tally.unknown), 'unknown recipient')} (a harvest: {harvest.quick})"
 
 
-def _mailbox_checks(
-    tally: Tally, innocent: Innocent, reports: Any, burst: Any, site: Site
-) -> Iterator[Check]:
+def _of_a_mailbox(tally: Tally, innocent: Innocent, reports: Any, site: Site) -> Iterator[str]:
     if tally.sent and any(account in site.bulk for account in innocent.accounts):
-        yield Check(burst.name, "declared: it may send much")
+        yield "declared: it may send much"
     if 0 < tally.reports < reports.ratio * tally.sent:
-        yield Check(
-            reports.name,
+        yield (
             f"{_many(tally.reports, 'report')} for {tally.sent} that it sent "
-            f"(a joe job: {reports.ratio:g} times as many)",
+            f"(a joe job: {reports.ratio:g} times as many)"
         )
     elif tally.reports:
-        yield Check(
-            reports.name,
-            f"{_many(tally.reports, 'report')} (a joe job: {reports.reports} an hour)",
-        )
+        yield f"{_many(tally.reports, 'report')} (a joe job: {reports.reports} an hour)"
     if tally.sent:
-        yield Check(
-            burst.name,
-            f"{tally.bounced / tally.sent:.1%} bounce, {tally.sent:,} recipients",
-        )
+        yield f"{tally.bounced / tally.sent:.1%} bounce, {tally.sent:,} recipients"
 
 
 def _many(count: int, what: str) -> str:

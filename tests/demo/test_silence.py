@@ -22,7 +22,6 @@ SETTINGS: dict[str, Any] = {
         name="directory_harvest", quick=10, share=0.5, null_share=0.5
     ),
     "backscatter_received": SimpleNamespace(name="backscatter_received", reports=20, ratio=3.0),
-    "account_burst": SimpleNamespace(name="account_burst"),
 }
 ONE = Innocent(name="one", story="", clients=(CLIENT, PHONE))
 BOX = Innocent(name="box", story="", accounts=("anna@example.org",))
@@ -37,8 +36,7 @@ def tally(innocent: Innocent, *events: Fact) -> Tally:
 
 
 def words(innocent: Innocent, counts: Tally) -> str:
-    reason = check(counts, innocent, SETTINGS, SITE)
-    return reason.words if reason else ""
+    return check(counts, innocent, SETTINGS, SITE)
 
 
 def test_logins_are_counted_by_their_outcome() -> None:

@@ -1,0 +1,131 @@
+"""`mailwarden replay`: what would have been found and blocked in old logs."""
+
+import lzma
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import zstandard
+from rich.console import Console, Group
+from rich.text import Text
+
+from agents import report
+from agents.commands import options
+from agents.commands.progress import following
+from agents.configuration import Config
+from agents.replay import Replay, Verdict
+from schemas import wire
+from streams.reader import DeadLine, ReadOptions
+from streams.sources.archive import open_lines
+
+UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
+DEAD = 3  # unreadable lines that are shown
+
+
+@click.command("replay")
+@options.config
+@options.reading
+@click.option("--json", "as_json", is_flag=True, help="One object a line: alerts, decisions.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def command(config: Path | None, as_json: bool, files: tuple[Path, ...], **reading: Any) -> None:
+    """Read old logs through the same code as `run`, in event time, and say what would have been
+    found and blocked. Nothing is enforced. Several files are merged by time; .gz, .bz2, .xz and
+    .zst are read as they are.
+
+    \b
+    mailwarden replay /var/log/mail.log
+    mailwarden replay --json mail.log.2.gz mail.log.1 mail.log > found.jsonl
+    """
+    settings = options.load(config)
+    missing = [str(path) for path in files if not path.is_file()]
+    if missing:
+        raise options.Unusable(f"no such file: {', '.join(missing)}")
+    dead = Dead()
+    replay = Replay(settings, read_options(settings, **reading), dead)
+    broken: list[str] = []
+    begun = time.perf_counter()
+    with following(files) as progress:
+        sources = [(str(path), _lines(path, broken)) for path in files]
+        verdict = replay.run(sources, progress=progress)
+    took = time.perf_counter() - begun
+    if as_json:
+        write_json(verdict)
+    else:
+        Console(highlight=False).print(_summary(replay, verdict, took))
+    dead.tell()
+    for word in broken:
+        click.echo(f"mailwarden: {word}", err=True)
+    if broken:
+        raise click.exceptions.Exit(1)
+
+
+def read_options(config: Config, **given: Any) -> ReadOptions:
+    """How lines are read: as the options say that were given, else as the settings do."""
+    settings = config.settings
+    told = {name: value for name, value in given.items() if value is not None}
+    return ReadOptions(
+        **{
+            "format": settings.logs.format,
+            "host": settings.site.host,
+            "zone": settings.site.zone,
+            **told,
+        }
+    )
+
+
+def write_json(verdict: Verdict) -> None:
+    """Every alert, then every decision, as one JSON object a line."""
+    out = sys.stdout.buffer
+    for kind, found in (("alert", verdict.alerts), ("decision", verdict.decisions)):
+        for value in found:
+            out.write(wire.encode({"kind": kind, **msgspec.structs.asdict(value)}) + b"\n")
+    out.flush()
+
+
+class Dead:
+    """Lines that are ours and cannot be read: counted, the first few kept to be shown."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._first: list[DeadLine] = []
+
+    def __call__(self, line: DeadLine) -> None:
+        self.count += 1
+        if len(self._first) < DEAD:
+            self._first.append(line)
+
+    def tell(self) -> None:
+        if not self.count:
+            return
+        click.echo(f"mailwarden: {self.count:,} lines could not be read; the first:", err=True)
+        for line in self._first:
+            place = f"{line.source}:{line.offset}"
+            click.echo(f"  {report.printable(place)}: {report.printable(line.reason)}", err=True)
+
+
+def _lines(path: Path, broken: list[str]) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file as far as it can be read; what ends it early goes to `broken`."""
+    try:
+        yield from open_lines(path)
+    except UNREADABLE as error:
+        broken.append(f"{path}: cannot be read on: {error}")
+
+
+def _summary(replay: Replay, verdict: Verdict, took: float) -> Group:
+    counts = replay.reader.counts
+    speed = f"{counts.lines / took:,.0f} lines/s" if took else ""
+    return Group(
+        report.findings(verdict.alerts, verdict.decisions),
+        Text.assemble(
+            f"{counts.lines:,} lines in {report.span(took)}",
+            (f" ({speed})", "dim"),
+            f"  {replay.events:,} events  {len(verdict.alerts)} findings ",
+            report.by_severity(verdict.alerts),
+            f"  {len(verdict.decisions)} decisions, none carried out",
+        ),
+    )

@@ -1,0 +1,108 @@
+"""Old logs through the same code in event time: what would have been found and blocked.
+
+Nothing is enforced, sent or stored. Decisions are made by the time of the events, so the answer
+is that of a process which had been running then.
+"""
+
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import msgspec
+from msgspec import Struct
+from streams.reader import DeadLine, Reader, ReadOptions
+
+from agents.configuration import Config, build_shard
+from agents.shard import Shard
+from schemas.events import Fact
+from schemas.findings import Alert, Decision
+
+DRAIN = 10.0  # seconds of event time between two looks for what has not been said yet
+GLANCE = 4096  # events between two reports of progress
+
+Sources = Sequence[tuple[str, Iterable[tuple[int, bytes]]]]  # name, (offset, line)
+Progress = Callable[[str, int], None]  # name of a source, offset of an event in it
+
+
+class Verdict(Struct, frozen=True):
+    """The final state of everything that was concluded, in the order of first offences."""
+
+    alerts: list[Alert]
+    decisions: list[Decision]
+
+
+class Replay:
+    """One pass over old logs. `shard` and `reader` tell the rest: records, counts."""
+
+    def __init__(
+        self,
+        config: Config,
+        options: ReadOptions,
+        dead: Callable[[DeadLine], None] | None = None,
+    ) -> None:
+        self.shard: Shard = build_shard(config)
+        self.reader = Reader(options, dead=dead)
+        self.events = 0
+        self._alerts: dict[str, Alert] = {}
+        self._decisions: dict[str, Decision] = {}
+
+    def run(
+        self,
+        sources: Sources,
+        *,
+        progress: Progress | None = None,
+        watch: Callable[[Fact], None] | None = None,
+    ) -> Verdict:
+        """Read all sources to their end, merged by event time. `watch` sees every event."""
+        with _undisturbed():
+            self._fold(self.reader.read(sources), progress, watch)
+            self._fold(self.reader.close(), progress, watch)
+        self.shard.drain()
+        self._keep()
+        return Verdict(
+            sorted(self._alerts.values(), key=lambda alert: (alert.first, alert.id)),
+            sorted(self._decisions.values(), key=lambda decision: (decision.since, decision.id)),
+        )
+
+    def _fold(
+        self,
+        facts: Iterable[tuple[str, Fact]],
+        progress: Progress | None,
+        watch: Callable[[Fact], None] | None,
+    ) -> None:
+        fold = self.shard.fold
+        drained = self.shard.clock
+        for place, event in facts:
+            fold(event, place=place)
+            self.events += 1
+            if watch is not None:
+                watch(event)
+            if event.at > drained + DRAIN:
+                drained = event.at
+                self.shard.drain()
+                self._keep()
+            if progress is not None and not self.events % GLANCE:
+                progress(place, event.offset)
+
+    def _keep(self) -> None:
+        """The newest state of each alert and decision."""
+        outcome = self.shard.take()
+        for alert in outcome.alerts:
+            self._alerts[alert.id] = alert
+        for decision in outcome.decisions:
+            self._decisions[decision.id] = msgspec.structs.replace(decision, enforced=False)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Spare the collector the search for cycles among records, which have none."""
+    enabled = gc.isenabled()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if enabled:
+            gc.enable()

@@ -98,6 +98,8 @@ class KafkaSettings(Section, frozen=True):
     ca: str = ""  # PEM files
     certificate: str = ""
     key: str = ""
+    outbox: str = ""  # what `ship` has read and no broker took; "" is the state's outbox.db
+    outbox_bytes: int = 1 << 30  # beyond it `ship` stops reading until a broker takes some
 
 
 class Settings(Section, frozen=True):

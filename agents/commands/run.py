@@ -14,7 +14,7 @@ from agents import configuration, logs, report, state
 from agents.commands import options
 from agents.configuration import Config
 from agents.embedded import Embedded
-from agents.http import Server
+from agents.http import Pulse, Server
 from agents.letters import DeadLetters
 from agents.store import Store, StoreError
 from schemas.findings import Alert
@@ -105,11 +105,11 @@ def run(given: Given, *, once: bool) -> None:
         embedded = Embedded(
             config,
             store,
-            lambda config, positions: _open(config, positions, once=once),
+            lambda config, positions: open_sources(config, positions, once=once),
             dead=letters,
             tell=_teller(),
         )
-        server = _serve(config.settings, embedded)
+        server = serve(config.settings, embedded.pulse)
         _introduce(config, found, store, server)
         control = Control(given)
         try:
@@ -159,7 +159,8 @@ class Control:
         self._reload = True
 
 
-def _open(config: Config, positions: dict[str, bytes], *, once: bool) -> Follow:
+def open_sources(config: Config, positions: dict[str, bytes], *, once: bool) -> Follow:
+    """What the settings say is followed, at the positions of an earlier process."""
     found = find(config.settings.logs)
     begin = once or config.settings.logs.history
     journal = Journal(positions.get(Journal.name, b""), begin=begin) if found.journal else None
@@ -167,12 +168,13 @@ def _open(config: Config, positions: dict[str, bytes], *, once: bool) -> Follow:
     return Follow(patterns, journal=journal, positions=positions, begin=begin)
 
 
-def _serve(settings: Settings, embedded: Embedded) -> Server | None:
+def serve(settings: Settings, pulse: Pulse) -> Server | None:
+    """Metrics and health, if they are wanted and their port is free."""
     listen = settings.http.listen
     if not listen:
         return None
     try:
-        return Server(listen, embedded.pulse.health)
+        return Server(listen, pulse.health)
     except OSError as error:
         log.error('http=%s failed reason="%s" meanwhile="no metrics"', listen, error.strerror)
         return None

@@ -59,7 +59,8 @@ def read(record: Record, service: str) -> Items | None:
     if rest.startswith("client="):
         return _client(record, service, first, rest[7:]) if is_queue_id(first) else None
     if rest.startswith(("reject: ", "milter-reject: ")):
-        return _reject(record, service, rest.partition(": ")[2])
+        message = first if is_queue_id(first) else ""
+        return _reject(record, service, message, rest.partition(": ")[2])
     if first == "warning":
         return _warning(record, service, rest)
     if " after " in first or " after " in rest[:40]:
@@ -144,7 +145,7 @@ def _client(record: Record, service: str, queue_id: str, rest: str) -> Items:
     return items
 
 
-def _reject(record: Record, service: str, rest: str) -> Items:
+def _reject(record: Record, service: str, message: str, rest: str) -> Items:
     command, _, rest = rest.partition(" from ")
     who, colon, tail = rest.partition(": ")
     if not colon:
@@ -166,6 +167,7 @@ def _reject(record: Record, service: str, rest: str) -> Items:
                 account=said.account,
                 sender=said.sender,
                 recipient=said.recipient,
+                queue_id=message,
                 verdict=verdict,
                 code=said.code,
                 enhanced=said.enhanced,

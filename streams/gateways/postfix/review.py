@@ -25,8 +25,20 @@ AFTER_LOGIN = (
     "smtpd_data_restrictions",
     "smtpd_end_of_data_restrictions",
 )
-"""Where they go instead: lists that are asked later, of which an empty one is best, since a
+"""Where those go instead: lists that are asked later, of which an empty one is best, since a
 permit in front would end the list for what stands there already."""
+
+AFTER_RECIPIENT = ("smtpd_relay_restrictions", "smtpd_recipient_restrictions")
+ASKED = (
+    "smtpd_client_restrictions",
+    "smtpd_delay_reject",
+    "smtpd_sasl_auth_enable",
+    "postscreen_access_list",
+    "postscreen_denylist_action",  # since Postfix 3.6
+    "postscreen_blacklist_action",  # before
+    *AFTER_LOGIN,
+    *AFTER_RECIPIENT,
+)
 
 
 class Service(Struct, frozen=True):
@@ -157,14 +169,7 @@ def _clients(settings: PostfixSettings, service: Service, screened: bool) -> Not
 
 def _accounts(settings: PostfixSettings, service: Service) -> Note:
     table = f"texthash:{settings.accounts}"
-    lists = (
-        "smtpd_sender_restrictions",
-        "smtpd_relay_restrictions",
-        "smtpd_recipient_restrictions",
-        "smtpd_data_restrictions",
-        "smtpd_end_of_data_restrictions",
-    )
-    for name in lists:
+    for name in (*AFTER_LOGIN, *AFTER_RECIPIENT):
         present = service.items(name)
         at = _position(present, "check_sasl_access", table)
         if at is not None and not LOGIN_FIRST.intersection(present[:at]):
@@ -197,7 +202,7 @@ def _remedy(settings: PostfixSettings, service: Service, rest: list[str]) -> tup
 
 def _services(settings: PostfixSettings) -> list[Service]:
     """The services of master.cf that are smtpd or postscreen, each with its parameters."""
-    common = _parameters(_ask(settings, "-x"))
+    common = _parameters(_ask(settings, "-x", *ASKED))
     overrides = _parameters(_ask(settings, "-P", "-x"))
     services = []
     for line in _ask(settings, "-M").splitlines():

@@ -39,7 +39,8 @@ class Distinct(Struct, array_like=True):
     """Which values were seen in a window: each once for its newest slice, and how often."""
 
     head: int = -1
-    seen: dict[int, list[int]] = field(default_factory=dict)  # fingerprint: newest slice, times
+    seen: dict[int, list[int]] = field(default_factory=dict)  # fingerprint: newest slice, times,
+    # and the slice of the oldest of them
     names: dict[int, str] = field(default_factory=dict)  # of up to NAMED of them
     registers: bytes = b""  # HyperLogLog of what came once there were more than EXACT
     lost: int = 0  # evictions
@@ -106,12 +107,13 @@ class Window(Struct, frozen=True):
         seen = distinct.seen
         entry = seen.get(mark)
         if entry is not None:
-            entry[0] = max(entry[0], now)
+            if now != entry[0]:
+                self._age(entry, now)
             entry[1] += n
         else:
             if len(seen) >= EXACT:
                 self._make_room(distinct)
-            seen[mark] = [now, n]
+            seen[mark] = [now, n, now]
             if len(distinct.names) < NAMED:
                 distinct.names[mark] = (name or value)[:NAME_LENGTH]
         if distinct.registers:
@@ -136,9 +138,10 @@ class Window(Struct, frozen=True):
         return sum(1 for newest, _ in distinct.seen.values() if newest >= oldest)
 
     def tries(self, distinct: Distinct, at: float) -> list[int]:
-        """How often each value that is kept was seen."""
+        """How often each value that is kept was seen: exact until the oldest sight has left the
+        window, from then on as if they had come evenly."""
         self.distinct(distinct, at)
-        return [times for _, times in distinct.seen.values()]
+        return [entry[1] for entry in distinct.seen.values()]
 
     def holds(self, distinct: Distinct, value: str, at: float) -> bool:
         """Whether `value` is among those kept."""
@@ -159,6 +162,16 @@ class Window(Struct, frozen=True):
         """The values that are known by name, and how often each was seen, the most first."""
         named = [(name, distinct.seen[mark][1]) for mark, name in distinct.names.items()]
         return sorted(named, key=lambda entry: (-entry[1], entry[0]))
+
+    def _age(self, entry: list[int], now: int) -> None:
+        newest, times, oldest = entry
+        left = now - self.slices - oldest  # slices of it that have left the window
+        if left > 0:
+            entry[1] = times - -(-times * left // (newest - oldest + 1))
+            entry[2] = now - self.slices
+        else:
+            entry[2] = min(oldest, now)
+        entry[0] = max(newest, now)
 
     def _forget(self, distinct: Distinct, now: int) -> None:
         distinct.head = now

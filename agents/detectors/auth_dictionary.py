@@ -30,7 +30,6 @@ class Tried(Struct, array_like=True):
 
     passwords: Distinct = field(default_factory=Distinct)  # fingerprints
     blind: Counts = field(default_factory=Counts)  # tries whose password the log does not tell
-    at: float = 0.0
 
 
 class Seen(Struct, array_like=True):
@@ -140,18 +139,15 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         seen.tried.pop(fingerprint(account), None)
         _forgive(account, seen)
 
-    def _tried(self, account: str, at: float, seen: Seen) -> Tried:
+    def _tried(self, account: str, seen: Seen) -> Tried:
         mark = fingerprint(account)
-        tried = seen.tried.pop(mark, None)
-        if tried is None or at - tried.at > self.day:
-            tried = Tried()
-        tried.at = max(tried.at, at)
+        tried = seen.tried.pop(mark, None) or Tried()
         _keep(seen.tried, mark, tried, TRIED)
         return tried
 
     def _guess(self, event: Auth, account: str, tries: int, seen: Seen, view: View) -> None:
         bare = _bare(account)
-        tried = self._tried(account, event.at, seen)
+        tried = self._tried(account, seen)
         self._short.see(seen.accounts, bare, event.at, tries, name=account)
         self._long.see(seen.strange, bare, event.at, tries, name=account)
         self._long.add(seen.tries, event.at, tries)
@@ -159,7 +155,7 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
             self._short.see(tried.passwords, event.password, event.at)
         else:
             self._short.add(tried.blind, event.at, tries)
-        if event.at - seen.last >= self.pause:
+        if seen.last and event.at - seen.last >= self.pause:
             self._long.add(seen.pauses, event.at)
         seen.last = max(seen.last, event.at)
         if event.reason == "unknown_account":
@@ -193,7 +189,7 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         """The log tells no account: only how many failures, and whether anything ever succeeded."""
         at = view.at
         daily = self._long.total(seen.nameless_day, at)
-        if daily <= self._logins(seen, at) or self._provider(seen, view):
+        if daily <= self._logins(seen, at):
             return None
         patience = self.patience if view.past.any(at) else 1
         if self._short.total(seen.nameless, at) >= self.nameless * patience:

@@ -1,0 +1,34 @@
+"""No mutant of a detector may survive its stories."""
+
+import pytest
+
+from tests.detectors.mutate import Mutant, detectors, mutants, survives
+
+# Mutants that are no change: detector, what was, what it became, and why nothing differs.
+EQUIVALENT: dict[tuple[str, str, str], str] = {}
+
+MUTANTS = [mutant for detector in detectors() for mutant in mutants(detector)]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_a_story_notices(mutant: Mutant) -> None:
+    known = (mutant.detector, mutant.was, mutant.now) in EQUIVALENT
+    assert survives(mutant) == known
+
+
+def test_what_is_called_equivalent_exists() -> None:
+    found = {(mutant.detector, mutant.was, mutant.now) for mutant in MUTANTS}
+    assert EQUIVALENT.keys() <= found
+
+
+def test_every_kind_of_change_is_made() -> None:
+    changes = {(mutant.was, mutant.now) for mutant in mutants("stale_client")}
+    assert ("event.outcome == 'ok'", "event.outcome != 'ok'") in changes
+    assert {("10", "9"), ("10", "11"), ("86400.0", "43200.0"), ("86400.0", "172800.0")} <= changes
+    assert any(" and " in was and " or " in now for was, now in changes)
+
+
+def test_the_stories_hold_for_the_detectors_as_they_are() -> None:
+    from tests.detectors.mutate import _stories_hold
+
+    assert [name for name in detectors() if not _stories_hold(name)] == []

@@ -56,6 +56,15 @@ TRIMMED = Counter("mailwarden_trimmed_records", "Records that were too large for
 UNPACKED = Counter("mailwarden_dropped_records", "Records that could not be packed: forgotten")
 SLOT_BYTES = Gauge("mailwarden_slot_bytes", "Records in the changelog, old copies included")
 
+# -- to and from Kafka ------------------------------------------------------------------------
+
+BUS_UP = Gauge("mailwarden_bus_up", "1 while the Kafka broker takes and gives messages")
+SHIPPED = Counter(
+    "mailwarden_shipped_bytes", "Bytes handed over to Kafka, before compression", ["topic"]
+)
+OUTBOX_BYTES = Gauge("mailwarden_outbox_bytes", "Bytes that no broker has taken yet")
+OUTBOX_FULL = Gauge("mailwarden_outbox_full", "1 while reading waits for room in the outbox")
+
 # -- the program itself -----------------------------------------------------------------------
 
 FLUSH_SECONDS = Histogram(

@@ -1,0 +1,263 @@
+"""The shipper: sources -> reader -> packer -> outbox, and from there to the bus.
+
+One loop reads; each commit makes safe, in one transaction, what was packed and where reading
+stopped. Nothing is sent that is not in the outbox, so a process killed at any point neither
+loses a line nor tells it twice.
+"""
+
+import logging
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from agents.configuration import Config
+from agents.embedded import Control, Opener
+from agents.http import Health, Pulse
+from schemas.events import Fact
+from streams import metrics
+from streams.bus import Bus
+from streams.outbox import Batch, Outbox, OutboxError
+from streams.packer import Packer
+from streams.reader import DeadLine, Reader, ReadOptions
+from streams.sender import Sender
+from streams.sources.follow import Lines
+
+log = logging.getLogger(__name__)
+
+COMMIT = 0.05  # seconds between two commits, at least
+SHARE = 10.0  # a commit may take a tenth of the time, however much there is to write
+BACKLOG = 1.0  # seconds between two commits while much waits: few large batches, not many small
+MUCH = 4 << 20  # bytes in the outbox
+AGAIN = 2.0  # seconds until a failed commit is tried again
+CHUNK = 4 << 20  # bytes of lines that one turn reads of a source
+PAUSES = (0.02, 0.1)  # seconds between two turns: right after lines came, and at rest
+DRAIN = 5.0  # seconds that the end waits for the broker
+PATIENCE = 30.0  # seconds that `once` waits for a broker that takes nothing
+JOINER = "joiner"
+DEAD = "mail.dead"
+
+
+class Shipper:
+    """`open_sources` is asked at the start and at each reload; `connect` makes buses for the
+    sender's thread. Raises SettingsError or OutboxError."""
+
+    def __init__(
+        self,
+        config: Config,
+        outbox: Outbox,
+        open_sources: Opener,
+        connect: Callable[[], Bus],
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.config = config
+        self.pulse = Pulse()
+        self._outbox = outbox
+        self._open_sources = open_sources
+        self._clock = clock
+        self._packer = Packer(
+            config.site,
+            config.settings.kafka.partitions,
+            outbox.shipper,
+            outbox.next_positions(),
+        )
+        self._letters: list[Batch] = []
+        self._reader = self._new_reader(outbox.memory(JOINER))
+        self._follow = open_sources(config, outbox.places())
+        self._sender = Sender(outbox, connect, config.settings.kafka.partitions)
+        self._unsafe: list[Batch] = []  # packed, in a commit that failed
+        self._read = False  # something was read since the last commit
+        self._trouble = ""  # why the outbox cannot be written
+        self._full = False
+        self._next_commit = 0.0
+        self._next_second = 0.0
+        self._nobody = 0  # as told to the metrics
+
+    def run(self, control: Control, *, once: bool = False) -> bool:
+        """Turn until told to stop; with `once`, until all that lies there was read and sent.
+        Whether nothing is left to send."""
+        pause = PAUSES[0]
+        while not control.stopped():
+            config = control.reloaded()
+            if config is not None:
+                self.reload(config)
+            lines = self.turn()
+            if once and not lines and not self._behind() and not self._full:
+                return self._finish(control)
+            pause = PAUSES[0] if lines else min(pause * 1.5, PAUSES[1])
+            if not self._behind() or self._full or self._trouble:
+                time.sleep(pause)
+        return self._sender.drain(DRAIN if self.commit() else 0.0)
+
+    def turn(self) -> int:
+        """Read what has come, and do what is due; returns how many lines there were."""
+        lines = 0
+        self._full = self._outbox.waiting > self.config.settings.kafka.outbox_bytes
+        if not self._full and not self._trouble:
+            lines = self._take()
+            if not self._behind():
+                self._pack(self._reader.advance(self._clock()))
+        now = time.monotonic()
+        if now >= self._next_second:
+            self._next_second = now + 1.0
+            self._each_second()
+        if now >= self._next_commit and (self._read or self._trouble):
+            self.commit()
+        return lines
+
+    def commit(self) -> bool:
+        """Make safe what was read; whether it is."""
+        begun = time.monotonic()
+        self._unsafe += self._packer.take() + self._letters
+        self._letters.clear()
+        try:
+            self._outbox.commit(
+                self._unsafe,
+                self._packer.next_positions(),
+                self._follow.positions(),
+                {JOINER: self._reader.pack()},
+            )
+        except OutboxError as error:
+            self._failed(str(error))
+            self._next_commit = begun + AGAIN
+            return False
+        if self._trouble:
+            log.info("outbox=%s works again", self._outbox.path)
+            self._trouble = ""
+        if self._unsafe:
+            self._sender.wake()
+        self._unsafe.clear()
+        self._read = False
+        took = time.monotonic() - begun
+        metrics.FLUSH_SECONDS.observe(took)
+        least = BACKLOG if self._outbox.waiting > MUCH else COMMIT
+        self._next_commit = begun + max(least, SHARE * took)
+        return True
+
+    def reload(self, config: Config) -> None:
+        """Go on with other settings. Those of Kafka stay as they are until the next start."""
+        self.commit()
+        self.config = msgspec.structs.replace(
+            config,
+            settings=msgspec.structs.replace(
+                config.settings, kafka=self.config.settings.kafka, http=self.config.settings.http
+            ),
+        )
+        self._packer.site = config.site
+        self._reader = self._new_reader(self._reader.pack())
+        places = self._follow.positions()
+        self._follow.close()
+        self._follow = self._open_sources(self.config, places)
+
+    def close(self) -> None:
+        """Let go of everything. What was not committed is read again at the next start."""
+        self._sender.close()
+        self._follow.close()
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def _take(self) -> int:
+        counts = Counter[str]()
+        self._pack(
+            self._reader.read(
+                [(name, _counted(name, lines, counts)) for name, lines in self._follow.turn(CHUNK)]
+            )
+        )
+        for name, count in counts.items():
+            metrics.LINES.labels(name).inc(count)
+        self._read = self._read or bool(counts)
+        return counts.total()
+
+    def _pack(self, events: Iterable[tuple[str, Fact]]) -> None:
+        add = self._packer.add
+        counts: dict[str, int] = {}
+        for name, event in events:
+            add(name, event)
+            counts[name] = counts.get(name, 0) + 1
+        for name, count in counts.items():
+            metrics.EVENTS.labels(name).inc(count)
+            self._read = True
+
+    def _dead(self, letter: DeadLine) -> None:
+        metrics.DEAD.inc()
+        self._letters.append(
+            Batch(
+                DEAD,
+                None,
+                f"{self._outbox.shipper}:{letter.source}",
+                msgspec.json.encode(letter),
+            )
+        )
+
+    def _behind(self) -> bool:
+        return any(source.behind for source in self._follow.sources)
+
+    def _finish(self, control: Control) -> bool:
+        """All is read: release what waits for lines that will not come, and send it all. Gives
+        up where the broker takes nothing for a while."""
+        self._pack(self._reader.close())
+        while not self.commit():
+            if control.stopped():
+                return False
+            time.sleep(AGAIN)
+        waiting, since = self._outbox.waiting, time.monotonic()
+        while not self._sender.drain(PAUSES[1]):
+            if self._outbox.waiting != waiting:
+                waiting, since = self._outbox.waiting, time.monotonic()
+            if control.stopped() or time.monotonic() - since > PATIENCE:
+                return False
+        return True
+
+    # -- now and then -------------------------------------------------------------------------
+
+    def _each_second(self) -> None:
+        for source in self._follow.sources:
+            metrics.SOURCE_UP.labels(source.name).set(not source.trouble)
+            metrics.BEHIND.labels(source.name).set(source.behind)
+        metrics.OUTBOX_FULL.set(self._full)
+        counts = self._reader.counts
+        metrics.NOBODY.inc(max(0, counts.nobody - self._nobody))
+        self._nobody = counts.nobody
+        self.pulse.beat(self._health())
+
+    def _health(self) -> Health:
+        failing = [f"{name}: {trouble}" for name, trouble in self._follow.troubles().items()]
+        if self._trouble:
+            failing.append(self._trouble)
+        if self._full:
+            failing.append("the outbox is full: reading waits for the broker")
+        degraded = (self._sender.trouble,) if self._sender.trouble else ()
+        return Health(tuple(failing), degraded)
+
+    def _failed(self, trouble: str) -> None:
+        metrics.STORE_FAILURES.inc()
+        if trouble != self._trouble:
+            log.error('outbox failed reason="%s" meanwhile="reading waits"', trouble)
+        self._trouble = trouble
+
+    def _new_reader(self, memory: bytes) -> Reader:
+        settings = self.config.settings
+        self._nobody = 0
+        reader = Reader(
+            ReadOptions(
+                format=settings.logs.format,
+                host=settings.site.host or socket.gethostname(),
+                zone=settings.site.zone,
+            ),
+            self._dead,
+        )
+        if memory:
+            reader.restore(memory)
+        return reader
+
+
+def _counted(name: str, lines: Lines, counts: Counter[str]) -> Lines:
+    """The same lines, counted; the source's name appears when there is one."""
+    count = 0
+    for count, line in enumerate(lines, 1):  # noqa: B007
+        yield line
+    if count:
+        counts[name] += count

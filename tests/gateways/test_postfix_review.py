@@ -15,6 +15,7 @@ SUBMISSION = "submission/inet"
 
 def notes(server: Any, **settings: Any) -> list[Note]:
     chosen = {"clients": str(server.table), "config_directory": str(server.config)} | settings
+    server.age()
     return Postfix(PostfixSettings(**chosen)).review()
 
 

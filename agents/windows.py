@@ -135,7 +135,7 @@ class Window(Struct, frozen=True):
         `seconds`, a part of this window that its slices divide."""
         self.distinct(distinct, at)
         oldest = distinct.head - round(seconds * self.slices / self.seconds)
-        return sum(1 for newest, _ in distinct.seen.values() if newest >= oldest)
+        return sum(1 for entry in distinct.seen.values() if entry[0] >= oldest)
 
     def tries(self, distinct: Distinct, at: float) -> list[int]:
         """How often each value that is kept was seen: exact until the oldest sight has left the

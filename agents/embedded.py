@@ -91,6 +91,7 @@ class Embedded:
         self._alerts: list[Alert] = []  # made by this loop itself
         self._read = False  # something was read since the last commit
         self._lines = 0  # read so far
+        self._drained = 0  # of them, a second ago
         self._abandoned = False  # half of the history is in memory: not to be made safe
         self._next_flush = 0.0
         self._next_second = 0.0
@@ -259,7 +260,9 @@ class Embedded:
     def _each_second(self) -> None:
         now = self._clock()
         shard = self._shard
-        shard.drain(now)
+        if self._lines == self._drained:
+            shard.drain(now)  # nothing has come for a second: what is open is told as it stands
+        self._drained = self._lines
         self._alerts += self._presence.check(now)
         self._look_for_manual(now)
         if self._blocklist.expire(now):

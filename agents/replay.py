@@ -17,7 +17,7 @@ from agents.shard import Shard
 from schemas.events import Fact
 from schemas.findings import Alert, Decision
 
-DRAIN = 10.0  # seconds of event time between two looks for what has not been said yet
+KEEP = 60.0  # seconds of event time between two looks at what was concluded
 GLANCE = 4096  # events between two reports of progress
 
 Sources = Sequence[tuple[str, Iterable[tuple[int, bytes]]]]  # name, (offset, line)
@@ -71,15 +71,14 @@ class Replay:
         watch: Callable[[Fact], None] | None,
     ) -> None:
         fold = self.shard.fold
-        drained = self.shard.clock
+        kept = self.shard.clock
         for place, event in facts:
             fold(event, place=place)
             self.events += 1
             if watch is not None:
                 watch(event)
-            if event.at > drained + DRAIN:
-                drained = event.at
-                self.shard.drain()
+            if event.at > kept + KEEP:
+                kept = event.at
                 self._keep()
             if progress is not None and not self.events % GLANCE:
                 progress(place, event.offset)

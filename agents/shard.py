@@ -21,6 +21,7 @@ from schemas.findings import Alert, Decision, Finding
 from schemas.keys import Key
 
 SWEEP = 3600.0  # seconds of event time between two looks for what can be forgotten
+DRAIN = 10.0  # seconds of event time between two drains, so that every run tells alike
 HOPS = 8  # signals that one event may cause in a row
 
 
@@ -72,7 +73,7 @@ class Shard:
             self._touched.clear()
         if not self.begun:
             self.begun = event.at
-        self.clock = max(self.clock, event.at)
+        before, self.clock = self.clock, max(self.clock, event.at)
         listeners = self.engine.listeners(event)
         if listeners:
             for key in keys.keys(event, self.engine.site):
@@ -80,6 +81,8 @@ class Shard:
                     self._fold(event, key, listeners[key[0]], place, absorbed)
         if self.engine.findings or self.engine.signals:
             self._settle(place, absorbed, now)
+        if self.clock // DRAIN > before // DRAIN:
+            self.drain(now)
         if self.clock - self._swept > SWEEP or len(self) > self._limit:
             self.sweep()
 

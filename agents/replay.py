@@ -10,12 +10,12 @@ from contextlib import contextmanager
 
 import msgspec
 from msgspec import Struct
-from streams.reader import DeadLine, Reader, ReadOptions
 
 from agents.configuration import Config, build_shard
 from agents.shard import Shard
 from schemas.events import Fact
 from schemas.findings import Alert, Decision
+from streams.reader import DeadLine, Reader, ReadOptions
 
 KEEP = 60.0  # seconds of event time between two looks at what was concluded
 GLANCE = 4096  # events between two reports of progress

@@ -47,6 +47,7 @@ FILLED: Final[dict[type[Fact], tuple[tuple[str, str], ...]]] = {
     ),
     Bounce: (
         ("client", "client"),
+        ("account", "account"),
         ("recipient", "sender"),
         ("failed_recipient", "failed_recipient"),
         ("status", "failed_status"),

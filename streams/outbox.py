@@ -74,6 +74,7 @@ class Outbox:
 
     def __init__(self, path: Path, partitions: int, host: str) -> None:
         self.path = path
+        self.waiting = 0  # bytes of batches
         self._lock = threading.Lock()
         with self._explained():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

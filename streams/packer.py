@@ -86,7 +86,7 @@ def _close(load: _Load) -> Batch:
         load.partition,
         load.origin,
         b"[" + b",".join(load.events) + b"]",
-        wire.encode_positions(range(load.next, after)),
+        wire.encode_positions(list(range(load.next, after))),
     )
     load.next, load.size, load.events = after, 0, []
     return batch

@@ -1,0 +1,255 @@
+from typing import Any
+
+import msgspec
+import pytest
+
+from agents.engine import Engine
+from agents.record import Episode, pack, unpack
+from agents.response import Response
+from agents.shard import Shard
+from agents.worker import partition as module
+from agents.worker.partition import Counts, Partition, Topic, trim
+from agents.worker.slots import FEW
+from load.cluster import tally
+from load.tally import Tally
+from schemas import wire
+from schemas.events import Auth, Fact
+from schemas.keys import Site
+from schemas.net import Networks
+from schemas.settings import ResponseSettings
+
+TOPIC = Topic("topic id", 8)
+CLIENT = "c:192.0.2.1"
+
+
+def guess(offset: int = 0, **more: Any) -> Auth:
+    given = {"at": 1000.0, "client": "192.0.2.1", "account": "anna@example.org"} | more
+    return Auth(offset=offset, **given)
+
+
+class Life:
+    """A partition from its assignment to its end, and the changelog that outlives it."""
+
+    def __init__(self, many: int = 40) -> None:
+        self.many = many
+        self.slots: dict[int, bytes] = {}
+        self.begin()
+
+    def begin(self, topic: Topic = TOPIC) -> None:
+        response = Response(ResponseSettings(), Networks(), Networks())
+        shard = Shard(Engine([Tally(many=self.many)], Site()), response)
+        self.partition = Partition(3, shard, topic, self.slots.items())
+
+    def fold(self, offset: int, *events: Fact, **headers: bytes) -> list[str]:
+        value = wire.encode_events(events)
+        letters = self.partition.fold(offset, value, list(headers.items()), 1000.0, 1000.0)
+        return [letter.reason for letter in letters]
+
+    def flush(self) -> None:
+        _, write = self.partition.flush(1000.0)
+        if write is not None:
+            for number in write.spoilt:
+                del self.slots[number]
+            self.slots.update(write.put)
+            for number in write.free:
+                del self.slots[number]
+
+    def count(self, key: str = CLIENT) -> int:
+        shard = self.partition.shard
+        packed = shard.frozen.get(key)
+        record = unpack(packed) if packed is not None else shard.records[key]
+        return tally(record)[0]
+
+
+def test_events_are_folded_and_counted() -> None:
+    life = Life()
+    assert life.fold(0, guess(), guess()) == []
+    assert life.count() == 2
+    assert life.partition.take_counts() == Counts(messages=1, events=2)
+    assert life.partition.take_counts() == Counts()
+
+
+def test_what_was_flushed_is_there_in_the_next_life_and_folded_no_more() -> None:
+    life = Life()
+    life.fold(7, guess())
+    life.flush()
+    life.begin()
+    assert life.count() == 1
+    life.fold(7, guess())
+    life.fold(8, guess())
+    assert life.count() == 2
+    assert life.partition.take_counts() == Counts(messages=2, events=1, replayed=1)
+
+
+def test_what_was_not_flushed_is_folded_again() -> None:
+    life = Life()
+    life.fold(7, guess())
+    life.flush()
+    life.fold(8, guess())
+    life.begin()
+    life.fold(8, guess())
+    assert life.count() == 2
+
+
+def test_nothing_is_written_where_no_record_has_changed() -> None:
+    life = Life()
+    assert life.partition.flush(1000.0)[1] is None
+    life.fold(0)
+    assert life.partition.flush(1000.0)[1] is None
+
+
+def test_times_that_tell_a_cold_start_outlive_the_worker() -> None:
+    life = Life()
+    life.fold(0, guess(at=500.0), guess(at=900.0))
+    life.flush()
+    life.begin()
+    assert (life.partition.shard.begun, life.partition.shard.clock) == (500.0, 900.0)
+
+
+def test_a_topic_that_was_made_anew_is_read_from_its_beginning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    life = Life()
+    life.fold(7, guess(), origin=b"a", positions=wire.encode_positions([5]))
+    life.flush()
+    life.begin(Topic("another id", 8))
+    assert "made anew" in caplog.text
+    life.fold(0, guess(), origin=b"a", positions=wire.encode_positions([0]))
+    assert life.count() == 2
+
+
+def test_an_unreadable_record_of_a_topic_that_was_made_anew_begins_afresh() -> None:
+    life = Life()
+    life.fold(7, guess())
+    packed = msgspec.msgpack.encode([1])
+    write = life.partition.ring.write(
+        [(CLIENT, packed)], [], module.Meta("topic id", 8, 7), lambda _: packed
+    )
+    life.slots.update(write.put)
+    life.begin(Topic("another id", 8))
+    life.fold(0, guess())
+    assert life.count() == 1
+
+
+def test_a_batch_that_a_shipper_sends_again_counts_once() -> None:
+    life = Life()
+    batch = {"origin": b"shipper:log", "positions": wire.encode_positions([4, 5])}
+    life.fold(0, guess(4), guess(5), **batch)
+    life.flush()
+    life.begin()
+    life.fold(1, guess(4), guess(5), **batch)
+    assert life.count() == 2
+    assert life.partition.take_counts().repeated == 2
+
+
+def test_what_cannot_be_read_becomes_a_dead_letter_and_the_rest_is_folded() -> None:
+    life = Life()
+    value = b'[{"type":"auth"},' + wire.encode(guess()) + b"]"
+    (letter,) = life.partition.fold(9, value, None, 1000.0, 1234.0)
+    assert (letter.place, letter.at) == ("mail.facts/3:9", 1234.0)
+    assert life.count() == 1
+
+
+def test_a_stamp_far_ahead_becomes_a_dead_letter_and_moves_no_clock() -> None:
+    life = Life()
+    assert life.fold(0, guess(at=9000.0)) == ["its stamp is 8000 s ahead of its receipt"]
+    assert life.partition.shard.clock == 0.0
+
+
+def test_an_event_that_nothing_can_fold_becomes_a_dead_letter() -> None:
+    life = Life()
+    (reason,) = life.fold(0, guess(client="no address"))
+    assert reason.startswith("cannot be folded: ValueError")
+
+
+def test_alerts_come_with_the_flush_that_keeps_their_record() -> None:
+    life = Life(many=3)
+    life.fold(0, guess(), guess(), guess())
+    outcome, write = life.partition.flush(1000.0)
+    assert [alert.subject.value for alert in outcome.alerts].count("192.0.2.1") == 1
+    assert write is not None
+
+
+def test_evidence_that_was_not_told_yet_is_told_by_the_next_life() -> None:
+    life = Life(many=3)
+    life.fold(0, *[guess()] * 5)  # told at the third and the fourth
+    life.partition.shard.drain = lambda now: None  # type: ignore[method-assign]
+    life.flush()
+    life.begin()
+    outcome, _ = life.partition.flush(1000.0)
+    assert {alert.evidence[0].count for alert in outcome.alerts} == {5}
+
+
+def test_a_record_that_was_quiet_for_a_round_of_the_ring_stays_packed() -> None:
+    life = Life()
+    life.fold(0, guess())
+    life.flush()
+    for offset in range(1, FEW + 3):
+        life.fold(offset, guess(client=f"198.51.100.{offset}", account=""))
+        life.flush()
+    assert CLIENT in life.partition.shard.frozen
+    life.fold(FEW + 3, guess())
+    assert life.count() == 2
+    life.flush()
+    life.begin()
+    assert life.count() == 2
+
+
+def test_a_record_that_is_forgotten_is_written_no_more() -> None:
+    life = Life()
+    life.fold(0, guess())
+    life.flush()
+    life.partition.shard.clock += 40 * 86_400.0
+    life.partition.shard.sweep()
+    life.flush()
+    life.begin()
+    assert CLIENT not in life.partition.shard
+
+
+def episode() -> Episode:
+    names = [f"192.0.2.{index}" for index in range(100)]
+    return Episode(
+        "id", "tally", "", "many", "low", 1.0, 2.0, samples=[(1.0, "x" * 2000, "")] * 20,
+        clients=names, accounts=names, targets=names, clients_count=100,
+    )  # fmt: skip
+
+
+def test_a_giant_is_trimmed_to_what_its_finding_rests_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GIANT", 5_000)
+    life = Life()
+    life.fold(0, guess())
+    life.partition.shard.records[CLIENT].episodes["tally"] = episode()
+    life.flush()
+    life.begin()
+    kept = unpack(life.partition.shard.frozen[CLIENT]).episodes["tally"]
+    assert (kept.samples, len(kept.clients), kept.clients_count) == ([], 8, 100)
+
+
+def test_trimming_leaves_counts_and_states() -> None:
+    life = Life()
+    life.fold(0, guess())
+    record = life.partition.shard.records[CLIENT]
+    trim(record)
+    assert tally(record)[0] == 1
+    assert record.recent == []
+
+
+@pytest.mark.parametrize("value", [2**70, "x" * 200_000])
+def test_a_record_that_nothing_can_pack_is_dropped_and_stops_nothing(value: Any) -> None:
+    life = Life()
+    life.fold(0, guess())
+    life.partition.shard.records[CLIENT].states["tally"] = [value]
+    life.flush()
+    assert life.partition.take_counts().dropped == 1
+    life.begin()
+    assert CLIENT not in life.partition.shard
+    assert "m:anna@example.org" in life.partition.shard
+
+
+def test_a_record_that_cannot_be_packed_when_it_is_carried_begins_afresh() -> None:
+    life = Life()
+    life.fold(0, guess())
+    life.flush()
+    life.partition.shard.records[CLIENT].states["tally"] = [2**70]
+    assert unpack(life.partition._carry(CLIENT)).states == {}
+    assert pack(life.partition.shard._thaw(CLIENT))

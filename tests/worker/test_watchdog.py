@@ -1,0 +1,150 @@
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from agents.worker.watchdog import STUCK, Watchdog, lag
+
+FACTS = "mail.facts"
+
+
+class Coordinator:
+    def __init__(self) -> None:
+        self.dead = False
+        self._pending_exception: Exception | None = None
+        self._coordination_task = SimpleNamespace(done=lambda: self.dead)
+
+    def check_errors(self) -> None:
+        error, self._pending_exception = self._pending_exception, None
+        if error is not None:
+            raise error
+
+
+class Site:
+    """A worker, its consumer, and a clock that stands."""
+
+    def __init__(self) -> None:
+        self.coordinator = Coordinator()
+        self.now = 0.0
+        self.reasons: list[str] = []
+        self.states: dict[Any, Any] = {}
+        assignment = SimpleNamespace(tps=self.states, state_value=self.states.get)
+        subscription = SimpleNamespace(subscription=SimpleNamespace(assignment=assignment))
+        self.consumer = SimpleNamespace(_coordinator=self.coordinator, _subscription=subscription)
+        loop = SimpleNamespace(call_soon_threadsafe=lambda call, *given: call(*given))
+        thread = SimpleNamespace(_consumer=self.consumer, thread_loop=loop)
+        self.worker: Any = SimpleNamespace(
+            app=SimpleNamespace(should_stop=False, consumer=SimpleNamespace(_thread=thread)),
+            folded=0,
+            sources=frozenset({FACTS}),
+        )
+        self.watchdog = Watchdog(self.worker, self.reasons.append, lambda: self.now)
+
+    def put(self, topic: str, position: int, highwater: int | None, valid: bool = True) -> None:
+        place = SimpleNamespace(topic=topic)
+        self.states[_Hashed(place)] = SimpleNamespace(
+            position=position, highwater=highwater, has_valid_position=valid
+        )
+
+
+class _Hashed:
+    def __init__(self, place: Any) -> None:
+        self.topic = place.topic
+
+
+def test_a_worker_without_messages_is_left_alone() -> None:
+    site = Site()
+    for site.now in (0.0, STUCK + 1, 10 * STUCK):
+        site.watchdog.look()
+    assert site.reasons == []
+
+
+def test_a_dead_coordination_is_a_reason() -> None:
+    site = Site()
+    site.coordinator.dead = True
+    site.watchdog.look()
+    assert site.reasons == ["the consumer group's coordination ended"]
+
+
+def test_an_error_that_aiokafka_has_parked_is_consumed(caplog: pytest.LogCaptureFixture) -> None:
+    site = Site()
+    site.coordinator._pending_exception = RuntimeError("not our generation")
+    site.watchdog.look()
+    assert site.coordinator._pending_exception is None
+    assert "not our generation" in caplog.text
+    assert site.reasons == []
+
+
+def test_messages_that_wait_without_progress_are_a_reason_after_a_minute() -> None:
+    site = Site()
+    site.put(FACTS, 5, 9)
+    site.watchdog.look()
+    site.now = STUCK
+    site.watchdog.look()
+    assert site.reasons == []
+    site.now = STUCK + 1
+    site.watchdog.look()
+    assert len(site.reasons) == 1
+
+
+def test_progress_begins_the_minute_anew() -> None:
+    site = Site()
+    site.put(FACTS, 5, 9)
+    site.watchdog.look()
+    site.now, site.worker.folded = STUCK, 1
+    site.watchdog.look()
+    site.now = 2 * STUCK
+    site.watchdog.look()
+    assert site.reasons == []
+
+
+def test_a_worker_that_ends_is_left_alone() -> None:
+    site = Site()
+    site.coordinator.dead = True
+    site.worker.app.should_stop = True
+    site.watchdog.look()
+    assert site.reasons == []
+
+
+def test_a_worker_that_has_not_begun_is_left_alone() -> None:
+    site = Site()
+    site.worker.app.consumer = None
+    site.watchdog.look()
+    assert site.reasons == []
+
+
+def test_lag_counts_what_was_not_fetched_of_the_topics_that_we_read() -> None:
+    site = Site()
+    site.put(FACTS, 5, 9)
+    site.put(FACTS, 9, 9)
+    site.put(FACTS, 0, 7, valid=False)
+    site.put(FACTS, 3, None)
+    site.put("changelog", 0, 100)
+    assert lag(site.consumer, site.worker.sources) == 4
+
+
+@pytest.mark.parametrize("found", [None, SimpleNamespace(assignment=None)])
+def test_lag_without_an_assignment_is_none(found: Any) -> None:
+    consumer = SimpleNamespace(_subscription=SimpleNamespace(subscription=found))
+    assert lag(consumer, frozenset({FACTS})) == 0
+
+
+def test_the_thread_looks_until_it_is_stopped_whatever_it_finds(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.worker.watchdog.EVERY", 0.001)
+    site = Site()
+    looks = 0
+
+    def look() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            site.watchdog.stop()
+        raise RuntimeError("half closed")
+
+    site.watchdog.look = look  # type: ignore[method-assign]
+    site.watchdog.start()
+    site.watchdog._thread.join(10)
+    assert looks == 3
+    assert "could not look" in caplog.text

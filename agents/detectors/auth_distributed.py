@@ -155,7 +155,7 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
             client = net.client(event.client)
             seen.suspects.pop(client, None)
             self._long.drop(seen.clients, client)
-        elif view.key[0] == "c" and event.account:
+        elif view.key[0] == "c":
             account = keys.mailbox(event.account, view.site.default_domain)
             self._long.drop(seen.accounts, account)
             self._long.drop(seen.recent, account)

@@ -145,9 +145,9 @@ def opened(client: str, account: str, at: float = 0.0, **more: Any) -> Auth:
     return Auth(at=START + at, client=client, account=account, outcome="ok", **more)
 
 
-def event(kind: type[E], at: float = 0.0, **more: Any) -> E:
+def event(fact: type[E], /, at: float = 0.0, **more: Any) -> E:
     """Any other event, `at` seconds after START."""
-    return kind(at=START + at, **more)
+    return fact(at=START + at, **more)
 
 
 def every(gap: float, events: Iterable[E], start: float = 0.0) -> list[E]:

@@ -1,0 +1,306 @@
+"""An account opens to somebody who guessed: who did it, how, and what is done with it then."""
+
+import pytest
+from msgspec.structs import replace
+
+from agents.detectors.auth_breach import CLIENTS, AuthBreach
+from agents.detectors.auth_dictionary import AuthDictionary
+from agents.detectors.auth_distributed import AuthDistributed
+from schemas.events import Auth, Change, Fact, Message, Signal
+from schemas.findings import Finding, Target, Wish
+from schemas.keys import Site
+from schemas.net import Networks
+from tests.detectors.stories import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SITE,
+    Story,
+    count,
+    event,
+    every,
+    failed,
+    guesses,
+    opened,
+    regular,
+    tell,
+)
+
+NAME = "auth_breach"
+VICTIM = "anna@example.org"
+THIEF = "198.51.100.4"
+HOME = "192.0.2.10"
+BOTS = ["192.0.2.1", "198.51.100.1", "203.0.113.1", "2001:db8:7::1", "198.51.100.9"]
+
+
+def word(detail: str = "0", at: float = 0.0, client: str = THIEF) -> Signal:
+    """What a client's watcher tells."""
+    return event(
+        Signal,
+        at,
+        about=f"m:{VICTIM}",
+        kind="breach",
+        client=client,
+        account=VICTIM,
+        detail=detail,
+    )
+
+
+def sent(at: float, client: str = THIEF) -> Message:
+    return event(Message, at, client=client, account="anna", sender=VICTIM, recipients=1)
+
+
+def changed(at: float, client: str = "") -> Change:
+    return event(Change, at, client=client, account="anna", what="forward")
+
+
+def found(*parts: Fact | list[Auth], warm: bool = True, site: Site = SITE) -> Finding:
+    return tell(AuthBreach(), *parts, warm=warm, site=site).finding(NAME, VICTIM)
+
+
+def severity(*parts: Fact | list[Auth]) -> str:
+    return found(*parts).severity
+
+
+# -- guessed -----------------------------------------------------------------------------------
+
+
+def test_the_account_is_named_and_who_opened_it() -> None:
+    finding = found(word())
+    assert (finding.shape, finding.subject.kind) == ("guessed", "account")
+    assert finding.accounts == [VICTIM]
+    assert finding.clients == [THIEF]
+    assert count(finding, "clients that opened it").threshold == 1
+    assert THIEF in finding.summary
+
+
+def test_who_guessed_at_this_account_only_may_have_forgotten_a_password() -> None:
+    finding = found(word("0"))
+    assert finding.severity == "medium"
+    assert finding.wish == Wish("notify", Target("account", VICTIM))
+
+
+def test_who_guessed_at_others_too_is_a_thief() -> None:
+    finding = found(word("1"))
+    assert finding.severity == "critical"
+    assert count(finding, "further accounts guessed at").count == 1
+    assert finding.wish == Wish("reject", Target("client_account", f"{THIEF} {VICTIM}"))
+
+
+@pytest.mark.parametrize("detail", ["", "many", "-1", "1000000", "²", "1.5"])
+def test_a_word_that_is_no_count_counts_nothing(detail: str) -> None:
+    assert severity(word(detail)) == "medium"
+
+
+def test_a_count_of_six_digits_is_one() -> None:
+    assert severity(word("999999")) == "critical"
+
+
+def test_to_hear_it_twice_changes_nothing() -> None:
+    once, twice = (
+        Story(AuthBreach()).tell(word("3")),
+        Story(AuthBreach()).tell(word("3"), word("3")),
+    )
+    key = f"m:{VICTIM}"
+    assert once.state(key, NAME) == twice.state(key, NAME)
+    assert once.said[-1].evidence == twice.said[-1].evidence
+
+
+def test_the_largest_count_stays_in_whatever_order_words_come() -> None:
+    for words in ([word("0"), word("5", 1)], [word("5"), word("0", 1)]):
+        finding = found(*words)
+        assert (finding.severity, count(finding, "further accounts guessed at").count) == (
+            "critical",
+            5,
+        )
+
+
+def test_a_word_about_nobody_is_none() -> None:
+    assert tell(AuthBreach(), word(client="")).silent
+
+
+def test_other_words_are_not_its_business() -> None:
+    other = event(Signal, about=f"m:{VICTIM}", kind="distributed", client=THIEF)
+    assert tell(AuthBreach(), other).silent
+
+
+def test_every_client_that_opened_it_is_named_and_they_are_bounded() -> None:
+    words = [word(at=n, client=f"203.0.113.{n}") for n in range(CLIENTS + 1)]
+    story = tell(AuthBreach(), words)
+    clients = list(story.state(f"m:{VICTIM}", NAME).clients)
+    assert clients == [f"203.0.113.{n}" for n in range(1, CLIENTS + 1)]
+    assert len(story.finding(NAME).clients) == CLIENTS + 1
+
+
+# -- what it does then -------------------------------------------------------------------------
+
+
+def test_mail_sent_by_the_thief_is_critical() -> None:
+    finding = found(word(), sent(HOUR))
+    assert finding.severity == "critical"
+    assert (count(finding, "messages since").count, count(finding, "messages since").threshold) == (
+        1,
+        1,
+    )
+    assert "1 messages" in finding.summary
+
+
+def test_so_is_mail_from_any_new_place() -> None:
+    assert severity(word(), sent(HOUR, "203.0.113.5")) == "critical"
+
+
+def test_the_owner_may_go_on_working() -> None:
+    assert severity(regular(HOME, "anna"), word(), sent(HOUR, HOME)) == "medium"
+
+
+def test_mail_without_a_client_says_nothing() -> None:
+    assert severity(word(), sent(HOUR, "")) == "medium"
+
+
+def test_mail_through_our_own_front_end_says_nothing() -> None:
+    site = Site(SITE.domains, SITE.default_domain, trusted=Networks([HOME]))
+    assert found(word(), sent(HOUR, HOME), site=site).severity == "medium"
+
+
+def test_a_changed_setting_is_critical() -> None:
+    finding = found(word(), changed(HOUR))
+    assert finding.severity == "critical"
+    assert count(finding, "changes since").count == 1
+    assert severity(word(), changed(HOUR, THIEF)) == "critical"
+
+
+def test_the_owner_may_change_his_password() -> None:
+    assert severity(regular(HOME, "anna"), word(), changed(HOUR, HOME)) == "medium"
+
+
+def test_it_is_followed_for_a_day() -> None:
+    assert severity(word(), sent(DAY)) == "critical"
+    assert severity(word(), sent(DAY + 1)) == "medium"
+
+
+def test_mail_that_was_sent_before_is_not_looked_at() -> None:
+    assert severity(sent(0), word(at=1)) == "medium"
+
+
+def test_mail_of_an_account_that_nobody_opened_is_nothing() -> None:
+    assert tell(AuthBreach(), sent(0), changed(1)).silent
+
+
+# -- distributed -------------------------------------------------------------------------------
+
+
+def attack() -> list[Auth]:
+    return every(MINUTE, [failed(bot, "anna") for bot in BOTS] * 2)
+
+
+def distributed(*parts: Fact | list[Auth], warm: bool = True, site: Site = SITE) -> list[Finding]:
+    story = tell(AuthDistributed(), AuthBreach(), *parts, warm=warm, site=site)
+    return [finding for finding in story.findings if finding.detector == NAME]
+
+
+def test_an_account_under_distributed_guessing_opens_from_a_new_place() -> None:
+    (finding,) = distributed(attack(), opened(THIEF, "anna", HOUR))
+    assert (finding.shape, finding.severity) == ("distributed", "high")
+    assert (finding.clients, finding.accounts) == ([THIEF], [VICTIM])
+    assert finding.wish == Wish("notify", Target("account", VICTIM))
+
+
+def test_its_owner_may_come_in_from_his_own_places() -> None:
+    assert distributed(regular(HOME, "anna"), attack(), opened(HOME, "anna", HOUR)) == []
+
+
+def test_mail_from_there_makes_it_critical() -> None:
+    (finding,) = distributed(attack(), opened(THIEF, "anna", HOUR), sent(2 * HOUR))
+    assert finding.severity == "critical"
+
+
+def test_no_attack_no_breach() -> None:
+    assert distributed(attack()[:9], opened(THIEF, "anna", HOUR)) == []
+
+
+def test_after_a_cold_start_the_place_must_have_guessed() -> None:
+    assert distributed(attack(), opened("203.0.114.9", "anna", HOUR), warm=False) == []
+    assert len(distributed(attack(), opened(BOTS[2], "anna", HOUR), warm=False)) == 1
+
+
+def test_a_failure_of_the_login_opens_nothing() -> None:
+    assert distributed(attack(), failed(THIEF, "anna", HOUR)) == []
+    assert distributed(attack(), replace(opened(THIEF, "anna", HOUR), outcome="error")) == []
+
+
+def test_a_trusted_front_end_opens_nothing() -> None:
+    site = Site(SITE.domains, SITE.default_domain, trusted=Networks([THIEF]))
+    assert distributed(attack(), opened(THIEF, "anna", HOUR), site=site) == []
+
+
+def test_nor_does_a_login_without_a_client() -> None:
+    assert distributed(attack(), opened("", "anna", HOUR)) == []
+
+
+def words_of(*parts: Fact | list[Auth], forbidden: tuple[str, ...] = ()) -> list[Signal]:
+    """What the account's watcher says itself."""
+    said: list[Signal] = []
+
+    class Telling(AuthBreach, frozen=True):
+        def observe(self, event, seen, view):  # type: ignore[no-untyped-def]
+            for word in super().observe(event, seen, view):
+                if type(word) is Signal:
+                    said.append(word)
+                yield word
+
+    tell(AuthDistributed(), Telling(forbidden=forbidden), *parts)
+    return said
+
+
+def test_the_watchers_of_the_account_are_told_who_opened_it() -> None:
+    found = words_of(attack(), opened(THIEF, "anna", HOUR))
+    assert [(w.about, w.kind, w.client, w.account, w.detail) for w in found] == [
+        (f"m:{VICTIM}", "breach", THIEF, VICTIM, "distributed")
+    ]
+
+
+# -- forbidden ---------------------------------------------------------------------------------
+
+LISTED = AuthBreach(forbidden=("anna",))
+
+
+def test_an_account_that_nobody_may_use_from_outside() -> None:
+    finding = tell(LISTED, opened(THIEF, "anna")).finding(NAME, VICTIM)
+    assert (finding.shape, finding.severity) == ("forbidden", "critical")
+    assert finding.wish == Wish("reject", Target("client_account", f"{THIEF} {VICTIM}"))
+
+
+def test_its_watchers_are_told_of_it_once_an_hour() -> None:
+    logins = [opened(THIEF, "anna", gap) for gap in (0, 1, HOUR - 1, HOUR)]
+    found = words_of(logins, forbidden=("anna",))
+    assert [(w.client, w.detail) for w in found] == [(THIEF, "forbidden")] * 2
+
+
+def test_from_our_own_networks_it_may_be_used() -> None:
+    assert tell(LISTED, opened("10.1.2.3", "anna")).silent
+
+
+def test_other_accounts_may() -> None:
+    assert tell(LISTED, opened(THIEF, "ben")).silent
+
+
+def test_forbidden_outranks_what_else_is_known() -> None:
+    story = tell(LISTED, word(), opened("203.0.113.9", "anna", 1))
+    assert story.finding(NAME).shape == "forbidden"
+    story = tell(LISTED, opened("203.0.113.9", "anna"), word("2", 1))
+    assert story.finding(NAME).shape == "forbidden"
+
+
+# -- with the client's watcher -----------------------------------------------------------------
+
+
+def test_from_the_first_guess_to_the_alert() -> None:
+    story = tell(
+        AuthDictionary(),
+        AuthBreach(),
+        every(30, guesses(THIEF, ["ben", "carl", "dora", "emil", "anna"])),
+        opened(THIEF, "anna", HOUR),
+    )
+    assert story.subjects == {"auth_dictionary": {THIEF}, NAME: {VICTIM}}
+    assert story.finding(NAME).severity == "critical"
+    assert count(story.finding(NAME), "further accounts guessed at").count == 4

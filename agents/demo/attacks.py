@@ -36,7 +36,7 @@ def dictionary(scene: Scene) -> Attack:
             scene.fail_submission(at, client, victim, f"{victim[:4]}{attempt}123")
     return Attack(
         name="a dictionary at submission",
-        story="18 mailboxes, one to three tries each, in eight minutes",
+        story=f"{len(victims)} mailboxes, one to three tries each, in eight minutes",
         first=scene.at(3.2),
         clients=(client.subject,),
         targets=tuple(victims),
@@ -85,7 +85,7 @@ def stuffing(scene: Scene) -> Attack:
         scene.company.dovecot.fail_login(scene.at(14.1, n * 9), client, victim, password)
     return Attack(
         name="leaked passwords, one try each",
-        story="44 mailboxes once each, from ever new addresses of one IPv6 /64",
+        story=f"{len(victims)} mailboxes once each, from ever new addresses of one IPv6 /64",
         first=scene.at(14.1),
         clients=subjects(clients),
         targets=tuple(victims),
@@ -146,7 +146,7 @@ def breach(scene: Scene) -> Attack:
         scene.company.mail.accept(at, client, victim.address, outcomes, login=victim.address)
     return Attack(
         name="a guess that was right",
-        story="15 mailboxes guessed at, one opened, then 816 spams from it in half an hour",
+        story=f"{len(names)} mailboxes guessed at, one opened, 816 spams from it in half an hour",
         first=scene.at(10.6),
         clients=(client.subject,),
         accounts=(victim.address,),
@@ -184,7 +184,7 @@ def one_network(scene: Scene) -> Attack:
     victims = scene.names(30)
     for n in range(45):
         at = scene.at(0.4, n * 1500 + scene.random.random() * 400)
-        client, victim = clients[n % 9], victims[n * 7 % 30]
+        client, victim = clients[n % 9], victims[n * 7 % len(victims)]
         scene.company.dovecot.fail_login(at, client, victim, f"Harbour{n}")
     return Attack(
         name="neighbours who take turns",
@@ -276,7 +276,7 @@ def joe_job(scene: Scene) -> Attack:
         name="bounces of somebody else's spam",
         story="140 delivery reports in an hour from 70 servers, to a mailbox that wrote none of it",
         first=scene.at(15.2),
-        targets=(victim.address,),
+        targets=(victim.address, DOMAIN),
         expects=(Expected("backscatter_received", victim.address),),
     )
 

@@ -38,15 +38,14 @@ def heading(plan: Plan, people: int, lines: int) -> RenderableType:
 def attacks(score: Score, decisions: list[Decision]) -> RenderableType:
     """Each attack of the day by its beginning, and what was said of it."""
     by_time = sorted(score.attacks, key=lambda caught: caught.attack.first)
-    return Group(_rule("Attacks"), *(_attack(caught, decisions) for caught in by_time))
+    return _section("Attacks", *(_attack(caught, decisions) for caught in by_time))
 
 
 def _attack(caught: Caught, decisions: list[Decision]) -> RenderableType:
     mark = (YES, "bold green") if not caught.missing else (NO, "bold red")
-    head = Text.assemble(
-        mark, " ", (caught.attack.name, "bold"), (f"  {caught.attack.story}", "dim")
-    )
-    parts: list[RenderableType] = [head, indented(findings(caught.alerts, decisions))]
+    head = Text.assemble(mark, " ", (caught.attack.name, "bold"))
+    story = indented(Text(caught.attack.story, style="dim"))
+    parts: list[RenderableType] = [head, story, indented(findings(caught.alerts, decisions))]
     parts += [
         indented(Text(f"not found: {wanted.finding} of {wanted.subject}", style="bold red"))
         for wanted in caught.missing
@@ -68,7 +67,7 @@ def silence(score: Score, watch: Watch, settings: Settings, site: Site) -> Rende
         if alerts:
             why = Text(f"accused by {_names(alerts)}", style="bold red")
         table.add_row(mark, _who(innocent), seen(tally), why)
-    return Group(_rule("Looked like an attack, and stayed silent"), table)
+    return _section("Looked like an attack, and stayed silent", table)
 
 
 def _who(innocent: Innocent) -> Text:
@@ -79,13 +78,13 @@ def notes(score: Score, decisions: list[Decision]) -> RenderableType | None:
     """What was said beside: for information, of nobody's attack."""
     if not score.notes:
         return None
-    return Group(_rule("Said for information"), findings(score.notes, decisions))
+    return _section("Said for information", findings(score.notes, decisions))
 
 
 def stray(score: Score, decisions: list[Decision]) -> RenderableType | None:
     if not score.stray:
         return None
-    return Group(_rule("Accused without cause"), findings(score.stray, decisions))
+    return _section("Accused without cause", findings(score.stray, decisions))
 
 
 def total(score: Score, replay: Replay, verdict: Verdict, took: float) -> RenderableType:
@@ -102,7 +101,7 @@ def total(score: Score, replay: Replay, verdict: Verdict, took: float) -> Render
     all_of_them = len(score.attacks)
     grid.add_row("attacks found", _good(score.found == all_of_them, score.found, all_of_them))
     grid.add_row("innocents accused", _good(not score.wronged, score.wronged, len(score.accused)))
-    return Group(_rule("In sum"), grid)
+    return _section("In sum", grid)
 
 
 def _good(fine: bool, count: int, of: int) -> Text:
@@ -113,5 +112,6 @@ def _names(alerts: list[Alert]) -> str:
     return ", ".join(f"{printable(a.detector)} {printable(a.shape)}" for a in alerts)
 
 
-def _rule(title: str) -> RenderableType:
-    return Padding(Rule(Text(title, style="bold"), align="left", style="dim"), (0, 0, 1, 0))
+def _section(title: str, *shown: RenderableType) -> RenderableType:
+    rule = Rule(Text(title, style="bold"), align="left", style="dim")
+    return Padding(Group(Padding(rule, (0, 0, 1, 0)), *shown), (0, 0, 1, 0))

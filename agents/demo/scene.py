@@ -11,15 +11,17 @@ HOUR = 3600.0
 
 
 class Scene:
-    """One day. Each person is cast once, so that no two stories are about the same mailbox."""
+    """One day. Each person is cast once, so that no two stories are about the same mailbox;
+    who is not cast may be one of many that an attacker tries."""
 
     def __init__(self, company: Company, midnight: float, day: int, random: Random) -> None:
         self.company = company
         self.midnight = midnight
         self.day = day
         self.random = random
-        self._cast = list(company.people)
-        random.shuffle(self._cast)
+        people = list(company.people)
+        random.shuffle(people)
+        self._cast, self._crowd = people[: len(people) // 4 * 3], people[len(people) // 4 * 3 :]
 
     def at(self, hour: float, seconds: float = 0.0) -> float:
         """Unix seconds of an hour of this day, and so many seconds more."""
@@ -33,8 +35,9 @@ class Scene:
         return [self.person() for _ in range(count)]
 
     def names(self, count: int) -> list[str]:
-        """Mailboxes of anybody, each once: what an attacker found on a web page."""
-        return [person.address for person in self.random.sample(self.company.people, count)]
+        """Up to so many mailboxes, each once: what an attacker found on a web page."""
+        found = self.random.sample(self._crowd, min(count, len(self._crowd)))
+        return [person.address for person in found]
 
     def attacker(self, number: int) -> Client:
         """Number `number` of this day, alone in its /24."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from agents.demo.truth import Attack, Expected, Innocent, Truth
-from schemas.findings import Alert
+from schemas.findings import DAY, Alert
 
 
 class Caught(Struct, frozen=True):
@@ -42,8 +42,7 @@ def score(truth: Truth, alerts: Iterable[Alert]) -> Score:
         innocent.update(person.clients, person.accounts)
     for alert in alerts:
         attack = _cause(truth, alert)
-        guilty = _guilty(attack) if attack else frozenset()
-        wronged = accused(alert) - guilty
+        wronged = _wronged(truth, alert)
         if attack is not None:
             mine[attack.name].append(alert)
         elif not wronged:
@@ -52,7 +51,7 @@ def score(truth: Truth, alerts: Iterable[Alert]) -> Score:
             stray.append(alert)
     return Score(
         [Caught(attack, mine[attack.name], _missing(attack, alerts)) for attack in truth.attacks],
-        [(person, [a for a in alerts if _hits(a, person, truth)]) for person in truth.innocents],
+        [(person, _against(person, truth, alerts)) for person in truth.innocents],
         stray,
         notes,
     )
@@ -67,20 +66,29 @@ def accused(alert: Alert) -> frozenset[str]:
 
 
 def _cause(truth: Truth, alert: Alert) -> Attack | None:
-    """The attack that an alert tells of: the one that expects it, else one that it touches."""
-    for attack in truth.attacks:
-        if Expected(alert.detector, alert.subject.value) in attack.expects and _near(attack, alert):
-            return attack
+    """The attack that an alert tells of: the one that expects it, else one by somebody whom it
+    accuses, else one at its subject."""
+    said = Expected(alert.detector, alert.subject.value)
     touched = accused(alert) | {alert.subject.value}
-    for attack in truth.attacks:
-        if touched & _guilty(attack) and _near(attack, alert):
-            return attack
-    return None
+    near = [attack for attack in truth.attacks if _near(attack, alert)]
+    return next(
+        (
+            attack
+            for touches in (
+                lambda attack: said in attack.expects,
+                lambda attack: touched & _guilty(attack),
+                lambda attack: alert.subject.value in attack.targets,
+            )
+            for attack in near
+            if touches(attack)
+        ),
+        None,
+    )
 
 
 def _near(attack: Attack, alert: Alert) -> bool:
     """Whether the times agree: one who was attacked on one day may be on another."""
-    return abs(alert.first - attack.first) < 86400
+    return abs(alert.first - attack.first) < DAY
 
 
 def _guilty(attack: Attack) -> frozenset[str]:
@@ -88,10 +96,18 @@ def _guilty(attack: Attack) -> frozenset[str]:
     return frozenset((*attack.clients, *attack.accounts, *expected))
 
 
-def _hits(alert: Alert, person: Innocent, truth: Truth) -> bool:
-    attack = _cause(truth, alert)
-    wronged = accused(alert) - (_guilty(attack) if attack else frozenset())
-    return bool(wronged.intersection((*person.clients, *person.accounts)))
+def _wronged(truth: Truth, alert: Alert) -> frozenset[str]:
+    """Whom an alert accuses who attacked nobody at that time."""
+    wronged = accused(alert)
+    for attack in truth.attacks:
+        if wronged and _near(attack, alert):
+            wronged -= _guilty(attack)
+    return wronged
+
+
+def _against(person: Innocent, truth: Truth, alerts: list[Alert]) -> list[Alert]:
+    me = {*person.clients, *person.accounts}
+    return [alert for alert in alerts if _wronged(truth, alert) & me]
 
 
 def _missing(attack: Attack, alerts: list[Alert]) -> list[Expected]:

@@ -22,6 +22,7 @@ from schemas import net
 from schemas.events import Fact
 from schemas.keys import Key, Site
 from schemas.settings import Settings, SettingsError, convert, read
+from streams.blocklist import Blocklist
 from streams.gateway import Gateway
 from streams.gateways import GATEWAYS
 from streams.sink import Sink
@@ -107,6 +108,13 @@ def build_shard(
         share=budget_share,
     )
     return Shard(Engine(config.detectors, site, Broken()), response, mine)
+
+
+def build_blocklist(config: Config) -> Blocklist:
+    """An empty list of decisions that refuses what the configuration spares."""
+    response = config.settings.response
+    spared = net.Networks([*config.allowed, *config.site.own, *config.site.trusted])
+    return Blocklist(spared, (response.widest_v4, response.widest_v6))
 
 
 class Broken:

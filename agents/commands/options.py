@@ -1,5 +1,8 @@
 """Options that several commands share, and the errors that all of them report alike."""
 
+import re
+import sys
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +31,11 @@ def load(path: Path | None) -> configuration.Config:
         raise Unusable(str(error)) from error
 
 
+def for_eyes(as_json: bool) -> bool:
+    """Whether a person reads it: a terminal, and no --json."""
+    return not as_json and sys.stdout.isatty()
+
+
 class Moment(click.ParamType):
     """A point in time: ISO 8601 (UTC where it names no offset), or Unix seconds."""
 
@@ -49,6 +57,17 @@ class Moment(click.ParamType):
         return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo("UTC"))).timestamp()
 
 
+class Since(Moment):
+    """A point in time, or how long ago: ``24h``."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, str) and _SPAN.fullmatch(value.strip()):
+            return time.time() - Span().convert(value, param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class Zone(click.ParamType):
     """An IANA zone, as Europe/Berlin."""
 
@@ -59,6 +78,32 @@ class Zone(click.ParamType):
             return ZoneInfo(value).key
         except (ValueError, OSError, KeyError):
             self.fail(f"{value!r} is no IANA zone, such as Europe/Berlin", param, ctx)
+
+
+class Span(click.ParamType):
+    """A duration in seconds, from ``90s``, ``30m``, ``1h30m``, ``2d``, ``1w``; at most a year."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, float):
+            return value
+        found = _SPAN.fullmatch(value.strip())
+        seconds = sum(
+            int(count) * size
+            for count, size in zip(found.groups(default=0) if found else (), _SIZES, strict=False)
+        )
+        if not 0 < seconds <= 366 * 86400:
+            self.fail(f"{value!r} is no time such as 90s, 30m, 1h, 2d or 1w (at most a year)")
+        return float(seconds)
+
+
+_SPAN = re.compile(
+    r"(?:(\d{1,9})w)?(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII
+)
+_SIZES = (7 * 86400, 86400, 3600, 60, 1)
 
 
 class Format(click.ParamType):
@@ -85,6 +130,15 @@ log_format = click.option("--format", type=Format(), help="Log format, or auto."
 year = click.option("--year", type=click.IntRange(1970, 9999), help="Year of stamps without one.")
 now = click.option(
     "--now", type=Moment(), help="The time that counts as now: ISO 8601 or Unix seconds."
+)
+kafka = click.option(
+    "--kafka",
+    is_flag=True,
+    envvar="MAILWARDEN_KAFKA",
+    help="Ask Kafka, not the state of this server; $MAILWARDEN_KAFKA=1 always does.",
+)
+json_lines = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object a line, as where output is piped."
 )
 zone = click.option("--zone", type=Zone(), help="Zone of stamps without one, as Europe/Berlin.")
 host = click.option("--host", help="Gateway name for lines that name no host.")

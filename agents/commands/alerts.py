@@ -1,0 +1,146 @@
+"""`mailwarden alerts`: list and show what was found."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from agents import report
+from agents.commands import options
+from agents.commands.kept import opened
+from schemas import wire
+from schemas.findings import SEVERITIES, Alert
+
+
+@click.group("alerts")
+def command() -> None:
+    """What was found.
+
+    \b
+    mailwarden alerts list
+    mailwarden alerts show 5f0c1e9a7b3d2c48
+    """
+
+
+@command.command("list")
+@options.config
+@options.kafka
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most.")
+@click.option(
+    "--since",
+    type=options.Since(),
+    default="7d",
+    show_default=True,
+    help="With events since then: a time ago (24h), ISO 8601, Unix seconds.",
+)
+@click.option("--least", type=click.Choice(SEVERITIES), default="info", help="No milder ones.")
+@options.json_lines
+def show_list(
+    config: Path | None, kafka: bool, limit: int, since: float, least: str, as_json: bool
+) -> None:
+    """List alerts, the newest first.
+
+    \b
+    mailwarden alerts list --since 24h --least high
+    mailwarden alerts list --json | jq -r .summary
+    """
+    settings = options.load(config)
+    with opened(settings, kafka=kafka) as kept:
+        severe = SEVERITIES[SEVERITIES.index(least) :]
+        alerts = [a for a in kept.alerts(limit=2**31, since=since) if a.severity in severe]
+    alerts = alerts[:limit]
+    if not options.for_eyes(as_json):
+        for alert in alerts:
+            click.echo(wire.encode(alert))
+    elif alerts:
+        Console(highlight=False).print(_table(alerts))
+    else:
+        click.echo("Nothing was found.")
+
+
+@command.command("show")
+@options.config
+@options.kafka
+@click.argument("alert_id", metavar="ID")
+@options.json_lines
+def show(config: Path | None, kafka: bool, alert_id: str, as_json: bool) -> None:
+    """Show one alert whole: each count beside its threshold, who took part, the lines that it
+    rests on, what was decided, and the command that undoes it. ID may be its beginning.
+
+    \b
+    mailwarden alerts show 5f0c1e9a7b3d2c48
+    mailwarden alerts show 5f0c
+    """
+    settings = options.load(config)
+    with opened(settings, kafka=kafka) as kept:
+        alert = kept.alert(alert_id)
+        if alert is None:
+            alike = [a for a in kept.alerts(limit=2**31) if a.id.startswith(alert_id)]
+            if len(alike) != 1:
+                many = f"{len(alike)} alerts begin so" if alike else "there is no such alert"
+                raise click.ClickException(f"{alert_id}: {many}")
+            alert = alike[0]
+    if not options.for_eyes(as_json):
+        click.echo(wire.encode(alert))
+    else:
+        Console(highlight=False).print(_whole(alert))
+
+
+def _table(alerts: list[Alert]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("ID", "SEVERITY", "LAST (UTC)", "WHAT"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("WHO", no_wrap=True, overflow="ellipsis", max_width=40)
+    table.add_column("DECIDED", ratio=1, no_wrap=True, overflow="ellipsis")
+    for alert in alerts:
+        table.add_row(
+            alert.id,
+            Text(alert.severity, style=report.STYLES[alert.severity]),
+            _moment(alert.last),
+            Text(report.printable(alert.detector)),
+            Text(report.printable(alert.subject.value), style="cyan"),
+            Text("withdrawn" if alert.state == "withdrawn" else report.printable(alert.decision)),
+        )
+    return table
+
+
+def _whole(alert: Alert) -> RenderableType:
+    rows = Table.grid(padding=(0, 2, 0, 0))
+    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column()
+
+    def row(name: str, value: str) -> None:
+        if value:
+            rows.add_row(name, Text(report.printable(value)))
+
+    row("alert", f"{alert.id}, revision {alert.revision}, {alert.state}")
+    row("rule", f"{alert.rule} version {alert.version}, window {report.span(alert.window)}")
+    row("technique", alert.technique)
+    row("clients", _listed(alert.clients, alert.clients_count))
+    row("accounts", _listed(alert.accounts, alert.accounts_count))
+    row("targets", _listed(alert.targets, alert.targets_count))
+    row("domains", ", ".join(alert.domains))
+    row("checked", "; ".join(alert.checks))
+    row("blind to", alert.blind_to)
+    row("undo", alert.undo)
+    parts: list[RenderableType] = [report.finding(alert, [], []), Text(), report.indented(rows)]
+    if alert.samples:
+        parts += [Text(), Text("  lines that it rests on", style="dim")]
+        for sample in alert.samples:
+            place = f"  {sample.place}" if sample.place else ""
+            line = Text(f"{_moment(sample.at)}{report.printable(place)}  ", style="dim")
+            line.append(report.printable(sample.text), style="default")
+            parts.append(report.indented(line))
+    return Group(*parts)
+
+
+def _listed(values: list[str], count: int) -> str:
+    more = f" and {count - len(values)} more" if count > len(values) else ""
+    return ", ".join(values) + more
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")

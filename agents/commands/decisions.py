@@ -1,0 +1,330 @@
+"""`mailwarden decisions`: list, add, remove, pardon and export blocks."""
+
+import ipaddress
+import os
+import pwd
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from agents import orders, report
+from agents.commands import options
+from agents.commands.kept import opened
+from agents.configuration import Config, build_blocklist
+from agents.ledger import LONGEST, Ledger
+from agents.orders import OrderError
+from schemas import net, wire
+from schemas.findings import ACTIONS, Action, Decision, Target
+
+
+@click.group("decisions")
+def command() -> None:
+    """What is blocked, and what is not to be.
+
+    A person's word outranks the machine's: `add` blocks whatever the detectors think, and
+    `remove` leaves a pardon behind, so that a block does not come back at once.
+
+    \b
+    mailwarden decisions list
+    mailwarden decisions add 192.0.2.1 --for 1h --reason 'scans us'
+    mailwarden decisions remove 192.0.2.1
+    """
+
+
+@command.command("list")
+@options.config
+@options.kafka
+@click.option("--all", "everything", is_flag=True, help="Those that others outrank as well.")
+@options.json_lines
+def show(config: Path | None, kafka: bool, everything: bool, as_json: bool) -> None:
+    """Show the decisions in force, what rules first above what it outranks.
+
+    \b
+    mailwarden decisions list
+    mailwarden decisions list --json | jq -r 'select(.enforced) | .target.value'
+    """
+    settings = options.load(config)
+    now = time.time()
+    with opened(settings, kafka=kafka) as kept:
+        decisions = kept.decisions(now)
+    ruling = _ruling(decisions, settings, now)
+    shown = ruling + [d for d in decisions if d not in ruling] if everything else ruling
+    if not options.for_eyes(as_json):
+        for decision in shown:
+            click.echo(wire.encode(decision))
+    elif shown:
+        Console(highlight=False).print(_table(shown, set(map(_id, ruling)), now))
+    else:
+        click.echo("Nothing is in force.")
+
+
+@command.command("add")
+@options.config
+@options.kafka
+@click.argument("target")
+@click.option("--for", "seconds", type=options.Span(), default="1h", help="As 30m, 1h, 2d.")
+@click.option("--reason", default="by hand", help="Why: colleagues will ask.")
+@click.option(
+    "--action",
+    type=click.Choice(ACTIONS[2:]),
+    help="What to do; drop for networks, lock for logins, reject for others.",
+)
+def add(
+    config: Path | None,
+    kafka: bool,
+    target: str,
+    seconds: float,
+    reason: str,
+    action: Action | None,
+) -> None:
+    """Block TARGET: an address, a network, a login, or KIND:VALUE.
+
+    One IPv6 address stands for its /64. What is our own, allowed or trusted is refused.
+
+    \b
+    mailwarden decisions add 192.0.2.1 --for 1h --reason 'scans us' --action drop
+    mailwarden decisions add 2001:db8:7::/48 --for 2d
+    mailwarden decisions add alice@example.org --action hold
+    mailwarden decisions add domain:example.net --for 12h
+    """
+    settings = options.load(config)
+    on = _target(target, settings)
+    _bounded(seconds, kafka=kafka)
+    try:
+        decision = orders.decision(
+            on, settings, action=action, seconds=seconds, reason=_signed(reason), now=time.time()
+        )
+    except OrderError as error:
+        raise options.Unusable(str(error)) from error
+    with opened(settings, kafka=kafka) as kept:
+        kept.put_decision(decision)
+    click.echo(f"{decision.action} {on.value} until {_clock(decision.until)}")
+    if not any(gateway.reaches(decision) for gateway in settings.gateways):
+        click.echo(
+            f"No gateway of {settings.where} can {decision.action} {_a(on)}:"
+            " nothing will come of it there.",
+            err=True,
+        )
+
+
+@command.command("remove")
+@options.config
+@options.kafka
+@click.argument("target")
+@click.option("--for", "seconds", type=options.Span(), default="1d", help="How long it is spared.")
+@click.option("--reason", default="removed by hand", help="Why: colleagues will ask.")
+def remove(config: Path | None, kafka: bool, target: str, seconds: float, reason: str) -> None:
+    """Lift what holds against TARGET (as `add` takes it, or a decision's id).
+
+    What a person decided is deleted. Against what the machine decided a pardon is left, for a
+    day unless --for says otherwise, so that it does not come back at once. Removing what is
+    pardoned takes the pardon back.
+
+    \b
+    mailwarden decisions remove 192.0.2.1
+    mailwarden decisions remove account:alice@example.org --for 2d --reason 'new password'
+    """
+    settings = options.load(config)
+    _bounded(seconds, kafka=kafka)
+    now = time.time()
+    with opened(settings, kafka=kafka) as kept:
+        decisions = kept.decisions(now)
+        by_id = next((d for d in decisions if d.id == target), None)
+        on = by_id.target if by_id else _target(target, settings)
+        found = [by_id] if by_id else [d for d in decisions if d.target == on]
+        if not found:
+            raise click.ClickException(
+                f"nothing is in force about {on.value}{_around(on, decisions)}"
+            )
+        for decision in found:
+            if decision.origin != "automatic":
+                kept.remove_decision(decision.id)
+                what = "pardon" if decision.origin == "pardon" else decision.action
+                click.echo(f"{what} of {on.value} removed")
+        origins = {decision.origin for decision in found}
+        if "automatic" in origins and "pardon" not in origins:
+            _spare(kept, on, seconds, reason, now)
+
+
+@command.command("pardon")
+@options.config
+@options.kafka
+@click.argument("target")
+@click.option("--for", "seconds", type=options.Span(), default="1d", help="As 30m, 1h, 2d.")
+@click.option("--reason", default="by hand", help="Why: colleagues will ask.")
+def pardon(config: Path | None, kafka: bool, target: str, seconds: float, reason: str) -> None:
+    """Spare TARGET for a while, whatever the detectors conclude about it. Alerts go on.
+
+    \b
+    mailwarden decisions pardon 198.51.100.0/24 --for 2d --reason 'partner moves house'
+    """
+    settings = options.load(config)
+    _bounded(seconds, kafka=kafka)
+    on = _target(target, settings)
+    with opened(settings, kafka=kafka) as kept:
+        _spare(kept, on, seconds, reason, time.time())
+
+
+@command.command("export")
+@options.config
+@options.kafka
+@click.option(
+    "--format", "shape", type=click.Choice(["plain", "json"]), default="plain", show_default=True
+)
+def export(config: Path | None, kafka: bool, shape: str) -> None:
+    """Print what is enforced, for programs that know nothing of us.
+
+    plain: one refused network a line (reject, drop), what is pardoned cut out of it, nothing
+    covered twice. json: all that is enforced, one decision a line.
+
+    \b
+    mailwarden decisions export > /srv/feed/mailwarden.txt
+    mailwarden decisions export --format json --kafka
+    """
+    settings = options.load(config)
+    now = time.time()
+    with opened(settings, kafka=kafka) as kept:
+        decisions = kept.decisions(now)
+    enforced = [d for d in _ruling(decisions, settings, now) if d.enforced]
+    if settings.lifted():
+        enforced = []
+        switch = settings.settings.response.panic
+        click.echo(f"The kill switch is pulled ({switch} exists): nothing is blocked.", err=True)
+    if shape == "json":
+        for decision in enforced:
+            click.echo(wire.encode(decision))
+    else:
+        for network in refused(enforced):
+            click.echo(network)
+
+
+def refused(ruling: list[Decision]) -> Iterator[net.Network]:
+    """The networks that are refused, given the decisions with those that rule first first."""
+    spared: list[net.Network] = []
+    found: list[net.Network] = []
+    for decision in ruling:
+        if decision.target.kind != "network" or decision.domain:
+            continue
+        network = net.parse_network(decision.target.value)
+        if decision.action in ("reject", "drop"):
+            found += _without(network, spared)
+        else:
+            spared.append(network)
+    yield from ipaddress.collapse_addresses(n for n in found if n.version == 4)
+    yield from ipaddress.collapse_addresses(n for n in found if n.version == 6)
+
+
+def _without(network: net.Network, spared: list[net.Network]) -> list[net.Network]:
+    left = [network]
+    for hole in spared:
+        if hole.version == network.version:
+            left = [piece for whole in left for piece in _cut(whole, hole)]
+    return left
+
+
+def _cut(whole: net.Network, hole: net.Network) -> list[net.Network]:
+    if not whole.overlaps(hole):
+        return [whole]
+    if hole.prefixlen <= whole.prefixlen:
+        return []
+    return list(whole.address_exclude(hole))  # type: ignore[arg-type]
+
+
+# -- what they share ----------------------------------------------------------------------------
+
+
+def _target(text: str, config: Config) -> Target:
+    try:
+        return orders.target(text, config)
+    except OrderError as error:
+        raise options.Unusable(str(error)) from error
+
+
+def _bounded(seconds: float, *, kafka: bool) -> None:
+    if kafka and seconds > LONGEST:
+        raise options.Unusable("--for: a decision on Kafka holds for 7 days at most")
+
+
+def _spare(kept: Ledger, on: Target, seconds: float, reason: str, now: float) -> None:
+    decision = orders.pardon(on, seconds=seconds, reason=_signed(reason), now=now)
+    kept.put_decision(decision)
+    click.echo(f"{on.value} is pardoned until {_clock(decision.until)}")
+
+
+def _ruling(decisions: list[Decision], config: Config, now: float) -> list[Decision]:
+    blocklist = build_blocklist(config)
+    for decision in decisions:
+        blocklist.put(decision)
+    return blocklist.in_force(now)
+
+
+def _around(on: Target, decisions: list[Decision]) -> str:
+    """Names the networks that hold this one and that something is in force about."""
+    if on.kind != "network":
+        return ""
+    wider = {
+        decision.target.value
+        for decision in decisions
+        if decision.target.kind == "network" and on.value in net.Networks([decision.target.value])
+    }
+    if not wider:
+        return ""
+    names = ", ".join(sorted(wider))
+    return f", but about {names} around it: remove that, or pardon {on.value} alone"
+
+
+def _table(decisions: list[Decision], ruling: set[str], now: float) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("TARGET", no_wrap=True, overflow="ellipsis", max_width=48)
+    for name in ("ACTION", "ENDS IN", "BY", "STATE"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("REASON", ratio=1, no_wrap=True, overflow="ellipsis")
+    for decision in decisions:
+        if decision.id not in ruling:
+            state = Text("outranked", style="dim")
+        elif decision.origin == "pardon":
+            state = Text("spared", style="green")
+        elif decision.enforced:
+            state = Text("enforced", style="bold red")
+        else:
+            state = Text("observed", style="yellow")
+        table.add_row(
+            Text(report.printable(decision.target.value), style="cyan"),
+            "" if decision.origin == "pardon" else decision.action,
+            report.span(decision.until - now),
+            "machine" if decision.origin == "automatic" else "person",
+            state,
+            Text(report.printable(decision.reason)),
+        )
+    return table
+
+
+def _a(on: Target) -> str:
+    return f"{'an' if on.kind[0] in 'aeiou' else 'a'} {on.kind.replace('_', ' and ')}"
+
+
+def _signed(reason: str) -> str:
+    """The reason and who gave it."""
+    name = os.environ.get("SUDO_USER") or _login()
+    return f"{reason} ({name})" if name else reason
+
+
+def _login() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return ""
+
+
+def _clock(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _id(decision: Decision) -> str:
+    return decision.id

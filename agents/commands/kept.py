@@ -1,0 +1,37 @@
+"""Where alerts and decisions are kept, for the commands that show and change them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from agents import state
+from agents.configuration import Config
+from agents.ledger import BusLedger, Ledger
+from agents.store import Store, StoreError
+from streams.bus import BusError
+
+
+@contextmanager
+def opened(config: Config, *, kafka: bool) -> Iterator[Ledger]:
+    """The ledger of Kafka, or of this server. What goes wrong ends the command with exit 1."""
+    try:
+        if kafka:
+            from streams.kafka_bus import KafkaBus
+
+            bus = KafkaBus(config.settings.kafka)
+            try:
+                yield BusLedger(bus)
+            finally:
+                bus.close()
+        else:
+            path = state.store(config.settings)
+            if not path.exists():
+                raise StoreError(
+                    f"{path}: nothing is kept here yet; has `mailwarden run` run on this server?"
+                    " (--kafka asks Kafka)"
+                )
+            with Store(path) as store:
+                yield store
+    except (StoreError, BusError) as error:
+        raise click.ClickException(str(error)) from error

@@ -1,0 +1,131 @@
+"""What a person orders: a decision of their own, or a pardon.
+
+Both outrank what the machine decides (streams/blocklist.py). Networks that are our own, allowed
+or trusted are refused to people as well: who locks themselves out cannot undo it.
+"""
+
+from agents.configuration import Config
+from schemas import keys, net
+from schemas.findings import Action, Decision, Target, decision_id
+
+SHORTEST = {4: 8, 6: 16}  # prefixes: wider ones are slips of the finger
+
+DEFAULT: dict[str, Action] = {
+    "network": "drop",
+    "account": "lock",
+    "address": "reject",
+    "domain": "reject",
+    "client_account": "reject",
+}
+KINDS = tuple(DEFAULT)
+
+
+class OrderError(Exception):
+    """What was ordered cannot be done, and why."""
+
+
+def target(text: str, config: Config) -> Target:
+    """What is meant by an address, a network, a login, or ``KIND:VALUE``.
+
+    A single IPv6 address stands for its /64, which one host commands. Raises OrderError.
+    """
+    text = text.strip()
+    kind, colon, value = text.partition(":")
+    if colon and kind in KINDS:
+        return _canonical(kind, value.strip(), config)
+    if net.address(text) or _is_network(text):
+        return _canonical("network", text, config)
+    if "@" in text:
+        return _canonical("account", text, config)
+    raise OrderError(
+        f"{text!r} is no address, network or login; say what it is, as account:{text or 'NAME'}"
+        f" (one of {', '.join(KINDS)})"
+    )
+
+
+def decision(
+    on: Target, config: Config, *, action: Action | None, seconds: float, reason: str, now: float
+) -> Decision:
+    """A decision that holds whatever the machine thinks. Raises OrderError."""
+    if on.kind in ("network", "client_account"):
+        _permitted(on.value.partition(" ")[0], config)
+    if on.kind == "domain" and on.value in config.site.domains:
+        raise OrderError(f"{on.value} is a domain of ours")
+    chosen = action or DEFAULT[on.kind]
+    return Decision(
+        id=f"{decision_id(on, chosen)}:manual",
+        target=on,
+        action=chosen,
+        reason=reason,
+        origin="manual",
+        since=now,
+        until=now + seconds,
+        enforced=True,
+    )
+
+
+def pardon(on: Target, *, seconds: float, reason: str, now: float) -> Decision:
+    """Nothing is done about the target, whatever the machine decides meanwhile."""
+    return Decision(
+        id=f"{decision_id(on, 'observe')}:pardon",
+        target=on,
+        action="observe",
+        reason=reason,
+        origin="pardon",
+        since=now,
+        until=now + seconds,
+        enforced=True,
+    )
+
+
+def _canonical(kind: str, value: str, config: Config) -> Target:
+    default_domain = config.site.default_domain
+    if kind == "network":
+        return Target("network", _network(value))
+    if kind == "account":
+        name = keys.mailbox(value, default_domain)
+    elif kind == "client_account":
+        client, _, account = value.partition(" ")
+        name = f"{_network(client)} {keys.mailbox(account, default_domain)}" if account else ""
+    else:
+        name = value.lower().rstrip(".")
+    if not name or not name.isprintable():
+        raise OrderError(f"{kind}:{value} names nobody")
+    return Target(kind, name)  # type: ignore[arg-type]
+
+
+def _network(text: str) -> str:
+    address = net.address(text)
+    if address:
+        return net.client(address)
+    try:
+        found = net.parse_network(text)
+    except ValueError as error:
+        raise OrderError(f"{text!r} is neither an address nor a network") from error
+    single = found.prefixlen == found.max_prefixlen
+    return str(found.network_address) if single else str(found)
+
+
+def _permitted(network: str, config: Config) -> None:
+    site = config.site
+    for spared, what in (
+        (config.allowed, "on the allow list"),
+        (site.own, "one of our own networks"),
+        (site.trusted, "a trusted relay"),
+    ):
+        if network in spared:
+            raise OrderError(f"{network} is {what}: no decision may be made against it")
+        if spared.overlapping(network):
+            raise OrderError(f"{network} holds an address that is {what}")
+    found = net.parse_network(network)
+    shortest = SHORTEST[found.version]
+    if found.prefixlen < shortest:
+        raise OrderError(f"{network} is too wide: at least a /{shortest}")
+
+
+def _is_network(text: str) -> bool:
+    try:
+        net.parse_network(text)
+    except ValueError:
+        return False
+    return True

@@ -121,13 +121,13 @@ class DirectoryHarvest(Detector, frozen=True):
         self, event: Recipient | Message | Signal, seen: Seen, view: View
     ) -> Iterator[Mark | Signal]:
         letter = view.key[0]
-        if type(event) is Signal:
+        if isinstance(event, Signal):
             yield from self._told(event, seen, view)
         elif event.account or view.trusted:
             return  # a login's typing mistakes are judged with the account
-        elif type(event) is Message:
+        elif isinstance(event, Message):
             self._accepted(event, seen)
-        elif type(event) is Recipient and (letter != "d" or event.sender):
+        elif event.sender or letter != "d":
             seen.tally.note(event)
             if letter == "c":
                 yield from self._client(event, seen, view)
@@ -229,8 +229,14 @@ class DirectoryHarvest(Detector, frozen=True):
 
     def _marked(self, seen: Seen, shape: str, view: View) -> Mark:
         if NAME not in view.open:
+            seen.answered = 0.0
+        if not seen.answered and not self._is_mild(shape, seen, view.at):
             seen.answered = view.at
         return Mark(NAME, shape, "medium")
+
+    def _is_mild(self, shape: str, seen: Seen, at: float) -> bool:
+        """Whether it is only an alert, as long as nothing worse came before."""
+        return shape == "slow" and TODAY.distinct(seen.tally.unknown, at) < self.slow_block
 
     def _of_sender(self, seen: Seen, domain: str) -> Tally:
         """The tally of a sender's domain; the one that was quiet longest makes room for it."""
@@ -264,7 +270,7 @@ class DirectoryHarvest(Detector, frozen=True):
                 f"{tally.good(at)} recipients were accepted",
                 f"{tally.null_share(at):.0%} of the unknown ones came from the null sender",
             ],
-            wish=self._wish(shape, missed, seen, view),
+            wish=self._wish(shape, seen, view),
         )
 
     def _evidence(self, shape: str, tally: Tally, seen: Seen, at: float) -> list[Evidence]:
@@ -303,8 +309,8 @@ class DirectoryHarvest(Detector, frozen=True):
             Evidence("clients that only guess", guessers, 100 * self.spread_share, "%"),
         ]
 
-    def _wish(self, shape: str, missed: int, seen: Seen, view: View) -> Wish | None:
-        if shape in ("provider", "domain") or (shape == "slow" and missed < self.slow_block):
+    def _wish(self, shape: str, seen: Seen, view: View) -> Wish | None:
+        if shape in ("provider", "domain") or not seen.answered:
             return None
         goes_on = view.at - seen.answered >= self.patience
         action: Action = "reject" if goes_on else "tarpit"

@@ -78,7 +78,7 @@ def test_twenty_five_in_an_hour_are_guesses() -> None:
 
 
 def test_twenty_four_in_an_hour_are_not() -> None:
-    assert tell(DirectoryHarvest(), mail(THIEF), guesses(24, 148)).silent
+    assert tell(DirectoryHarvest(), mail(THIEF), guesses(60, 156)).silent
 
 
 def test_one_name_tried_often_is_no_harvest() -> None:
@@ -164,6 +164,13 @@ def test_who_stops_before_the_first_answer_ends_is_slowed() -> None:
     found = story.finding("directory_harvest", THIEF)
     assert found.wish is not None
     assert found.wish.action == "tarpit"
+
+
+def test_the_first_answer_lasts_ten_minutes() -> None:
+    first, last = guesses(10, 60), to(THIEF, *nobody(20, 1), at=540 + 10 * MINUTE)
+    found = tell(DirectoryHarvest(), first, last).finding("directory_harvest", THIEF)
+    assert found.wish is not None
+    assert found.wish.action == "reject"
 
 
 def test_another_day_begins_with_the_mild_answer() -> None:
@@ -313,6 +320,12 @@ def test_four_fifths_of_a_network_s_recipients_must_be_unknown() -> None:
     assert tell(DirectoryHarvest(), good, mail("203.0.113.200"), spread(50, 10)).silent
 
 
+def test_a_network_at_exactly_four_fifths_is_told_of() -> None:
+    good = mail("203.0.113.200", -60, recipients=15)
+    assert tell(DirectoryHarvest(), good, spread(59, 10)).silent
+    assert not tell(DirectoryHarvest(), good, spread(60, 10)).silent
+
+
 def test_a_network_of_servers_that_report_is_silent() -> None:
     reports = [to(f"203.0.113.{n % 10}", f"forged{n}@example.org", sender="")[0] for n in range(50)]
     assert tell(DirectoryHarvest(), every(200, reports), spread(50, 10)).silent
@@ -418,20 +431,50 @@ def test_a_server_that_reports_is_told_of_no_harvest() -> None:
     assert tell(DirectoryHarvest(), to(THIEF, "typo@example.org", sender=""), word).silent
 
 
-def test_a_domain_is_told_of_a_client_once_in_an_hour() -> None:
+def words(*events: Any) -> list[tuple[str, str]]:
+    """What the watchers told each other."""
     story = Story(DirectoryHarvest())
-    sent = []
-    story.shard.engine.signals  # noqa: B018
+    heard = []
     fold = story.shard.engine.fold
 
-    def listen(*args: Any, **more: Any) -> None:
-        if type(args[0]) is Signal:
-            sent.append(args[0])
-        fold(*args, **more)
+    def listen(event: Any, *rest: Any, **more: Any) -> None:
+        if type(event) is Signal:
+            heard.append((event.about, event.kind))
+        fold(event, *rest, **more)
 
     story.shard.engine.fold = listen  # type: ignore[method-assign]
-    story.tell(every(60, to(THIEF, *nobody(0, 9), sender="x@lure.example.com")))
-    assert [(word.about, word.kind) for word in sent] == [("d:lure.example.com", "guesser")]
+    story.tell(*events)
+    return heard
+
+
+def test_a_domain_is_told_of_a_client_once_in_an_hour() -> None:
+    names = to(THIEF, *nobody(0, 9), sender="x@lure.example.com")
+    assert words(every(60, names)) == [("d:lure.example.com", "guesser")]
+    assert len(words(every(2 * HOUR, names[:3]))) == 3
+
+
+def test_a_domain_is_told_of_clients_that_miss_four_times_of_five() -> None:
+    blocked = to(THIEF, "person@example.org", verdict="blocked")
+    names = to(THIEF, *nobody(0, 4), sender="x@lure.example.com", at=5)
+    assert words(blocked, names[:3]) == []
+    assert words(blocked, names) == [("d:lure.example.com", "guesser")]
+
+
+def test_half_of_the_recipients_of_one_that_takes_part_must_be_unknown() -> None:
+    word = Signal(at=START + 9, about=f"c:{THIEF}", kind="harvest", client=THIEF)
+    blocked = to(THIEF, "person@example.org", verdict="blocked")
+    typo = to(THIEF, "typo@example.org")
+    assert tell(DirectoryHarvest(), blocked, typo, word).shapes == {
+        "directory_harvest": {"took_part"}
+    }
+    assert tell(DirectoryHarvest(), blocked, blocked, typo, word).silent
+
+
+def test_senders_are_watched_from_their_first_miss() -> None:
+    good = to(THIEF, "person@example.org", verdict="accepted")
+    unsigned = to(THIEF, *nobody(0, 1), sender="")
+    story = tell(DirectoryHarvest(), good, unsigned)
+    assert story.state(f"c:{THIEF}", "directory_harvest").senders == {}
 
 
 def test_a_sender_without_a_domain_concerns_no_domain() -> None:

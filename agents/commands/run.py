@@ -1,7 +1,6 @@
 """`mailwarden run`: follow the logs of this server, detect, block; one process, no broker."""
 
 import logging
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,13 +12,13 @@ from rich.console import Console
 from agents import configuration, logs, report, state
 from agents.commands import options
 from agents.configuration import Config
+from agents.control import Control
 from agents.embedded import Embedded
 from agents.http import Pulse, Server
 from agents.letters import DeadLetters
 from agents.store import Store, StoreError
 from schemas.findings import Alert
 from schemas.settings import Settings, SettingsError
-from streams.metrics import RELOADS
 from streams.sources.find import Found, NothingFoundError, find
 from streams.sources.follow import Follow
 from streams.sources.journal import Journal
@@ -93,6 +92,16 @@ class Given(msgspec.Struct, frozen=True):
         settings = msgspec.structs.replace(settings, logs=logs, site=site, sinks=sinks)
         return configuration.build(settings, config.path)
 
+    def reload(self) -> Config:
+        """The same for a program that runs: also raises SettingsError where there would be
+        nothing to follow."""
+        config = self.load()
+        try:
+            find(config.settings.logs)
+        except NothingFoundError as error:
+            raise SettingsError(str(error)) from error
+        return config
+
 
 def run(given: Given, *, once: bool) -> None:
     """Until a signal ends it. Raises SettingsError, NothingFoundError or StoreError before it
@@ -111,7 +120,7 @@ def run(given: Given, *, once: bool) -> None:
         )
         server = serve(config.settings, embedded.pulse)
         _introduce(config, found, store, server)
-        control = Control(given)
+        control = Control(given.reload)
         try:
             embedded.run(control, once=once)
         finally:
@@ -120,43 +129,6 @@ def run(given: Given, *, once: bool) -> None:
             if server is not None:
                 server.close()
     log.info("ended; what is enforced stays until mailwarden runs again")
-
-
-class Control:
-    """What signals ask for. The handlers do no more than note it."""
-
-    def __init__(self, given: Given) -> None:
-        self._given = given
-        self._stop = False
-        self._reload = False
-        signal.signal(signal.SIGTERM, self._on_stop)
-        signal.signal(signal.SIGINT, self._on_stop)
-        signal.signal(signal.SIGHUP, self._on_reload)
-
-    def stopped(self) -> bool:
-        return self._stop
-
-    def reloaded(self) -> Config | None:
-        """The new configuration, if one is asked for and can be used; else the old one stays."""
-        if not self._reload:
-            return None
-        self._reload = False
-        try:
-            config = self._given.load()
-            find(config.settings.logs)
-        except (SettingsError, NothingFoundError) as error:
-            RELOADS.labels("failed").inc()
-            log.error('reload failed reason="%s" meanwhile="the old settings stay"', error)
-            return None
-        RELOADS.labels("ok").inc()
-        log.info("reloaded settings=%s", config.where)
-        return config
-
-    def _on_stop(self, *_: object) -> None:
-        self._stop = True
-
-    def _on_reload(self, *_: object) -> None:
-        self._reload = True
 
 
 def open_sources(config: Config, positions: dict[str, bytes], *, once: bool) -> Follow:

@@ -7,7 +7,8 @@ import click
 
 from agents import logs, state
 from agents.commands import options
-from agents.commands.run import Control, Given, open_sources, serve
+from agents.commands.run import Given, open_sources, serve
+from agents.control import Control
 from agents.ship import Shipper
 from schemas.settings import Settings, SettingsError
 from streams.kafka_bus import KafkaBus
@@ -75,7 +76,7 @@ def ship(given: Given, *, once: bool) -> bool:
         )
         server = serve(settings, shipper.pulse)
         try:
-            return shipper.run(Control(given), once=once)
+            return shipper.run(Control(given.reload), once=once)
         finally:
             shipper.close()
             if server is not None:

@@ -26,6 +26,7 @@ class Enforcement:
         self._tick = tick
         self._decisions: Sequence[Decision] | None = None  # None: not known yet
         self._new = False
+        self._busy = False  # with the newest list
         self._closing = False
         self._troubles: dict[str, str] = {}
         self._changed = threading.Condition()
@@ -38,6 +39,12 @@ class Enforcement:
             self._decisions = decisions
             self._new = True
             self._changed.notify()
+
+    def done(self) -> bool:
+        """Whether all gateways are like the newest list."""
+        with self._changed:
+            given = self._decisions is not None
+            return given and not (self._new or self._busy or self._troubles)
 
     def troubles(self) -> dict[str, str]:
         """Why gateways are not as they should be, by name."""
@@ -56,12 +63,14 @@ class Enforcement:
             with self._changed:
                 self._changed.wait_for(lambda: self._new or self._closing, self._tick)
                 last = self._closing and not self._new
-                decisions, self._new = self._decisions, False
+                decisions, self._new, self._busy = self._decisions, False, True
             if last:
                 return
             if decisions is not None:
                 for gateway in self._gateways:
                     self._apply(gateway, decisions)
+            with self._changed:
+                self._busy = False
 
     def _apply(self, gateway: Gateway, decisions: Sequence[Decision]) -> None:
         try:

@@ -8,12 +8,14 @@ import msgspec
 
 from schemas.events import Event
 from schemas.findings import Alert, Decision
+from schemas.gateways import GatewayState
 
 HOLDS: dict[str, Any] = {
     "mail.events": Event,
     "mail.facts": list[Event],
     "mail.alerts": Alert,
     "mail.decisions": Decision,
+    "mail.gateways": GatewayState,
 }
 
 FOLDER = Path(__file__).parent / "json"

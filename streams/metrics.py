@@ -39,6 +39,11 @@ IN_FORCE = Gauge("mailwarden_decisions_in_force", "Decisions that hold now")
 GATEWAY_DIRTY = Gauge(
     "mailwarden_gateway_dirty", "1 while a gateway has not applied what is decided", ["gateway"]
 )
+APPLIED_SECONDS = Histogram(
+    "mailwarden_gateway_applied_seconds",
+    "Time from a decision's publication until the gateways have applied it",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60),
+)
 GATEWAY_FAILURES = Counter("mailwarden_gateway_failures", "Failed calls of a gateway", ["gateway"])
 SINK_FAILURES = Counter("mailwarden_sink_failures", "Failed deliveries to a sink", ["sink"])
 SINK_WAITING = Gauge("mailwarden_sink_waiting_alerts", "Alerts that a sink has not got", ["sink"])

@@ -107,7 +107,7 @@ def build_shard(
         domains=site.domains,
         share=budget_share,
     )
-    return Shard(Engine(config.detectors, site, Broken()), response, mine)
+    return Shard(Engine(config.detectors, site, broken=Broken()), response, mine)
 
 
 def build_blocklist(config: Config) -> Blocklist:

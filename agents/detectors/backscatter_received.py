@@ -19,7 +19,7 @@ from schemas.findings import Evidence, Severity, Target, Wish
 NAME = "backscatter_received"
 HOUR = Window(3600.0)
 WEEK = Window(7 * DAY, 14)
-MINUTE = Window(60.0, 6)
+MINUTE = Window(60.0, 12)
 TELLS = 5  # reports between two words to the domain
 PARTS = 64  # addresses of a domain that are counted one by one
 FASTEST = 8  # reflectors whose pace is watched at a time

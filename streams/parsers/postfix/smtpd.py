@@ -59,7 +59,7 @@ def read(record: Record, service: str) -> Items | None:
     if rest.startswith("client="):
         return _client(record, service, first, rest[7:]) if is_queue_id(first) else None
     if rest.startswith(("reject: ", "milter-reject: ")):
-        message = first if is_queue_id(first) else ""
+        message = first if first != "NOQUEUE" and is_queue_id(first) else ""
         return _reject(record, service, message, rest.partition(": ")[2])
     if first == "warning":
         return _warning(record, service, rest)

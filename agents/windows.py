@@ -204,6 +204,7 @@ def _register(registers: bytes, mark: int) -> bytes:
     return registers[:where] + bytes((rank,)) + registers[where + 1 :]
 
 
+@lru_cache(maxsize=4096)  # under an attack the same registers are asked at every event
 def _estimate(registers: bytes) -> int:
     """Flajolet et al. 2007, with linear counting while registers are empty."""
     m = len(registers)

@@ -124,8 +124,8 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
             yield Mark(NAME, "joe_job", self._severity(count, self.reports))
         elif pace >= self.minute:
             yield Mark(NAME, "one_reflector", "medium")
-        domain = view.value.rpartition("@")[2]
-        if domain and received % TELLS == 0:
+        name, _, domain = view.value.rpartition("@")
+        if name and received % TELLS == 0:
             yield Signal(
                 at=at,
                 about=f"d:{domain}",

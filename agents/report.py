@@ -4,10 +4,11 @@ Everything that came from a log was written by an attacker: it is shown as text,
 and characters that steer a terminal or turn the direction of writing are shown as ``?``.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -25,6 +26,15 @@ STYLES = {
     "critical": "bold white on red",
 }
 GUTTER = 10
+WIDE = 100
+
+
+def console() -> Console:
+    """Standard output. Where it is no terminal its lines are cut at `WIDE`, not at 80."""
+    out = Console(highlight=False)
+    if not out.is_terminal and "COLUMNS" not in os.environ:
+        out.width = WIDE
+    return out
 
 
 def findings(alerts: Iterable[Alert], decisions: Iterable[Decision] = ()) -> RenderableType:
@@ -77,16 +87,16 @@ def _lines(alert: Alert, decided: list[Decision], alike: list[Alert]) -> Iterato
 
 
 def counts(evidence: list[Evidence]) -> Text:
-    """Each count beside its threshold."""
-    text = Text(style="default")
-    for index, sign in enumerate(evidence[:SIGNS]):
-        if index:
-            text.append("  ", "dim")
-        reached = sign.count >= sign.threshold
+    """Each count that reached its threshold beside it; where none did, all of them."""
+    shown = [sign for sign in evidence if sign.count >= sign.threshold] or evidence
+    text = Text()
+    for index, sign in enumerate(shown[:SIGNS]):
+        text.append("  " if index else "")
         text.append(f"{printable(sign.sign)} ", "dim")
-        text.append(number(sign.count), "bold" if reached else "")
+        text.append(number(sign.count), "bold")
+        than = "≥" if sign.count >= sign.threshold else "<"
         unit = f" {printable(sign.unit)}" if sign.unit else ""
-        text.append(f" {'≥' if reached else '<'} {number(sign.threshold)}{unit}", "dim")
+        text.append(f" {than} {number(sign.threshold)}{unit}", "dim")
     return text
 
 

@@ -50,6 +50,13 @@ DROP = Decision(
 )
 
 
+def test_without_a_terminal_lines_are_as_wide_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert report.console().width == report.WIDE
+    monkeypatch.setenv("COLUMNS", "72")
+    assert report.console().width == 72
+
+
 def shown(what: RenderableType, width: int = 80) -> str:
     console = Console(file=StringIO(), width=width, color_system=None, force_terminal=False)
     console.print(what)
@@ -66,8 +73,7 @@ HIGH      auth_dictionary dictionary  192.0.2.66               Mar 2 10:00–10:
           → drop 192.0.2.66 for 20 min, for the 2nd time
 CRITICAL  auth_breach guessed  mara@example.org                Mar 2 10:00–10:09
           192.0.2.66 opened mara@example.org after guessing at 15 accounts
-          accounts failed 15 ≥ 5  share of failures 0.94 ≥ 0.5  messages 2 < 20
-          an hour
+          accounts failed 15 ≥ 5  share of failures 0.94 ≥ 0.5
           → nothing: a person decides about accounts"""
     )
 
@@ -107,6 +113,11 @@ def test_nothing_from_a_log_steers_the_terminal(hostile: str) -> None:
     drop = msgspec.structs.replace(DROP, alert=BREACH.id, target=Target("account", hostile))
     for text in (shown(report.findings([alert])), shown(report.findings([alert], [drop]))):
         assert all(c.isprintable() or c == "\n" for c in text)
+
+
+def test_counts_below_their_thresholds_show_only_where_none_is_above() -> None:
+    below = [Evidence("tries", 2, 20, "an hour"), Evidence("accounts", 1, 5)]
+    assert shown(report.counts(below)) == "tries 2 < 20 an hour  accounts 1 < 5"
 
 
 def test_markup_from_a_log_is_text() -> None:

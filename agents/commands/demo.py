@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from agents import configuration, report
 from agents.commands.progress import following
@@ -44,7 +43,7 @@ def command(seed: int, scale: float, days: int, keep: Path | None, as_json: bool
     mailwarden demo
     mailwarden demo --keep day && mailwarden replay -c day/mailwarden.toml day/mail.log
     """
-    console = Console(highlight=False)
+    console = report.console()
     with ExitStack() as stack:
         directory = keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         directory.mkdir(parents=True, exist_ok=True)

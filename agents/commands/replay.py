@@ -11,7 +11,7 @@ from typing import Any
 import click
 import msgspec
 import zstandard
-from rich.console import Console, Group
+from rich.console import Group
 from rich.text import Text
 
 from agents import report
@@ -56,7 +56,7 @@ def command(config: Path | None, as_json: bool, files: tuple[Path, ...], **readi
     if as_json:
         write_json(verdict)
     else:
-        Console(highlight=False).print(_summary(replay, verdict, took))
+        report.console().print(_summary(replay, verdict, took))
     dead.tell()
     for word in broken:
         click.echo(f"mailwarden: {word}", err=True)

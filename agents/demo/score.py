@@ -87,8 +87,8 @@ def _cause(truth: Truth, alert: Alert) -> Attack | None:
 
 
 def _near(attack: Attack, alert: Alert) -> bool:
-    """Whether the times agree: one who was attacked on one day may be on another."""
-    return abs(alert.first - attack.first) < DAY
+    """Whether the times agree: who was attacked on one day may be on another."""
+    return alert.first - DAY < attack.first < alert.last + DAY
 
 
 def _guilty(attack: Attack) -> frozenset[str]:

@@ -8,7 +8,18 @@ from agents.detectors.backscatter_received import BackscatterReceived
 from schemas.events import Bounce, Delivery, Recipient, Signal
 from schemas.findings import Target
 from schemas.keys import Site
-from tests.detectors.stories import DAY, HOUR, MINUTE, START, Story, count, event, every, tell
+from tests.detectors.stories import (
+    DAY,
+    HOUR,
+    MINUTE,
+    START,
+    Story,
+    count,
+    event,
+    every,
+    moved,
+    tell,
+)
 
 VICTIM = "anna@example.org"
 ANYWHERE = Site()  # whose domains are not configured
@@ -311,9 +322,9 @@ def test_a_word_that_is_heard_again_changes_nothing() -> None:
 
 def test_a_word_counts_for_an_hour() -> None:
     words = [part(f"person{n}@example.org", 33, n) for n in range(3)]
-    assert not silent(words, strays(1, 0), part("a@example.org", 0, HOUR + MINUTE))
-    lower = part("person0@example.org", 3, HOUR + MINUTE)
-    assert not silent(words, strays(1, 0), lower)
+    stray = moved(strays(1), HOUR + MINUTE)
+    assert not silent(words, stray)
+    assert not silent(words, part("person0@example.org", 3, HOUR + MINUTE), stray)
     late = part("person9@example.org", 3, HOUR + 4 * MINUTE)
     assert silent(words, late)
     assert silent(words, part("person0@example.org", 3, 2 * HOUR), part("a@example.org", 90, 7500))

@@ -25,7 +25,7 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class SiteSettings(Section, frozen=True):
     """``[site]``: who we are."""
 
-    name: str = ""
+    name: str = ""  # shown in reports
     host: str = ""  # gateway name for lines that name no host
     domains: tuple[str, ...] = ()  # ours; the first is that of logins without a domain
     zone: str = ""  # IANA name of the zone of stamps that have none; "" is this machine's
@@ -49,7 +49,7 @@ class LogSettings(Section, frozen=True):
 
     files: tuple[str, ...] = ()  # paths and patterns; none: found
     journal: Literal["auto", "yes", "no"] = "auto"
-    format: str = "auto"
+    format: str = "auto"  # a log format's name, where the lines do not tell
     history: bool = False  # read rotated and compressed files on the first start
 
 
@@ -58,11 +58,11 @@ class ResponseSettings(Section, frozen=True):
 
     enforce: bool = False  # without it everything is only shown
     first: float = 600.0  # seconds of the first decision
-    longest: float = 604800.0
+    longest: float = 604800.0  # of any; each return doubles the time up to it
     budget: int = 60  # new decisions a minute
     freshness: float = 900.0  # seconds: older events decide nothing
     collateral: int = 0  # accounts with good evidence that a decision may cut off
-    widest_v4: int = 24
+    widest_v4: int = 24  # the shortest prefixes that may be decided about
     widest_v6: int = 48
     panic: str = "/run/mailwarden/panic"  # while this file exists, nothing is enforced
 
@@ -85,7 +85,7 @@ class KafkaSettings(Section, frozen=True):
     """``[kafka]``: the bus of many servers."""
 
     bootstrap: tuple[str, ...] = ("127.0.0.1:9092",)
-    partitions: int = 8
+    partitions: int = 8  # of the topics that are made; cannot be changed later
     replication: int = 1
     group: str = "mailwarden"
     prefix: str = ""  # of every topic's name: several sites on one cluster
@@ -94,7 +94,7 @@ class KafkaSettings(Section, frozen=True):
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
     username: str = ""
     password: str = ""
-    password_file: str = ""
+    password_file: str = ""  # a file that holds it instead
     ca: str = ""  # PEM files
     certificate: str = ""
     key: str = ""

@@ -39,6 +39,7 @@ class Gateway:
     """
 
     Settings: ClassVar[type[GatewaySettings]] = GatewaySettings
+    blind_to: ClassVar[str] = ""  # what passes it by
 
     def __init__(
         self,

@@ -8,6 +8,8 @@ from schemas import wire
 from schemas.findings import Alert
 from streams.sink import Sink, SinkError, SinkSettings
 
+LOOK_BACK = 4 << 20  # bytes of the file that are searched for what an earlier process wrote
+
 
 class JsonLinesSettings(SinkSettings, frozen=True):
     """``[sinks.jsonl]``"""
@@ -33,12 +35,39 @@ class JsonLines(Sink):
         except OSError as error:
             raise SinkError(f"{self.settings.path}: {error.strerror}") from error
 
+    def received(self, alerts: Sequence[Alert]) -> set[tuple[str, int]]:
+        """What stands in the last lines of the file."""
+        wanted = {(alert.id, alert.revision) for alert in alerts}
+        if not wanted or self.settings.path == "-":
+            return set()
+        try:
+            lines = _last_lines(self.settings.path)
+        except OSError:
+            return set()
+        found = set()
+        for line in lines:
+            try:
+                told = wire.decode_alert(line)
+            except ValueError:
+                continue
+            found.add((told.id, told.revision))
+        return found & wanted
+
+
+def _last_lines(path: str) -> list[bytes]:
+    """The last `LOOK_BACK` bytes, by line; the first may be the end of one."""
+    with open(path, "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - LOOK_BACK))
+        return file.read(LOOK_BACK).split(b"\n")
+
 
 def _append(path: str, lines: bytes) -> None:
     """Raises OSError, and then nothing was added."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         before = os.fstat(descriptor).st_size
+        if before and os.pread(descriptor, 1, before - 1) != b"\n":
+            lines = b"\n" + lines  # an earlier process died in the middle of a line
         try:
             left = memoryview(lines)
             while left:

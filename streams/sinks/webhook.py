@@ -31,7 +31,7 @@ PREFIX = "whsec_"
 class WebhookSettings(SinkSettings, frozen=True):
     """``[sinks.webhook]``"""
 
-    url: str = ""
+    url: str = ""  # http:// or https://; must be set
     secret: str = ""  # base64, with or without whsec_; "" signs nothing
     secret_file: str = ""  # a file that holds it instead
     timeout: float = 10.0  # seconds for one request

@@ -30,6 +30,7 @@ class Postfix(Gateway):
     """
 
     Settings = PostfixSettings
+    blind_to = "logins by IMAP and POP3, which never come to Postfix"
     settings: PostfixSettings
 
     def __init__(

@@ -1,0 +1,203 @@
+"""`mailwarden check`: are the settings valid, and what would be done with them?"""
+
+import glob
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import click
+from msgspec import Struct
+
+from agents import report, state
+from agents.commands import options
+from agents.configuration import Config
+from schemas.findings import Action, Decision, Target
+from streams.gateway import Gateway
+from streams.parsers import PARSERS
+from streams.sources.find import NothingFoundError, find
+
+Verdict = Literal["good", "bad", "plain"]
+
+MARKS = {"good": ("✓", "green"), "bad": ("✗", "red"), "plain": (" ", None)}
+
+USUAL: tuple[tuple[str, str, tuple[Action, ...]], ...] = (
+    ("network", "192.0.2.1", ("drop", "reject", "tarpit")),
+    ("account", "name@example.org", ("hold", "limit", "lock")),
+    ("client_account", "192.0.2.1 name@example.org", ("reject",)),
+    ("address", "name@example.org", ("reject",)),
+    ("domain", "example.org", ("reject",)),
+)
+"""Decisions that detectors and people ask for."""
+
+
+class Line(Struct, frozen=True):
+    """Something that was found out."""
+
+    topic: str
+    text: str
+    verdict: Verdict = "plain"
+    remedy: tuple[str, ...] = ()
+
+
+@click.command("check")
+@options.config
+@click.pass_context
+def command(ctx: click.Context, config: Path | None) -> None:
+    """Validate the settings, and say what would be done with them: what is followed, which
+    detectors are on, whether anything is blocked, and what each gateway really reaches.
+
+    Exit status: 0 all is well, 1 something will not work as it is set, 2 the settings are wrong.
+
+    \b
+    mailwarden check
+    mailwarden check -c /etc/mailwarden/mailwarden.toml
+    """
+    settings = options.load(config)
+    if settings.settings.logs.format not in ("auto", *PARSERS):
+        raise options.Unusable(
+            f"{settings.where}: logs.format: expected auto or one of {', '.join(PARSERS)}"
+        )
+    topic = ""
+    bad = 0
+    for line in lines(settings):
+        mark, colour = MARKS[line.verdict]
+        name = line.topic if line.topic != topic else ""
+        topic = line.topic
+        text = click.style(mark, fg=colour) + " " + report.printable(line.text)
+        click.echo(f"{click.style(f'{name:<10}', bold=True)} {text}")
+        for command_line in line.remedy:
+            click.echo(f"{'':<15}{report.printable(command_line)}")
+        bad += line.verdict == "bad"
+    if bad:
+        click.echo(f"\n{bad} {'things need' if bad > 1 else 'thing needs'} attention.")
+        ctx.exit(1)
+
+
+def lines(config: Config) -> Iterator[Line]:
+    """All that there is to say about a configuration."""
+    named = f"{config.path}: valid" if config.path else "none found: these are the defaults"
+    yield Line("settings", named, "good")
+    yield from _followed(config)
+    yield from _site(config)
+    yield from _detectors(config)
+    yield from _response(config)
+    for gateway in config.gateways:
+        yield from _gateway(gateway)
+    yield from _unreached(config)
+    for sink in config.sinks:
+        kind = type(sink).__name__
+        yield Line("sinks", f"{sink.name} ({kind}): alerts from severity {sink.settings.least} on")
+    if not config.sinks:
+        yield Line("sinks", f"none; `run` writes JSON lines to {state.alerts(config.settings)}")
+    yield Line("state", str(state.store(config.settings)))
+
+
+def _followed(config: Config) -> Iterator[Line]:
+    try:
+        found = find(config.settings.logs)
+    except NothingFoundError as error:
+        yield Line("follows", str(error), "bad")
+        return
+    for pattern in found.patterns:
+        paths = sorted(glob.glob(pattern)) or [pattern]
+        for path in paths:
+            yield _readable(path)
+    if found.journal:
+        why = found.why.removeprefix("the journal, ")
+        yield Line("follows", f"the journal, {why}", "good")
+
+
+def _readable(path: str) -> Line:
+    if not os.path.exists(path):
+        return Line("follows", f"{path}: not there yet; it is followed as soon as it is", "bad")
+    if not os.access(path, os.R_OK):
+        remedy = "add the user that runs mailwarden to the group that may read it (adm, often)"
+        return Line("follows", f"{path}: may not be read by this user", "bad", (remedy,))
+    return Line("follows", path, "good")
+
+
+def _site(config: Config) -> Iterator[Line]:
+    domains = config.settings.site.domains
+    if domains:
+        yield Line("site", f"mail for {', '.join(domains)} is ours")
+    else:
+        yield Line("site", "site.domains names none of ours: what is local is guessed")
+
+
+def _detectors(config: Config) -> Iterator[Line]:
+    groups = (
+        ("decisions carried out", [d.name for d in config.detectors if d.enabled and d.enforce]),
+        ("on, only shown", [d.name for d in config.detectors if d.enabled and not d.enforce]),
+        ("off", [d.name for d in config.detectors if not d.enabled]),
+    )
+    for words, names in groups:
+        if names:
+            yield Line("detectors", f"{words}: {', '.join(names)}")
+
+
+def _response(config: Config) -> Iterator[Line]:
+    response = config.settings.response
+    enforcing = [d.name for d in config.detectors if d.enabled and d.enforce]
+    if not response.enforce:
+        yield Line("response", "only observes: response.enforce is off")
+    elif not enforcing:
+        yield Line(
+            "response",
+            "enforces only what people decide: no detector is switched on for it",
+            remedy=("[detectors.auth_dictionary]", "enforce = true"),
+        )
+    else:
+        yield Line(
+            "response",
+            f"blocks for {report.span(response.first)} at first, {report.span(response.longest)}"
+            f" at most; up to {response.budget} new decisions a minute",
+            "good",
+        )
+    if config.lifted():
+        yield Line("response", f"the kill switch is pulled: {response.panic} exists", "bad")
+    if response.enforce and not any(g.settings.enabled for g in config.gateways):
+        yield Line(
+            "response",
+            "response.enforce is on, but there is no gateway: nothing is blocked here",
+            "bad",
+            ("[gateways.postfix]",),
+        )
+
+
+def _gateway(gateway: Gateway) -> Iterator[Line]:
+    if not gateway.settings.enabled:
+        yield Line("gateways", f"{gateway.name}: off; it lifts what it enforced")
+        return
+    for note in gateway.review():
+        verdict: Verdict = "good" if note.good else "bad"
+        yield Line("gateways", f"{gateway.name}: {note.text}", verdict, note.remedy)
+    if gateway.blind_to:
+        yield Line("gateways", f"{gateway.name}: does not see {gateway.blind_to}")
+
+
+def _unreached(config: Config) -> Iterator[Line]:
+    """What is decided and nobody can carry out."""
+    gateways = [gateway for gateway in config.gateways if gateway.settings.enabled]
+    if not gateways:
+        return
+    beyond = []
+    for kind, value, actions in USUAL:
+        missed = [
+            action
+            for action in actions
+            if not any(gateway.reaches(_decision(kind, value, action)) for gateway in gateways)
+        ]
+        if missed:
+            beyond.append(f"{' and '.join(missed)} ({kind.replace('_', ' and ')})")
+    if beyond:
+        yield Line("gateways", f"no gateway can carry out: {', '.join(beyond)}")
+
+
+def _decision(kind: str, value: str, action: Action) -> Decision:
+    return Decision(
+        id="",
+        target=Target(kind, value),  # type: ignore[arg-type]
+        action=action,
+        enforced=True,
+    )

@@ -69,13 +69,12 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
     def _login(self, event: Auth, seen: Seen, view: View) -> Iterator[Signal]:
         if not event.client or view.trusted:
             return
-        place = net.network(event.client)
         if event.outcome == "failed":
-            self._window.see(seen.strangers, place, event.at)
+            self._window.see(seen.strangers, net.network(event.client), event.at)
             return
-        if event.outcome != "ok":
+        if event.outcome != "ok" or not (self.forbidden or "auth_distributed" in view.open):
             return
-        client = net.client(event.client)
+        client, place = net.client(event.client), net.network(event.client)
         if self._is_forbidden(view) and event.client not in view.site.own:
             way = "forbidden"
         elif "auth_distributed" in view.open and self._is_new(place, seen, view):

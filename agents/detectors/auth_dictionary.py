@@ -128,6 +128,9 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         account = keys.mailbox(event.account, view.site.default_domain)
         if not account:
             return
+        if not seen.last and not seen.nameless_day.slices:  # nothing ever failed here
+            self._long.see(seen.opened, account, event.at)
+            return
         known = _known(account, seen, view) and account not in seen.suspects
         if self._stands(seen, view):
             if not known:
@@ -349,8 +352,10 @@ def _favoured(view: View) -> bool:
 
 def _forgive(account: str, seen: Seen) -> None:
     """Who opens an account in the end only mistyped."""
+    bare = _bare(account)
     for strangers in (seen.accounts, seen.unknown, seen.strange):
-        window(1).drop(strangers, _bare(account))
+        if strangers.seen:
+            window(1).drop(strangers, bare)
 
 
 def _is_honeypot(account: str, view: View) -> bool:

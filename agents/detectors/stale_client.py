@@ -47,10 +47,11 @@ class StaleClient(Detector, frozen=True, kw_only=True):
         return self.window
 
     def observe(self, event: Any, seen: Seen, view: View) -> Iterator[Mark]:
-        account = keys.mailbox(event.account, view.site.default_domain)
         if event.outcome == "ok":
-            seen.runs.pop(account, None)
-        elif event.outcome == "failed" and account and not view.trusted:
+            if seen.runs:
+                seen.runs.pop(keys.mailbox(event.account, view.site.default_domain), None)
+        elif event.outcome == "failed" and event.account and not view.trusted:
+            account = keys.mailbox(event.account, view.site.default_domain)
             known = view.knows(account)
             run = self._run(event, account, known, seen)
             if run.tries >= self.tries and (known or event.password):

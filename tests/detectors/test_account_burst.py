@@ -1,0 +1,567 @@
+"""Accounts in other hands, and people who only write a lot."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from agents.detectors.account_burst import AccountBurst, Weights
+from agents.detectors.auth_distributed import AuthDistributed
+from schemas.events import Delivery, Message, Recipient, Signal
+from schemas.findings import Finding, Target
+from schemas.keys import Site
+from schemas.net import Networks
+from tests.detectors.stories import (
+    DAY,
+    HOUR,
+    MINUTE,
+    START,
+    count,
+    event,
+    failed,
+    moved,
+    opened,
+    tell,
+)
+
+ANNA = "anna@example.org"
+HOME = "198.51.100.7"
+ANYWHERE = Site()  # whose domains are not configured
+
+
+def mail(at: float = 0.0, recipients: int = 1, **more: Any) -> Message:
+    fields = {"client": HOME, "account": ANNA, "sender": ANNA, "recipients": recipients}
+    return event(Message, at, **(fields | more))
+
+
+def fate(at: float = 0.0, **more: Any) -> Delivery:
+    fields = {
+        "client": HOME,
+        "account": ANNA,
+        "sender": ANNA,
+        "recipient": "bob@example.net",
+        "relay": "mx.example.net",
+    }
+    return event(Delivery, at, **(fields | more))
+
+
+def sending(
+    messages: int, each: int = 1, gap: float = 60.0, refused: int = 0, **more: Any
+) -> list[Message | Delivery]:
+    """Messages and what became of them; of all their recipients so many were refused."""
+    left = refused
+    told: list[Message | Delivery] = []
+    common = {name: more[name] for name in ("client", "account", "sender") if name in more}
+    outcome = {name: more[name] for name in ("recipient", "relay", "status") if name in more}
+    for number in range(messages):
+        told.append(mail(number * gap, each, **common))
+        for _ in range(each):
+            status = {"status": "bounced"} if left > 0 else {}
+            left -= 1
+            told.append(fate(number * gap + 1, **(common | status | outcome)))
+    return told
+
+
+def guessed(at: float = -HOUR, client: str = "192.0.2.66", **more: Any) -> Signal:
+    fields = {"about": f"m:{ANNA}", "kind": "breach", "client": client, "account": ANNA}
+    return Signal(at=START + at, **(fields | more))
+
+
+def silent(*events: Any, **more: Any) -> bool:
+    return tell(AccountBurst(), *events, **more).silent
+
+
+def found(*events: Any, **more: Any) -> Finding:
+    return tell(AccountBurst(), *events, **more).finding("account_burst")
+
+
+def many(clients: int, gap: float, places: int = 99, each: int = 1) -> list[Message]:
+    """Each message through another client, of so many /16 in turn."""
+    return [
+        mail(n * gap, each, client=f"203.{n % places}.{n // places}.{n % 250 + 1}")
+        for n in range(clients)
+    ]
+
+
+# -- volume ------------------------------------------------------------------------------------
+
+
+def test_more_than_five_hundred_recipients_in_an_hour() -> None:
+    told = found(sending(20, 26, gap=100))
+    assert (told.shape, told.severity) == ("volume", "medium")
+    assert (told.subject.kind, told.subject.value) == ("account", ANNA)
+    assert told.accounts == [ANNA]
+    assert told.clients == []
+    assert told.wish is not None
+    assert (told.wish.action, told.wish.target) == ("notify", Target("account", ANNA))
+    seen = count(told, "volume")
+    assert (seen.count, seen.threshold, seen.unit) == (520, 500, "recipients")
+
+
+def test_five_hundred_are_silent_and_one_more_is_not() -> None:
+    assert silent(sending(25, 20, gap=100))
+    assert not silent(sending(25, 20, gap=100), mail(2600), fate(2601))
+
+
+def test_five_hundred_in_more_than_an_hour_are_silent() -> None:
+    assert silent(sending(30, 35, gap=300))
+
+
+def test_what_is_tried_again_counts_once() -> None:
+    later = [fate(n, status="deferred") for n in range(700)]
+    assert silent(mail(0, 400), later)
+
+
+def test_a_burst_that_is_deferred_is_a_burst() -> None:
+    later = [fate(n, status="deferred") for n in range(501)]
+    assert not silent([mail(n, 30) for n in range(17)], later)
+
+
+def test_a_letter_to_all_colleagues_is_silent() -> None:
+    inside = [fate(n / 9 + 1, recipient=f"p{n}@example.org", relay="local") for n in range(700)]
+    assert silent(mail(0, 700), inside)
+
+
+def test_mail_to_colleagues_is_taken_off() -> None:
+    inside = [fate(n / 9 + 1, recipient="carl@example.org") for n in range(300)]
+    outside = [fate(n / 9 + 1, status="deferred") for n in range(700)]
+    assert silent(mail(0, 800), inside, outside)
+    assert not silent(mail(0, 801), inside, outside)
+
+
+def test_where_domains_are_not_configured_relays_tell_who_is_inside() -> None:
+    def letter(recipient: str, relay: str) -> bool:
+        return silent(
+            [mail(n, 30) for n in range(30)],
+            [fate(n / 9 + 30, recipient=recipient, relay=relay) for n in range(700)],
+            site=ANYWHERE,
+        )
+
+    assert letter("bob@example.net", "local")
+    assert letter("bob@example.net", "127.0.0.1")
+    assert letter("bob@example.org", "mail.example.org")
+    assert not letter("bob@example.net", "mx.example.net")
+    assert not letter("bob@example.net", "")
+
+
+def test_more_than_two_thousand_in_a_day() -> None:
+    slow = sending(20, 100, gap=HOUR)
+    calm = AccountBurst(fan_out=1000)
+    assert tell(calm, slow).silent
+    told = tell(calm, slow, mail(19.5 * HOUR), fate(19.5 * HOUR)).finding("account_burst")
+    assert (count(told, "volume").count, count(told, "volume").threshold) == (2001, 2000)
+
+
+def test_the_day_s_count_is_of_those_whose_fate_is_known() -> None:
+    calm = AccountBurst(fan_out=5000)
+    later = [fate(n * 20, status="deferred") for n in range(3000)]
+    assert tell(calm, mail(0, 400), later).silent
+
+
+def test_more_than_a_thousand_colleagues_in_an_hour_are_a_sign() -> None:
+    def letter(number: int) -> list[Delivery]:
+        return [fate(n, recipient=f"p{n}@example.org") for n in range(number)]
+
+    assert silent(guessed(), letter(1000))
+    told = found(guessed(), letter(1001))
+    assert (count(told, "inside").count, count(told, "inside").threshold) == (1001, 1000)
+    assert silent(letter(1001))
+
+
+# -- the other signs ---------------------------------------------------------------------------
+
+
+def test_fifty_recipients_of_one_message_are_a_sign_and_not_enough() -> None:
+    assert silent(mail(0, 50))
+    told = found(guessed(), mail(0, 50))
+    assert (told.shape, told.severity) == ("guessed_before", "high")
+    assert count(told, "fan_out").count == 50
+    assert silent(guessed(), mail(0, 49))
+
+
+def test_a_tenth_of_the_recipients_refused_is_a_sign() -> None:
+    told = found(guessed(), sending(20, 2, refused=4))
+    assert count(told, "bounces").threshold == 10
+    assert count(told, "bounces").unit == "%"
+    assert silent(sending(20, 2, refused=4))
+
+
+def test_the_share_of_refused_recipients_has_floors() -> None:
+    assert silent(guessed(), sending(19, refused=19))
+    assert not silent(guessed(), sending(20, refused=20))
+    quiet = sending(25)
+    refusal = [fate(24.5 * MINUTE, status="bounced")]
+    assert silent(guessed(), quiet, refusal * 2)
+    assert not silent(guessed(), quiet, refusal * 3)
+    thirty = sending(27)
+    late = [fate(27.5 * MINUTE, status="bounced")]
+    assert not silent(guessed(), thirty, late * 3)
+    assert silent(guessed(), thirty, fate(27.2 * MINUTE), late * 3)
+
+
+def test_recipients_that_we_refuse_ourselves_count() -> None:
+    refusals = [
+        event(
+            Recipient,
+            n * 60,
+            client=HOME,
+            account=ANNA,
+            sender=ANNA,
+            recipient=f"x{n}@example.org",
+            verdict="unknown",
+        )
+        for n in range(25)
+    ]
+    assert not silent(guessed(), sending(25), refusals)
+    other = [replace(one, verdict="refused") for one in refusals]
+    assert not silent(guessed(), sending(25), other)
+    greylisted = [replace(one, verdict="deferred") for one in refusals]
+    assert silent(guessed(), sending(25), greylisted)
+
+
+def test_what_was_deferred_was_not_refused() -> None:
+    assert silent(guessed(), sending(40, status="deferred"))
+
+
+def test_a_message_that_expired_names_no_recipient() -> None:
+    nameless = [fate(n * 60, recipient="", status="bounced") for n in range(30)]
+    assert silent(guessed(), sending(25), nameless)
+
+
+def test_five_clients_of_four_networks_in_an_hour_are_a_sign() -> None:
+    told = found(guessed(), many(5, 700, places=4))
+    assert (count(told, "clients").count, count(told, "clients").threshold) == (5, 5)
+    assert silent(many(5, 700, places=4))
+    assert silent(guessed(), many(4, 700))
+    assert silent(guessed(), many(9, 300, places=3))
+    assert silent(guessed(), many(9, 1300, places=9))
+
+
+def test_the_places_of_the_hour_count_not_those_of_the_day() -> None:
+    before = [mail(-5 * HOUR, client="100.64.0.1"), mail(-5 * HOUR, client="100.65.0.1")]
+    assert silent(guessed(), before, many(6, 300, places=2))
+
+
+def test_twenty_clients_in_a_day_are_a_sign() -> None:
+    assert silent(guessed(), many(19, 4000, places=9))
+    told = found(guessed(), many(20, 4000, places=9))
+    assert (count(told, "clients").count, count(told, "clients").threshold) == (20, 20)
+
+
+def test_twenty_clients_of_ten_networks_need_no_other_sign() -> None:
+    told = found(many(20, 4000, places=10))
+    assert (told.shape, told.severity) == ("clients", "medium")
+    assert (count(told, "networks").count, count(told, "networks").threshold) == (10, 10)
+    assert silent(many(20, 4000, places=9))
+
+
+def test_a_phone_that_changes_its_address_is_silent() -> None:
+    assert silent(many(60, 600, places=2))
+
+
+def test_webmail_and_our_own_hosts_are_no_clients() -> None:
+    site = Site(domains=frozenset({"example.org"}), trusted=Networks(["203.0.0.0/8"]))
+    assert silent(many(30, 60), site=site)
+    own = Site(domains=frozenset({"example.org"}), own=Networks(["203.0.0.0/8"]))
+    assert silent(many(30, 60), site=own)
+    assert silent([mail(n, client="") for n in range(30)])
+
+
+def test_five_senders_under_one_login_are_a_sign() -> None:
+    def forged(number: int) -> list[Message]:
+        return [mail(n * 60, sender=f"bank{n}@example.com") for n in range(number)]
+
+    assert silent(forged(5))
+    told = found(guessed(), forged(5))
+    assert count(told, "senders").count == 5
+    assert silent(guessed(), forged(4))
+
+
+def test_variable_return_paths_are_one_sender() -> None:
+    letters = [mail(n * 60, sender=f"anna+x{n}@example.org") for n in range(20)]
+    assert silent(guessed(), letters)
+
+
+def test_mail_without_a_sender_under_a_login_is_a_sign() -> None:
+    assert silent(guessed(), [mail(n, sender="") for n in range(4)])
+    told = found(guessed(), [mail(n, sender="") for n in range(5)])
+    assert (count(told, "senders").count, count(told, "senders").threshold) == (5, 5)
+
+
+# -- guessed before ----------------------------------------------------------------------------
+
+
+def test_an_account_that_was_opened_and_sends_nothing_is_silent() -> None:
+    assert silent(guessed(), guessed(5), guessed(9))
+    assert silent(guessed(), sending(10))
+
+
+def test_who_opened_it_is_accused() -> None:
+    told = found(guessed(), guessed(client="192.0.2.67"), mail(0, 60))
+    assert told.clients == ["192.0.2.66", "192.0.2.67"]
+    assert count(told, "guessed_before").count == 1
+
+
+def test_the_word_may_come_after_the_burst_that_followed_it() -> None:
+    story = tell(AccountBurst(), mail(0, 60))
+    assert story.silent
+    story.shard.fold(guessed(-HOUR))
+    assert story.finding("account_burst").severity == "high"
+
+
+def test_what_was_sent_before_the_guess_says_nothing() -> None:
+    assert silent(mail(0, 60), guessed(HOUR))
+    assert not silent(mail(0, 60), guessed(0))
+
+
+def test_a_guess_counts_for_a_day() -> None:
+    assert silent(guessed(-DAY - 1), mail(0, 60))
+    assert not silent(guessed(-DAY), mail(0, 60))
+    again = guessed(-DAY - HOUR), guessed(-2 * HOUR)
+    assert not silent(again, mail(0, 60))
+
+
+def test_a_sign_counts_for_a_day() -> None:
+    assert silent(guessed(-30 * HOUR), mail(-30 * HOUR - 9, 60), mail(0, 60))
+
+
+def test_a_guess_that_is_told_twice_counts_once() -> None:
+    once, twice = found(guessed(), mail(0, 60)), found(guessed(), guessed(), mail(0, 60))
+    assert (once.severity, once.evidence) == (twice.severity, twice.evidence)
+
+
+def test_guessing_by_many_beside_a_sign_counts() -> None:
+    botnet = [failed(f"198.{18 + n}.0.9", ANNA, at=n * 60) for n in range(12)]
+    story = tell(AuthDistributed(), AccountBurst(), botnet, mail(HOUR, 60))
+    assert story.finding("account_burst").shape == "guessed_before"
+    assert tell(AuthDistributed(), AccountBurst(), botnet, mail(HOUR, 2)).subjects.keys() == {
+        "auth_distributed"
+    }
+
+
+def test_words_about_other_things_are_passed_over() -> None:
+    assert silent(guessed(kind="took_part"), mail(0, 60))
+
+
+def test_a_guess_without_a_client_accuses_nobody() -> None:
+    assert found(guessed(client=""), mail(0, 60)).clients == []
+
+
+def test_the_intruders_are_bounded() -> None:
+    story = tell(AccountBurst(), [guessed(n, client=f"192.0.2.{n}") for n in range(30)] * 2)
+    assert story.state(f"m:{ANNA}", "account_burst").intruders == [
+        f"192.0.2.{n}" for n in range(22, 30)
+    ]
+
+
+# -- how grave ---------------------------------------------------------------------------------
+
+
+def test_signs_add_up() -> None:
+    assert found(sending(10, 60, gap=90)).severity == "high"  # volume, fan_out
+    grave = found(guessed(), sending(10, 60, gap=90))
+    assert grave.severity == "critical"
+    assert "60 recipients of one message" in grave.summary
+
+
+@pytest.mark.parametrize(
+    ("weight", "severity"),
+    [(2, None), (3, "medium"), (4, "medium"), (5, "high"), (6, "high"), (7, "critical")],
+)
+def test_the_sum_makes_the_severity(weight: int, severity: str | None) -> None:
+    told = tell(AccountBurst(weights=Weights(fan_out=weight)), mail(0, 50)).findings
+    assert [finding.severity for finding in told] == [severity] * (severity is not None)
+
+
+def test_each_sign_has_its_weight() -> None:
+    assert Weights() == Weights(
+        guessed_before=3,
+        clients=2,
+        senders=2,
+        bounces=2,
+        volume=3,
+        fan_out=2,
+        inside=2,
+        networks=1,
+    )
+
+
+def test_signs_are_kept_for_a_day() -> None:
+    clients = many(20, 60, places=8)
+    told = tell(AccountBurst(), clients, sending(25, refused=25, gap=30), mail(20 * HOUR, 1))
+    assert told.finding("account_burst").severity == "medium"
+    early = moved(sending(25, refused=25, gap=30), -25 * HOUR)
+    assert silent(early, clients)
+
+
+def test_peaks_are_kept() -> None:
+    told = found(guessed(), mail(0, 300), mail(60, 80))
+    assert count(told, "fan_out").count == 300
+
+
+# -- who is accused ----------------------------------------------------------------------------
+
+
+def test_clients_are_accused_that_are_new_to_the_account() -> None:
+    home = [opened("203.0.0.1", ANNA, at=-9 * DAY)]
+    recent = [opened("203.1.0.2", ANNA, at=-DAY)]
+    told = found(home, recent, many(20, 60, places=10))
+    assert "203.0.0.1" not in told.clients
+    assert "203.1.0.2" in told.clients
+    assert len(told.clients) == 7
+
+
+def test_two_days_make_a_client_welcome() -> None:
+    home = [opened("203.0.0.1", ANNA, at=-2 * DAY)]
+    assert "203.0.0.1" not in found(home, many(20, 60, places=10)).clients
+
+
+def test_with_little_past_nobody_is_accused_but_who_guessed() -> None:
+    assert found(many(20, 60, places=10), warm=False).clients == []
+    assert found(guessed(), many(20, 60, places=10), warm=False).clients == ["192.0.2.66"]
+
+
+def test_one_client_that_sends_much_is_not_accused() -> None:
+    assert found(sending(20, 26, gap=100)).clients == []
+
+
+# -- whose mail it is --------------------------------------------------------------------------
+
+
+def test_one_name_has_many_spellings() -> None:
+    half = sending(10, 30, gap=60)
+    other = [replace(one, account="ANNA".lower()) for one in sending(10, 30, gap=60)]
+    assert tell(AccountBurst(), half, moved(other, 700)).subjects == {"account_burst": {ANNA}}
+
+
+def test_mail_under_another_name_is_the_login_s() -> None:
+    told = tell(AccountBurst(), sending(20, 30, gap=60, account="crm@example.org"))
+    assert told.subjects == {"account_burst": {"crm@example.org"}}
+
+
+def test_mail_of_our_own_hosts_is_its_sender_s() -> None:
+    assert not silent(sending(20, 30, gap=60, account="", client="10.0.0.3"))
+    assert not silent(sending(20, 30, gap=60, account="", client=""))
+    assert silent(sending(20, 30, gap=60, account="", client="203.0.113.7"))
+
+
+def test_mail_that_our_own_hosts_pass_on_is_a_stranger_s() -> None:
+    passed = sending(20, 30, gap=60, account="", client="10.0.0.3", sender="news@example.com")
+    assert silent(passed)
+    assert not silent(passed, site=ANYWHERE)
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "club-bounces@example.org",
+        "club-bounce@example.org",
+        "owner-club@example.org",
+        "club-request@example.org",
+        "mailer-daemon@example.org",
+        "club-bounces+anna=example.net@example.org",
+    ],
+)
+def test_mailing_lists_send_much(sender: str) -> None:
+    assert silent(sending(20, 30, gap=60, account="", client="", sender=sender))
+
+
+def test_a_login_is_no_mailing_list() -> None:
+    name = "club-bounces@example.org"
+    assert not silent(sending(20, 30, gap=60, account=name, sender=name))
+
+
+def test_mail_of_a_login_that_passes_another_host_is_the_same_mail() -> None:
+    first = sending(10, 30, gap=60)
+    again = moved(sending(10, 30, gap=60, account="", client="10.0.0.3"), 5)
+    assert silent(first, again)
+
+
+def test_mail_without_a_login_counts_once_no_login_was_seen_for_a_day() -> None:
+    plain = sending(20, 30, gap=60, account="", client="10.0.0.3")
+    assert silent(mail(-DAY + 1200), plain)
+    assert not silent(mail(-DAY - 1), plain)
+    assert silent(mail(-DAY + 1140), plain[:31])
+
+
+def test_refusals_are_heard_by_the_last_host_on_the_way() -> None:
+    handed = sending(25, 2, relay="relay.example.org")
+    refused = [fate(n * 60 + 5, account="", client="10.0.0.3", status="bounced") for n in range(25)]
+    assert not silent(guessed(), handed, refused)
+    assert silent(guessed(), handed, [replace(one, status="sent") for one in refused])
+    assert silent(guessed(), handed, [replace(one, client="203.0.113.5") for one in refused])
+    other = [replace(one, account="carl@example.org") for one in refused]
+    assert silent(guessed(), handed, other)
+    assert silent(guessed(), refused)
+
+
+# -- who may -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [ANNA, "anna"])
+def test_declared_senders_are_silent(name: str) -> None:
+    site = Site(
+        domains=frozenset({"example.org"}),
+        default_domain="example.org",
+        bulk=frozenset({name}),
+    )
+    assert silent(guessed(), sending(20, 90, gap=9, refused=900), site=site)
+
+
+def test_a_declared_name_is_that_of_the_default_domain() -> None:
+    site = Site(
+        domains=frozenset({"example.org", "example.com"}),
+        default_domain="example.com",
+        bulk=frozenset({"anna"}),
+    )
+    assert not silent(sending(20, 90, gap=9), site=site)
+
+
+def test_a_release_gives_a_day_of_grace() -> None:
+    burst = sending(10, 60, gap=90)
+    release = guessed(HOUR, kind="released")
+    story = tell(AccountBurst(), burst, release)
+    said = len(story.said)
+    story.tell(moved(burst, 2 * HOUR), guessed(3 * HOUR))
+    assert len(story.said) == said
+    assert silent(release, moved(burst, HOUR + DAY - 1000))
+    assert not silent(release, moved(burst, HOUR + DAY + 1))
+    assert not silent(release, mail(HOUR + DAY, 60), guessed(HOUR + DAY))
+
+
+# -- what is asked for -------------------------------------------------------------------------
+
+
+def wish(*events: Any, **settings: Any) -> tuple[str, str]:
+    asked = tell(AccountBurst(**settings), *events).finding("account_burst").wish
+    assert asked is not None
+    assert asked.target == Target("account", ANNA)
+    return asked.action, asked.against
+
+
+def test_a_grave_finding_asks_for_a_limit() -> None:
+    assert wish(sending(10, 60, gap=90)) == ("limit", "")
+
+
+def test_more_needs_a_sign_that_it_is_a_thief() -> None:
+    assert wish(sending(10, 60, gap=90), strongest="lock") == ("limit", "")
+    assert wish(guessed(), sending(10, 60, gap=90), strongest="lock") == ("lock", "")
+    assert wish(guessed(), sending(10, 60, gap=90), strongest="hold") == ("hold", "")
+
+
+def test_a_medium_finding_is_for_people() -> None:
+    assert wish(sending(20, 26, gap=100), strongest="lock") == ("notify", "")
+
+
+def test_a_site_may_only_want_to_know() -> None:
+    assert wish(guessed(), sending(10, 60, gap=90), strongest="notify") == ("notify", "")
+
+
+def test_protected_accounts_ask_a_person() -> None:
+    action, against = wish(guessed(), sending(10, 60, gap=90), protected=("anna",))
+    assert action == "notify"
+    assert "person" in against
+
+
+def test_the_window_is_a_day() -> None:
+    assert AccountBurst().horizon == DAY

@@ -6,7 +6,7 @@ What waits here is also owed in the store, so nothing is lost with the process. 
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from agents.store import Told
 from schemas.findings import Alert
@@ -21,18 +21,26 @@ PATIENCE = (1.0, 300.0)  # seconds between two attempts, doubled each time
 
 
 class Delivery:
-    """Tells `sink` each alert in its newest revision, again and again until it is there."""
+    """Tells `sink` each alert in its newest revision, again and again until it is there.
 
-    def __init__(self, sink: Sink, patience: tuple[float, float] = PATIENCE) -> None:
+    `owed` are alerts of an earlier process, which may have told them just before it died.
+    """
+
+    def __init__(
+        self, sink: Sink, owed: Sequence[Alert] = (), patience: tuple[float, float] = PATIENCE
+    ) -> None:
         self.sink = sink
         self.trouble = ""  # why the last attempt failed
         self._patience = patience
         self._waiting: dict[str, Alert] = {}
         self._told: dict[str, int] = {}  # newest revision by alert, until `told` is asked
         self._spilled = False
+        self._begun = False
         self._closing = False
         self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name=f"sink {sink.name}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(owed,), name=f"sink {sink.name}", daemon=True
+        )
         self._thread.start()
 
     def put(self, alerts: Iterable[Alert]) -> None:
@@ -66,7 +74,7 @@ class Delivery:
     def idle(self) -> bool:
         """Whether all is told."""
         with self._changed:
-            return not self._waiting
+            return self._begun and not self._waiting
 
     def close(self, timeout: float = 10.0) -> None:
         """Stop after the attempt that is being made; what is not told stays owed."""
@@ -77,7 +85,12 @@ class Delivery:
         if not self._thread.is_alive():
             self.sink.close()
 
-    def _run(self) -> None:
+    def _run(self, owed: Sequence[Alert]) -> None:
+        if owed:
+            self._forget_received(owed)
+        self.put(owed)
+        with self._changed:
+            self._begun = True
         pause = self._patience[0]
         while batch := self._next():
             try:
@@ -91,6 +104,16 @@ class Delivery:
                 continue
             pause = self._patience[0]
             self._delivered(batch)
+
+    def _forget_received(self, owed: Sequence[Alert]) -> None:
+        try:
+            received = self.sink.received(owed)
+        except Exception as error:
+            # To tell something twice is better than not to tell it.
+            self._failed(str(error))
+            return
+        with self._changed:
+            self._told.update(received)
 
     def _next(self) -> list[Alert]:
         """The next alerts, the longest waiting first; none when it is time to end."""

@@ -22,6 +22,7 @@ from agents.http import Health, Pulse
 from agents.presence import Presence
 from agents.record import pack
 from agents.store import Store, StoreError
+from schemas import wire
 from schemas.events import Fact
 from schemas.findings import Alert, Decision
 from schemas.net import Networks
@@ -106,12 +107,10 @@ class Embedded:
 
     def run(self, control: Control, *, once: bool = False) -> None:
         """Turn until told to stop; with `once`, until everything that lies there was read."""
-        if (
-            self._first_start
-            and self.config.settings.logs.history
-            and not self._read_history(control)
-        ):
-            return
+        if self._first_start:
+            if self.config.settings.logs.history and not self._read_history(control):
+                return
+            self.flush()  # from here on nothing is lost, whatever happens to us
         pause = PAUSES[0]
         while not control.stopped():
             config = control.reloaded()
@@ -243,7 +242,10 @@ class Embedded:
         gateways = set()
         newest = 0.0
         for name, event in events:
-            self._shard.fold(event, place=name, now=now)
+            try:
+                self._shard.fold(event, place=name, now=now)
+            except Exception as error:
+                self._poisoned(name, event, error)
             counts[name] += 1
             gateways.add(event.gateway)
             newest = event.at
@@ -254,6 +256,13 @@ class Embedded:
             metrics.EVENTS.labels(name).inc(count)
         metrics.LAG.set(max(0.0, now - newest))
         self._alerts += self._presence.hear(gateways, now)
+
+    def _poisoned(self, name: str, event: Fact, error: Exception) -> None:
+        """An event that cannot be folded stops nothing: it is passed over, and put aside."""
+        metrics.BROKEN.inc()
+        if self._dead is not None:
+            text = wire.encode(event).decode()
+            self._dead(DeadLine(f"cannot be folded: {error!r}", name, event.offset, text))
 
     # -- now and then -------------------------------------------------------------------------
 
@@ -363,9 +372,9 @@ class Embedded:
         self._enforcement = Enforcement(self.config.gateways)
         self._enforce(now)
         self._store.forget_sinks([sink.name for sink in self.config.sinks])
-        self._deliveries = [Delivery(sink) for sink in self.config.sinks]
-        for delivery in self._deliveries:
-            delivery.put(self._store.owed(delivery.sink.name, HELD + 1))
+        self._deliveries = [
+            Delivery(sink, self._store.owed(sink.name, HELD + 1)) for sink in self.config.sinks
+        ]
 
     def _disconnect(self) -> None:
         self._enforcement.close()

@@ -44,6 +44,13 @@ class Sink:
         """Tell all of these. Raises SinkError."""
         raise NotImplementedError
 
+    def received(self, alerts: Sequence[Alert]) -> set[tuple[str, int]]:
+        """(id, revision) of those alerts that have arrived already, as far as the sink can tell.
+
+        Asked once, about what an earlier process may have told before it died.
+        """
+        return set()
+
     def close(self) -> None:
         """Give back what is held open; `send` may be called again."""
 

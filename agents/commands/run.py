@@ -165,7 +165,7 @@ def _introduce(config: Config, found: Found, store: Store, server: Server | None
     else:
         gateways = ", ".join(gateway.name for gateway in config.gateways)
         does = f"blocks what {', '.join(enforcing)} decides, at {gateways}"
-    http = settings.http.listen if server is not None else ""
+    http = f"{settings.http.listen.rpartition(':')[0]}:{server.port}" if server is not None else ""
     lines = [
         f"mailwarden follows {', '.join(follows)} ({found.why})",
         f"  {does}",

@@ -1,0 +1,274 @@
+import os
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from agents.store import APPLICATION, VERSION, Changes, Store, StoreError, Told
+from schemas.findings import DAY, Alert, Decision, Subject, Target, decision_id
+
+NOW = 1_767_225_600.0
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "mailwarden.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Store:
+    return Store(path)
+
+
+def alert(name: str = "a1", revision: int = 1, last: float = NOW) -> Alert:
+    return Alert(
+        id=name,
+        detector="auth_dictionary",
+        shape="dictionary",
+        severity="medium",
+        subject=Subject("client", "192.0.2.1"),
+        first=last - 60,
+        last=last,
+        at=last,
+        summary=f"revision {revision}",
+        revision=revision,
+    )
+
+
+def decision(
+    address: str = "192.0.2.1",
+    origin: str = "automatic",
+    until: float = NOW + 600,
+    since: float = NOW,
+) -> Decision:
+    target = Target("network", address)
+    return Decision(
+        id=decision_id(target, "drop"),
+        target=target,
+        action="drop",
+        origin=origin,  # type: ignore[arg-type]
+        since=since,
+        until=until,
+    )
+
+
+def test_a_new_store_is_for_its_owner_alone(store: Store, path: Path) -> None:
+    store.commit(Changes(positions={"a": b"1"}), NOW)
+    for file in path.parent.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_what_was_committed_is_there_for_the_next_process(store: Store, path: Path) -> None:
+    store.commit(
+        Changes(
+            positions={"mail.log": b"here", "gone": b"x"},
+            memory={"joiner": b"joined"},
+            records={"c:192.0.2.1": b"one", "c:192.0.2.2": b"two"},
+            alerts=[alert()],
+            decisions=[decision()],
+        ),
+        NOW,
+    )
+    store.commit(Changes(positions={"gone": None}, records={"c:192.0.2.2": None}), NOW)
+    store.close()
+    with Store(path) as again:
+        assert again.positions() == {"mail.log": b"here"}
+        assert again.memory("joiner") == b"joined"
+        assert again.memory("unknown") == b""
+        assert list(again.records()) == [("c:192.0.2.1", b"one")]
+        assert again.alerts() == [alert()]
+        assert again.decisions(NOW) == [decision()]
+
+
+def test_a_commit_is_made_whole_or_not_at_all(store: Store) -> None:
+    broken = Changes(positions={"mail.log": b"here"}, records={"c:x": object()})  # type: ignore[dict-item]
+    with pytest.raises(StoreError):
+        store.commit(broken, NOW)
+    assert store.positions() == {}
+    store.commit(Changes(positions={"mail.log": b"here"}), NOW)
+    assert store.positions() == {"mail.log": b"here"}
+
+
+def test_alerts_come_the_newest_first_and_as_many_as_wanted(store: Store) -> None:
+    store.commit(Changes(alerts=[alert(f"a{n}", last=NOW + n) for n in range(5)]), NOW)
+    assert [a.id for a in store.alerts(limit=2)] == ["a4", "a3"]
+    assert [a.id for a in store.alerts(since=NOW + 3)] == ["a4", "a3"]
+
+
+def test_an_alert_is_kept_in_its_newest_revision(store: Store) -> None:
+    store.commit(Changes(alerts=[alert(revision=2)]), NOW)
+    store.commit(Changes(alerts=[alert(revision=1)]), NOW)
+    assert store.alert("a1") == alert(revision=2)
+    store.commit(Changes(alerts=[alert(revision=3)]), NOW)
+    assert store.alert("a1") == alert(revision=3)
+    assert store.alert("unknown") is None
+
+
+def test_a_decision_that_has_ended_is_not_in_force(store: Store) -> None:
+    store.commit(Changes(decisions=[decision(until=NOW + 600)]), NOW)
+    assert store.decisions(NOW + 599)
+    assert not store.decisions(NOW + 600)
+
+
+def test_a_persons_decision_stands_until_it_ends(store: Store) -> None:
+    manual = decision(origin="manual", until=NOW + 3600)
+    store.put_decision(manual)
+    store.commit(Changes(decisions=[decision()]), NOW)
+    assert store.decisions(NOW) == [manual]
+    later = decision(since=NOW + 3600, until=NOW + 4200)
+    store.commit(Changes(decisions=[later]), NOW + 3600)
+    assert store.decisions(NOW + 3600) == [later]
+
+
+def test_a_new_automatic_decision_takes_the_place_of_the_old_one(store: Store) -> None:
+    store.commit(Changes(decisions=[decision()]), NOW)
+    longer = decision(until=NOW + 1200)
+    store.commit(Changes(decisions=[longer]), NOW)
+    assert store.decisions(NOW) == [longer]
+
+
+def test_a_running_process_notices_what_a_person_decides_in_another(
+    store: Store, path: Path
+) -> None:
+    before = store.revised()
+    with Store(path) as other:
+        other.put_decision(decision(origin="manual"))
+        put = store.revised()
+        assert other.remove_decision(decision().id)
+        assert not other.remove_decision(decision().id)
+    assert before < put < store.revised()
+    assert store.decisions(NOW) == []
+
+
+def test_what_the_process_decides_itself_is_no_revision(store: Store) -> None:
+    before = store.revised()
+    store.commit(Changes(decisions=[decision()]), NOW)
+    assert store.revised() == before
+
+
+def test_a_sink_is_owed_an_alert_until_it_was_told(store: Store) -> None:
+    owed = [Told("siem", "a1", 1), Told("siem", "a2", 1), Told("chat", "a1", 1)]
+    store.commit(Changes(alerts=[alert("a1"), alert("a2", last=NOW - 1)], owed=owed), NOW)
+    assert [a.id for a in store.owed("siem", 10)] == ["a2", "a1"]
+    assert [a.id for a in store.owed("siem", 1)] == ["a2"]
+    store.commit(Changes(told=[Told("siem", "a1", 1)]), NOW)
+    assert [a.id for a in store.owed("siem", 10)] == ["a2"]
+    assert [a.id for a in store.owed("chat", 10)] == ["a1"]
+
+
+def test_a_newer_revision_is_owed_though_the_older_one_was_told(store: Store) -> None:
+    store.commit(Changes(alerts=[alert()], owed=[Told("siem", "a1", 1)]), NOW)
+    store.commit(
+        Changes(
+            alerts=[alert(revision=2)],
+            owed=[Told("siem", "a1", 2)],
+            told=[Told("siem", "a1", 1)],
+        ),
+        NOW,
+    )
+    assert store.owed("siem", 10) == [alert(revision=2)]
+
+
+def test_sinks_that_are_no_more_are_owed_nothing(store: Store) -> None:
+    store.commit(Changes(alerts=[alert()], owed=[Told("old", "a1", 1), Told("new", "a1", 1)]), NOW)
+    store.forget_sinks(["new"])
+    assert store.owed("old", 10) == []
+    assert store.owed("new", 10) == [alert()]
+
+
+def test_old_alerts_and_decisions_are_forgotten(store: Store) -> None:
+    old = NOW - 91 * DAY
+    store.commit(
+        Changes(
+            alerts=[alert("old", last=old), alert("owed", last=old), alert("new")],
+            owed=[Told("siem", "owed", 1)],
+            decisions=[decision("192.0.2.1", until=old), decision("192.0.2.2")],
+        ),
+        NOW,
+    )
+    store.retire(NOW, keep_days=90)
+    assert {a.id for a in store.alerts()} == {"owed", "new"}
+    assert [d.target.value for d in store.decisions(0.0)] == ["192.0.2.2"]
+
+
+def test_two_processes_do_not_detect_on_one_store(store: Store, path: Path) -> None:
+    store.own()
+    other = Store(path)
+    with pytest.raises(StoreError, match="another mailwarden runs on it"):
+        other.own()
+    other.close()
+    store.close()
+    with Store(path) as third:
+        third.own()
+
+
+def test_a_newer_version_is_left_alone(store: Store, path: Path) -> None:
+    store.close()
+    with sqlite3.connect(path) as db:
+        db.execute(f"PRAGMA user_version = {VERSION + 1}")
+    db.close()
+    with pytest.raises(StoreError, match="newer mailwarden"):
+        Store(path)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["CREATE TABLE t (x)", "PRAGMA application_id = 7", "PRAGMA user_version = 1"],
+)
+def test_another_programs_file_is_left_alone(path: Path, statement: str) -> None:
+    path.parent.mkdir()
+    with sqlite3.connect(path) as db:
+        db.execute(statement)
+    db.close()
+    with pytest.raises(StoreError, match="another program"):
+        Store(path)
+
+
+def test_what_is_no_database_is_left_alone(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"these are my notes, kept here for ten years\n" * 100)
+    with pytest.raises(StoreError, match="not a database"):
+        Store(path)
+    assert path.read_bytes().startswith(b"these are my notes")
+
+
+def test_damage_is_told_when_a_process_claims_the_store(store: Store, path: Path) -> None:
+    records: dict[str, bytes | None] = {f"c:{n}": os.urandom(900) for n in range(500)}
+    store.commit(Changes(records=records), NOW)
+    store.close()
+    sqlite3.connect(path).execute("PRAGMA wal_checkpoint(TRUNCATE)").connection.close()
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 2)
+        file.write(b"\xff" * 8192)
+    with Store(path) as damaged, pytest.raises(StoreError, match=r"mailwarden\.db: "):
+        damaged.own()
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"Not a directory|File exists"):
+        Store(tmp_path / "file" / "mailwarden.db")
+
+
+def test_a_store_that_is_locked_is_told_after_a_while(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.store.BUSY", 0.01)
+    with Store(path) as impatient:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="locked"):
+            impatient.commit(Changes(positions={"a": b"1"}), NOW)
+        other.execute("ROLLBACK")
+        other.close()
+        impatient.commit(Changes(positions={"a": b"1"}), NOW)
+
+
+def test_the_file_says_whose_it_is(store: Store, path: Path) -> None:
+    store.close()
+    db = sqlite3.connect(path)
+    assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION,)
+    db.close()

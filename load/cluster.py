@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
 from msgspec import Struct
 
 from agents.configuration import Config, build
@@ -193,13 +194,14 @@ class Cluster:
         return sent
 
     def publish(self, values: Iterable[bytes]) -> None:
-        """Publish to mail.events, one event a message."""
+        """Publish to mail.events, one event a message, in order."""
         for value in values:
-            self._producer.send(self.name("mail.events"), value=value)
+            self._producer.send(self.name("mail.events"), key=b"one", value=value)
         self._producer.flush(60)
 
     def lag(self) -> int:
-        """Messages of mail.facts and mail.events that are not committed yet."""
+        """Messages of mail.facts and mail.events that are not committed yet; all of them while
+        the broker cannot tell."""
         consumer = self._consumer()
         places = self._places(consumer, "mail.facts") + self._places(consumer, "mail.events")
         ends = consumer.end_offsets(places)
@@ -208,8 +210,12 @@ class Cluster:
         group = self.settings.prefix + self.settings.group
         try:
             committed = admin.list_group_offsets(group)[group]
+        except KafkaError:  # nobody has been its coordinator yet
+            committed = {}
         finally:
             admin.close()
+        if not committed:
+            return max(1, sum(ends.values()))
         return sum(
             end - max(0, committed[place].offset if place in committed else 0)
             for place, end in ends.items()

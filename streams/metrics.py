@@ -54,7 +54,7 @@ FOLDED = Counter("mailwarden_folded_events", "Events folded, once for each parti
 MESSAGES = Counter("mailwarden_folded_messages", "Kafka messages of events")
 REPEATED = Counter("mailwarden_repeated_events", "Events that a shipper sent again, passed over")
 REPLAYED = Counter(
-    "mailwarden_replayed_messages", "Messages that were absorbed before a crash, passed over"
+    "mailwarden_replayed_messages", "Messages that were absorbed before, passed over"
 )
 JUMPS = Counter("mailwarden_offset_jumps", "Times that messages were missing: the worker restarts")
 TRIMMED = Counter("mailwarden_trimmed_records", "Records that were too large for a slot")

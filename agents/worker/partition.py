@@ -36,7 +36,7 @@ class Counts(Struct):
     messages: int = 0
     events: int = 0  # folded
     repeated: int = 0  # events that a shipper sent again
-    replayed: int = 0  # messages that were absorbed before a crash
+    replayed: int = 0  # messages that were absorbed before
     trimmed: int = 0  # records too large
     dropped: int = 0  # records that nothing can pack
 
@@ -66,8 +66,7 @@ class Partition:
                 number,
             )
             records = {key: _unread(packed) for key, packed in records.items()}
-        self._absorbed = meta.offset if same else -1  # before this life
-        self.offset = self._absorbed
+        self.offset = meta.offset if same else -1  # of the newest message that was folded
         self._origins = Origins(meta.origins if same else None)
         shard.begun, shard.clock = meta.begun, meta.clock
         for key, packed in records.items():
@@ -79,7 +78,7 @@ class Partition:
         """Fold the events of one message. `received` is when it was published, `now` the time
         by which decisions are made. Returns what could not be read."""
         self.counts.messages += 1
-        if offset <= self._absorbed:
+        if offset <= self.offset:  # read again after a crash or, by Faust, after a rebalance
             self.counts.replayed += 1
             return []
         self.offset = offset

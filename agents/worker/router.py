@@ -30,12 +30,16 @@ class Router:
         self._partitions = partitions
         # by (partition of mail.events, partition of mail.facts): position, event
         self._waiting: dict[tuple[int, int], list[tuple[int, bytes]]] = {}
+        self._newest: dict[int, int] = {}  # offset taken, by partition of mail.events
         self.waiting = 0  # events
 
     def add(
         self, partition: int, offset: int, value: bytes | None, received: float, now: float
     ) -> list[messages.Dead]:
-        """Take a message of mail.events. Returns what could not be read."""
+        """Take a message of mail.events, once. Returns what could not be read."""
+        if offset <= self._newest.get(partition, -1):
+            return []  # Faust delivers some messages twice after a rebalance
+        self._newest[partition] = offset
         place = f"mail.events/{partition}:{offset}"
         events, bad = messages.read(value)
         letters = [messages.dead(reason, place, data, now) for reason, data in bad]
@@ -53,6 +57,12 @@ class Router:
                 self._waiting.setdefault((partition, target), []).append((position, encoded))
             self.waiting += 1
         return letters
+
+    def forget(self) -> None:
+        """The partitions of mail.events go: whoever gets them begins at what is committed."""
+        self._waiting.clear()
+        self._newest.clear()
+        self.waiting = 0
 
     def take(self) -> list[Batch]:
         """All that waits, packed."""

@@ -214,7 +214,7 @@ class Worker:
         self._next.clear()
         self._unacked.clear()
         self._unrouted.clear()
-        self._router.take()
+        self._router.forget()
 
     def assigned(self, partitions: set[int]) -> None:
         self._assigned = partitions

@@ -91,6 +91,13 @@ def test_what_was_not_flushed_is_folded_again() -> None:
     assert life.count() == 2
 
 
+def test_a_message_that_comes_twice_in_one_life_counts_once() -> None:
+    life = Life()
+    for offset in (7, 7, 8, 7, 8):
+        life.fold(offset, guess())
+    assert life.count() == 2
+
+
 def test_nothing_is_written_where_no_record_has_changed() -> None:
     life = Life()
     assert life.partition.flush(1000.0)[1] is None

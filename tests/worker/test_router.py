@@ -46,7 +46,7 @@ def test_the_headers_say_where_the_events_lay() -> None:
 
 def test_events_that_are_routed_again_are_absorbed_once_however_they_are_packed() -> None:
     origins, folded = Origins(), 0
-    for takes in ([1, 1, 1], [3], [2, 1]):
+    for takes in ([1, 1, 1], [3], [2, 1]):  # the lives of three workers
         found, rest = Router(SITE, 1), [GUESS] * 3
         for count in takes:
             add(found, *rest[:count], offset=5 + 3 - len(rest))
@@ -61,6 +61,22 @@ def test_an_address_is_written_as_we_write_it() -> None:
     found = Router(SITE, 1)
     assert add(found, Auth(at=1.0, client="::FFFF:192.0.2.1")) == []
     assert events(found.take()) == {0: [Auth(at=1.0, client="192.0.2.1")]}
+
+
+def test_a_message_that_comes_twice_is_routed_once() -> None:
+    found = Router(SITE, 1)
+    add(found, GUESS, offset=5)
+    add(found, GUESS, offset=5)
+    assert events(found.take()) == {0: [GUESS]}
+
+
+def test_after_a_rebalance_a_message_is_routed_again() -> None:
+    found = Router(SITE, 1)
+    add(found, GUESS, offset=5)
+    found.forget()
+    assert (found.waiting, found.take()) == (0, [])
+    add(found, GUESS, offset=5)
+    assert events(found.take()) == {0: [GUESS]}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,6 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class SiteSettings(Section, frozen=True):
     """``[site]``: who we are."""
 
-    name: str = ""  # shown in reports
     host: str = ""  # gateway name for lines that name no host
     domains: tuple[str, ...] = ()  # ours; the first is that of logins without a domain
     zone: str = ""  # IANA name of the zone of stamps that have none; "" is this machine's

@@ -54,17 +54,17 @@ def test_every_detector_is_there_without_being_named() -> None:
 
 
 def test_the_file_in_the_working_directory_is_found() -> None:
-    Path("mailwarden.toml").write_text('[site]\nname = "here"\n')
-    assert configuration.load().settings.site.name == "here"
+    Path("mailwarden.toml").write_text('[site]\nhost = "here"\n')
+    assert configuration.load().settings.site.host == "here"
 
 
 def test_the_environment_names_a_file_before_the_usual_places(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Path("mailwarden.toml").write_text('[site]\nname = "here"\n')
-    other = written(tmp_path, '[site]\nname = "there"\n')
+    Path("mailwarden.toml").write_text('[site]\nhost = "here"\n')
+    other = written(tmp_path, '[site]\nhost = "there"\n')
     monkeypatch.setenv(configuration.ENVIRONMENT, str(other))
-    assert configuration.load().settings.site.name == "there"
+    assert configuration.load().settings.site.host == "there"
 
 
 def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
@@ -111,8 +111,8 @@ def test_the_allow_list_is_known_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[sight]\nname = 'x'", "sight: no such setting; there are: site, network"),
-        ("[site]\nnaem = 'x'", "site.naem: no such setting; there are: name, host"),
+        ("[sight]\nhost = 'x'", "sight: no such setting; there are: site, network"),
+        ("[site]\nhots = 'x'", "site.hots: no such setting; there are: host, domains"),
         ("[response]\nbudget = 'much'", "response.budget: expected `int`, got `str`"),
         ("[response]\nbudget = -1", "response.budget: expected 0 or more decisions a minute"),
         ("[response]\nfirst = 0", "response.first: expected a number of seconds above 0"),
@@ -157,7 +157,7 @@ def test_wrong_settings_name_the_file_the_key_and_what_was_expected(
 
 def test_a_file_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "mailwarden.toml"
-    path.write_bytes(b"[site]\nname = '\xff'\n")
+    path.write_bytes(b"[site]\nhost = '\xff'\n")
     with pytest.raises(SettingsError, match="not TOML"):
         configuration.load(path)
 

@@ -151,11 +151,11 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
 
     def _forgive(self, event: Auth, seen: Seen, view: View) -> None:
         """Who opens the account is no guesser there: a person who travels, a typing mistake."""
-        if view.key[0] == "m" and seen.suspects:
+        if seen.clients.seen:
             client = net.client(event.client)
             seen.suspects.pop(client, None)
             self._long.drop(seen.clients, client)
-        elif view.key[0] == "c" and seen.accounts.seen:
+        if seen.accounts.seen:
             account = keys.mailbox(event.account, view.site.default_domain)
             self._long.drop(seen.accounts, account)
             self._long.drop(seen.recent, account)

@@ -494,6 +494,11 @@ def test_so_is_the_first_account_that_opens_to_a_stranger_amid_failures() -> Non
     assert breaches(attack, moved(dictionary(*names(9)), 10)) == [("zoe", GUESSER, "5")]
 
 
+def test_a_second_one_needs_more_failures_than_logins() -> None:
+    attack = [failed(GUESSER, "anna"), opened(GUESSER, "yves", 1), opened(GUESSER, "zoe", 2)]
+    assert breaches(attack, moved(dictionary(*names(9)), 10)) == [("yves", GUESSER, "5")]
+
+
 def test_a_typing_mistake_of_yesterday_is_forgotten() -> None:
     hit = [failed(GUESSER, "zoe", -3 * DAY), opened(GUESSER, "zoe", 1 - 3 * DAY)]
     assert breaches(hit, dictionary()) == []
@@ -506,7 +511,7 @@ def test_one_of_a_day_ago_is_not_yet() -> None:
 
 def test_where_others_log_in_the_first_success_amid_failures_is_no_breach() -> None:
     typo = [failed(GUESSER, "anna"), opened(GUESSER, "zoe", 2)]
-    assert breaches(regular(GUESSER, "uwe"), typo, moved(dictionary(*names(9)), 10)) == []
+    assert breaches(regular(GUESSER, "uwe", last=3), typo, moved(dictionary(*names(9)), 10)) == []
 
 
 def test_a_breach_is_told_again_after_an_hour_at_the_soonest() -> None:

@@ -1,6 +1,6 @@
 """What a detector is. The list of them is in agents/detectors/__init__.py."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 from msgspec import Struct, field
@@ -40,29 +40,30 @@ class View:
     """What a detector may look at beside the event and its own state. The engine owns it and
     changes it from event to event: look, do not keep."""
 
-    __slots__ = (
-        "around",
-        "at",
-        "client",
-        "cold",
-        "key",
-        "open",
-        "past",
-        "site",
-        "trusted",
-        "value",
-    )
+    __slots__ = ("_around", "at", "cold", "key", "open", "past", "site", "trusted")
 
     key: Key
-    value: str  # the key without its letter
     at: float  # event time
     past: Past  # who succeeded at this subject before
-    around: Past  # who succeeded in the network around a client; else the same as `past`
     cold: bool  # too little past was seen to rest a silence on it (7 days)
     open: frozenset[str] | set[str]  # names of this subject's findings that stand
     site: Site
     trusted: bool  # the event's client is allowed, or stands between us and the real client:
     # no client detector judges it
+
+    def __init__(self, site: Site, around: Callable[[Key], Past | None]) -> None:
+        self.site = site
+        self._around = around
+
+    @property
+    def value(self) -> str:
+        """The key without its letter."""
+        return self.key[2:]
+
+    @property
+    def around(self) -> Past:
+        """Who succeeded in the network around a client; else the same as `past`."""
+        return (self._around(self.key) if self.key[0] == "c" else None) or self.past
 
     def knows(self, value: str) -> bool:
         """Whether a login (of a mailbox: a network) succeeded here or around here in 30 days."""
@@ -84,6 +85,9 @@ class Detector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: ClassVar[int] = 1
     technique: ClassVar[str] = ""  # MITRE ATT&CK
     blind_to: ClassVar[str] = ""
+    # An event that is no offence is not shown to a detector that has no state of the subject
+    # yet: most logins and mails are nobody's business.
+    sleeps: ClassVar[bool] = False
     findings: ClassVar[tuple[str, ...]] = ()  # names of what it finds, where not only its own
     # which events it hears for which kind of key: {"c": (Auth,), "m": (Signal,)}
     hears: ClassVar[dict[str, tuple[type[Fact], ...]]]

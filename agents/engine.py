@@ -9,7 +9,7 @@ subject's return after its sentence. What is not said at once is said by `drain`
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from agents.detector import Detector, Judgement, Mark, View
 from agents.record import RECENT, Episode, Record
@@ -65,117 +65,106 @@ class Engine:
                         self._listeners.setdefault(heard, {}).setdefault(letter, []).append(
                             detector
                         )
-        self._view = View()
-        self._view.site = site
+        self._view = View(site, lambda key: None)
+        self._sampled: tuple[Fact | None, tuple[float, str, str]] = (None, (0.0, "", ""))
+        self._place = ""
+        self._bad = False
         self.horizon = max((d.horizon for d in detectors if d.enabled), default=DAY)
+
+    def surround(self, around: Callable[[Key], Past | None]) -> None:
+        """`around` gives the past of the network around a client, where it is known."""
+        self._view = View(self.site, around)
 
     def listeners(self, event: Fact) -> dict[str, list[Detector]]:
         """The detectors that hear this kind of event, by the letter of the key; a letter with
         an empty list is heard by the past only."""
         return self._listeners.get(type(event), {})
 
-    def fold(
-        self,
-        event: Fact,
-        key: Key,
-        record: Record,
-        listeners: list[Detector],
-        *,
-        cold: bool,
-        place: str,
-        around: Past | None = None,
-    ) -> None:
-        """Show one event to the detectors that hear it for `key`.
+    def look(self, event: Fact, *, cold: bool, place: str) -> bool:
+        """Take up an event, before it is shown with `fold` for each of its keys. `place` says
+        where the batch of the event lay: a file, or topic and partition."""
+        view = self._view
+        view.at, view.cold = event.at, cold
+        client = getattr(event, "client", "")
+        view.trusted = client != "" and client in self.site.trusted
+        self._place = place
+        self._bad = offence(event)
+        return self._bad
 
-        `around` is the past of the network around a client, where it is known.
-        `place` says where the batch of the event lay: a file, or topic and partition.
-        """
-        bad = offence(event)
+    def fold(self, event: Fact, key: Key, record: Record, listeners: list[Detector]) -> None:
+        """Show the event that was looked at to the detectors that hear it for `key`."""
+        at = event.at
+        bad = self._bad
         if bad:
-            self._remember(event, key, record, place)
+            self._remember(event, key, record)
         if listeners:
-            view = self._look(key, record, event.at, cold, around)
-            client = getattr(event, "client", "")
-            view.trusted = bool(client) and client in self.site.trusted
+            view = self._view
+            view.key, view.past = key, record.past
+            view.open = self._open(record, at) if record.episodes else NOTHING
+            states = record.states
+            skips = not bad and type(event) is not Signal
             for detector in listeners:
+                seen = states.get(detector.name)
+                if seen is None:
+                    if skips and detector.sleeps:
+                        continue
+                    seen = states[detector.name] = detector.state()
+                elif type(seen) is Raw:
+                    seen = self._thaw(detector, record)
                 try:
-                    self._ask(detector, event, key, record, view, place, bad)
+                    for said in detector.observe(event, seen, view):
+                        if type(said) is Signal:
+                            self.signals.append(said)
+                        else:
+                            self._mark(detector, said, event, key, record)  # type: ignore[arg-type]
                 except Exception as error:
                     if self._broken is None:
                         raise
                     self._broken(detector, event, error)
-        record.last = max(record.last, event.at)
+        if at > record.last:
+            record.last = at
         if type(event) is Auth and event.outcome == "ok":
             self._note_success(event, key, record)
 
-    def drain(self, key: Key, record: Record, *, cold: bool, around: Past | None = None) -> None:
+    def drain(self, key: Key, record: Record, *, cold: bool) -> None:
         """Say what has not been said yet of the subject's open findings."""
+        view = self._view
         for episode in record.episodes.values():
-            if episode.told < episode.touches and episode.name:
+            if episode.told < episode.touches:
                 detector = self._owners.get(episode.name)
                 if detector is None:
                     continue
-                view = self._look(key, record, record.last, cold, around)
+                view.key, view.past = key, record.past
+                view.at, view.cold, view.trusted = record.last, cold, False
+                view.open = self._open(record, record.last)
                 mark = Mark(episode.name, episode.shape, episode.severity, episode.about)  # type: ignore[arg-type]
-                self._tell(detector, mark, key, record, episode, view)
+                self._tell(detector, mark, key, record, episode)
 
     def pending(self, record: Record) -> bool:
         return any(episode.told < episode.touches for episode in record.episodes.values())
 
     # -- what is behind it ------------------------------------------------------------------
 
-    def _look(self, key: Key, record: Record, at: float, cold: bool, around: Past | None) -> View:
-        view = self._view
-        view.key, view.value, view.at = key, key[2:], at
-        view.past, view.around, view.cold = record.past, around or record.past, cold
-        view.open = (
-            {e.name for e in record.episodes.values() if self._stands(e, at)}
-            if record.episodes
-            else NOTHING
-        )
-        view.trusted = False
-        return view
+    def _open(self, record: Record, at: float) -> set[str]:
+        """Names of the findings that stand: their episodes have not ended."""
+        return {episode.name for episode in record.episodes.values() if self._stands(episode, at)}
 
-    def _ask(
-        self,
-        detector: Detector,
-        event: Fact,
-        key: Key,
-        record: Record,
-        view: View,
-        place: str,
-        bad: bool,
-    ) -> None:
-        seen = self._state(detector, record)
-        for said in detector.observe(event, seen, view):
-            if type(said) is Signal:
-                self.signals.append(said)
-            elif type(said) is Mark:
-                self._mark(detector, said, event, key, record, view, place, bad)
-
-    def _state(self, detector: Detector, record: Record) -> msgspec.Struct:
+    def _state(self, detector: Detector, record: Record) -> Struct:
         seen = record.states.get(detector.name)
         if seen is None:
             seen = record.states[detector.name] = detector.state()
-        elif type(seen) is Raw:
-            try:
-                seen = self._decoders[detector.name].decode(seen)
-            except ValueError:  # another version of the detector wrote it
-                seen = detector.state()
-            record.states[detector.name] = seen
+        return self._thaw(detector, record) if type(seen) is Raw else seen
+
+    def _thaw(self, detector: Detector, record: Record) -> Struct:
+        try:
+            seen = self._decoders[detector.name].decode(record.states[detector.name])
+        except ValueError:  # another version of the detector wrote it
+            seen = detector.state()
+        record.states[detector.name] = seen
         return seen
 
-    def _mark(
-        self,
-        detector: Detector,
-        mark: Mark,
-        event: Fact,
-        key: Key,
-        record: Record,
-        view: View,
-        place: str,
-        bad: bool,
-    ) -> None:
+    def _mark(self, detector: Detector, mark: Mark, event: Fact, key: Key, record: Record) -> None:
+        view, bad = self._view, self._bad
         slot = f"{mark.name}|{mark.about}" if mark.about else mark.name
         episode = record.episodes.get(slot)
         if episode is None or event.at - episode.last > detector.horizon:
@@ -185,7 +174,7 @@ class Engine:
         episode.touches += 1
         episode.last = max(episode.last, event.at)
         if len(episode.samples) < SAMPLES and not bad and type(event) is not Signal:
-            episode.samples.append(_sample(event, place))
+            episode.samples.append(self._sample(event))
         elif bad and len(episode.samples) < SAMPLES and record.recent:
             newest = record.recent[-1]
             if newest not in episode.samples:
@@ -203,7 +192,7 @@ class Engine:
             if raised or (new and mark.severity == episode.severity):
                 episode.severity = mark.severity
                 episode.shape = mark.shape
-            self._tell(detector, mark, key, record, episode, view)
+            self._tell(detector, mark, key, record, episode)
 
     def _begin(self, mark: Mark, event: Fact, key: Key, record: Record) -> Episode:
         first = event.at
@@ -223,14 +212,9 @@ class Engine:
         )
 
     def _tell(
-        self,
-        detector: Detector,
-        mark: Mark,
-        key: Key,
-        record: Record,
-        episode: Episode,
-        view: View,
+        self, detector: Detector, mark: Mark, key: Key, record: Record, episode: Episode
     ) -> None:
+        view = self._view
         judgement = detector.judge(mark, self._state(detector, record), view)
         _absorb(episode, judgement)
         episode.told = episode.touches
@@ -275,13 +259,23 @@ class Engine:
         owner = self._owners.get(episode.name)
         return owner is None or at - episode.last <= owner.horizon
 
-    def _remember(self, event: Fact, key: Key, record: Record, place: str) -> None:
-        if event.at - record.offended_last > DAY:
-            record.offended = event.at
-        record.offended = min(record.offended or event.at, event.at)
-        record.offended_last = max(record.offended_last, event.at)
+    def _remember(self, event: Fact, key: Key, record: Record) -> None:
+        at = event.at
+        if at - record.offended_last > DAY or not record.offended:
+            record.offended = at
+        record.offended = min(record.offended, at)
+        record.offended_last = max(record.offended_last, at)
         if key[0] in "cm":
-            record.recent = [*record.recent[1 - RECENT :], _sample(event, place)]
+            record.recent = [*record.recent[1 - RECENT :], self._sample(event)]
+
+    def _sample(self, event: Fact) -> tuple[float, str, str]:
+        """The event as a sample; it is encoded once for all its keys."""
+        sampled, sample = self._sampled
+        if sampled is not event:
+            place = f"{self._place}:{event.offset}" if event.offset >= 0 else self._place
+            sample = (event.at, wire.encode(event).decode(), place)
+            self._sampled = (event, sample)
+        return sample
 
     def _note_success(self, event: Auth, key: Key, record: Record) -> None:
         if key[0] == "m":
@@ -289,14 +283,6 @@ class Engine:
                 record.past.note(net.network(event.client), event.at)
         elif event.account:
             record.past.note(keys.mailbox(event.account, self.site.default_domain), event.at)
-
-
-def _sample(event: Fact, place: str) -> tuple[float, str, str]:
-    return (
-        event.at,
-        wire.encode(event).decode(),
-        f"{place}:{event.offset}" if event.offset >= 0 else place,
-    )
 
 
 def _absorb(episode: Episode, judgement: Judgement) -> None:

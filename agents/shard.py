@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from agents.detector import Detector
 from agents.engine import WARM, Engine
-from agents.record import Record, unpack, worth
+from agents.record import Record, pack, unpack, worth
 from agents.response import Response
 from agents.windows import DAY, Past
 from schemas import keys
@@ -22,6 +22,7 @@ from schemas.keys import Key
 
 SWEEP = 3600.0  # seconds of event time between two looks for what can be forgotten
 DRAIN = 10.0  # seconds of event time between two drains, so that every run tells alike
+HOT = 20_000  # records that are kept unpacked
 HOPS = 8  # signals that one event may cause in a row
 
 
@@ -45,6 +46,7 @@ class Shard:
         limit: int = 400_000,
     ) -> None:
         self.engine = engine
+        engine.surround(self._around)
         self.response = response
         self.records: dict[Key, Record] = {}
         self.frozen: dict[Key, bytes] = {}  # further records, packed; none is in both
@@ -60,6 +62,8 @@ class Shard:
         self._message = -1  # the offset that is being folded
         self._touched: set[Key] = set()  # keys that this message has reached already
         self._swept = 0.0
+        self._drained = 0.0
+        self._grown = False  # a record was added since the bounds were looked at
 
     def fold(self, event: Fact, *, place: str = "", absorbed: int = -1, now: float = 0.0) -> None:
         """Fold one event into the records of its keys that live here.
@@ -71,20 +75,35 @@ class Shard:
         if absorbed != self._message:
             self._message = absorbed
             self._touched.clear()
-        if not self.begun:
-            self.begun = event.at
-        before, self.clock = self.clock, max(self.clock, event.at)
-        listeners = self.engine.listeners(event)
+        at = event.at
+        drain = False
+        if at > self.clock:
+            if not self.begun:
+                self.begun = at
+            drain = at >= self._drained + DRAIN
+            self.clock = at
+        engine = self.engine
+        listeners = engine.listeners(event)
         if listeners:
-            for key in keys.keys(event, self.engine.site):
-                if key[0] in listeners and (self._mine is None or self._mine(key)):
-                    self._fold(event, key, listeners[key[0]], place, absorbed)
-        if self.engine.findings or self.engine.signals:
-            self._settle(place, absorbed, now)
-        if self.clock // DRAIN > before // DRAIN:
+            engine.look(event, cold=self.cold, place=place)
+            mine = self._mine
+            for key in keys.keys(event, engine.site):
+                heard = listeners.get(key[0])
+                if heard is not None and (mine is None or mine(key)):
+                    self._fold(event, key, heard, absorbed)
+            if engine.findings or engine.signals:
+                self._settle(place, absorbed, now)
+        if drain:
+            self._drained = at // DRAIN * DRAIN
             self.drain(now)
-        if self.clock - self._swept > SWEEP or len(self) > self._limit:
-            self.sweep()
+            if at - self._swept > SWEEP:
+                self.sweep()
+        if self._grown:
+            self._grown = False
+            if len(self.records) > HOT:
+                self._cool()
+            if len(self) > self._limit:
+                self.sweep()
 
     def drain(self, now: float = 0.0) -> None:
         """Tell what is open and has grown since it was told last."""
@@ -92,9 +111,9 @@ class Shard:
         for key in sorted(pending):
             if key not in self:
                 continue
-            record = self.records.get(key) or self._thaw(key)
+            record = self._record(key)
             if self.engine.pending(record):
-                self.engine.drain(key, record, cold=self.cold, around=self._around(key))
+                self.engine.drain(key, record, cold=self.cold)
                 self.dirty.add(key)
         self._settle("", -1, now)
 
@@ -160,29 +179,21 @@ class Shard:
             del record.sentences[kind]
         return not (record.episodes or record.past.seen or record.sentences)
 
-    def _fold(
-        self, event: Fact, key: Key, listeners: list[Detector], place: str, absorbed: int
-    ) -> None:
-        record = self.records.get(key)
-        if record is None:
-            record = self._thaw(key)
+    def _fold(self, event: Fact, key: Key, listeners: list[Detector], absorbed: int) -> None:
+        record = self._record(key)
         if absorbed >= 0:
             if record.absorbed >= absorbed and key not in self._touched:
                 return
             self._touched.add(key)
             record.absorbed = max(record.absorbed, absorbed)
-        self.engine.fold(
-            event,
-            key,
-            record,
-            listeners,
-            cold=self.cold,
-            place=place,
-            around=self._around(key) if listeners else None,
-        )
+        self.engine.fold(event, key, record, listeners)
         self.dirty.add(key)
         if record.episodes:
             self._pending.add(key)
+
+    def _record(self, key: Key) -> Record:
+        record = self.records.get(key)
+        return self._thaw(key) if record is None else record
 
     def _thaw(self, key: Key) -> Record:
         """The record of a key that is not in `records`: unpacked, else a new one."""
@@ -194,14 +205,22 @@ class Shard:
             except ValueError:
                 self.unreadable += 1
         self.records[key] = record
+        self._grown = True
         return record
+
+    def _cool(self) -> None:
+        """Pack the half of the records that was quiet the longest: a packed one takes a tenth
+        of the memory."""
+        order = sorted(self.records, key=lambda key: self.records[key].last)
+        for key in order[: HOT // 2]:
+            self.freeze(key, pack(self.records[key]))
 
     def _around(self, key: Key) -> Past | None:
         """The past of the network around a client: its record lives in the same partition."""
-        if key[0] != "c":
-            return None
-        network = self.records.get(keys.route(key))
-        return network.past if network is not None else None
+        network = keys.route(key)
+        if network in self.records or network in self.frozen:
+            return self._record(network).past
+        return None
 
     def _settle(self, place: str, absorbed: int, now: float) -> None:
         """Answer findings, deliver signals; a signal may cause further ones, a bounded number."""
@@ -217,13 +236,14 @@ class Shard:
                 if self._mine is None or self._mine(signal.about):
                     heard = engine.listeners(signal).get(signal.about[0])
                     if heard:
-                        self._fold(signal, signal.about, heard, place, absorbed)
+                        engine.look(signal, cold=self.cold, place=place)
+                        self._fold(signal, signal.about, heard, absorbed)
                 else:
                     self.outcome.signals.append(signal)
 
     def _answer(self, finding: Finding, now: float) -> None:
         key = _key_of(finding)
-        record = self.records[key]
+        record = self._record(key)
         alert, decision = self.response.answer(finding, record.sentences, now or self.clock)
         self.outcome.alerts.append(alert)
         if decision is not None:

@@ -47,6 +47,7 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
     )
     hears: ClassVar = {"m": (Auth,), "n": (Auth,), "c": (Auth, Signal)}
     state = Seen
+    sleeps = True
 
     window: float = 3600.0  # seconds [Elastic]
     clients: int = 5  # at one account [Elastic: 5 IPs]

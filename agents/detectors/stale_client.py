@@ -38,6 +38,7 @@ class StaleClient(Detector, frozen=True, kw_only=True):
     blind_to = "devices in new places where the log tells neither account nor password"
     hears: ClassVar = {"c": (Auth,)}
     state = Seen
+    sleeps = True
 
     window: float = 86400.0  # seconds without a try that end a run
     tries: int = 10  # alike, without a success between them *

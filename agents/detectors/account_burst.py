@@ -261,10 +261,8 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         """How many recipients elsewhere its messages had in an hour. An attempt that failed for
         now is made again, and mail to ourselves counts nothing: so no more than were accepted,
         less those who had it here."""
-        attempts = HOUR.total(seen.outside, at)
-        if attempts <= self.hourly:
-            return False
-        count = min(attempts, HOUR.total(seen.accepted, at) - HOUR.total(seen.inside, at))
+        accepted = HOUR.total(seen.accepted, at) - HOUR.total(seen.inside, at)
+        count = min(HOUR.total(seen.outside, at), accepted)
         return count > self.hourly and self._stand(seen, "volume", count, self.hourly, at)
 
     def _bounces(self, seen: Seen, at: float) -> bool:

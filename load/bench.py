@@ -53,17 +53,18 @@ class Contender(Struct):
 
 def contenders(log: Path, settings: Path) -> list[Contender]:
     """The references that are installed, and ours."""
-    python, mailwarden = sys.executable, str(Path(sys.executable).with_name("mailwarden"))
+    python = sys.executable
+    mailwarden = [python, "-m", "mailwarden"]
     config = ["-c", str(settings)]
     everyone = [
         Contender(REFERENCE, "its Postfix patterns", ["fail2ban-regex", str(log), FILTER]),
         Contender("pflogsumm", "counts of Postfix", ["pflogsumm", str(log)]),
         Contender("events", "lines to typed events", [python, "-m", "load.read", str(log)]),
-        Contender("parse", "events as JSON", [mailwarden, "parse", str(log)]),
+        Contender("parse", "events as JSON", [*mailwarden, "parse", str(log)]),
         Contender(
             "replay",
             "events, joined, all detectors, decisions",
-            [mailwarden, "replay", *config, "--json", str(log)],
+            [*mailwarden, "replay", *config, "--json", str(log)],
         ),
     ]
     return [one for one in everyone if shutil.which(one.command[0])]

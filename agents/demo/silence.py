@@ -148,7 +148,9 @@ def _checks(tally: Tally, innocent: Innocent, settings: Settings, site: Site) ->
     if tally.errors and tally.failed < logins.accounts:
         yield f"{tally.errors} of our server's own errors count for nobody"
     yield from _of_mail_brought(tally, settings["directory_harvest"])
-    yield from _of_a_mailbox(tally, innocent, settings["backscatter_received"], site)
+    if tally.sent and any(account in site.bulk for account in innocent.accounts):
+        yield "declared: it may send much"
+    yield from _of_a_mailbox(tally, settings["backscatter_received"], settings["account_burst"])
     if not (tally.failed or tally.misses or tally.sent or tally.delivered):
         yield "tries no login and names no recipient"
 
@@ -166,9 +168,7 @@ def _of_mail_brought(tally: Tally, harvest: Any) -> Iterator[str]:
         yield f"{_many(len(tally.unknown), 'unknown recipient')} (a harvest: {harvest.quick})"
 
 
-def _of_a_mailbox(tally: Tally, innocent: Innocent, reports: Any, site: Site) -> Iterator[str]:
-    if tally.sent and any(account in site.bulk for account in innocent.accounts):
-        yield "declared: it may send much"
+def _of_a_mailbox(tally: Tally, reports: Any, burst: Any) -> Iterator[str]:
     if 0 < tally.reports < reports.ratio * tally.sent:
         yield (
             f"{_many(tally.reports, 'report')} for {tally.sent} that it sent "
@@ -177,7 +177,10 @@ def _of_a_mailbox(tally: Tally, innocent: Innocent, reports: Any, site: Site) ->
     elif tally.reports:
         yield f"{_many(tally.reports, 'report')} (a joe job: {reports.reports} an hour)"
     if tally.sent:
-        yield f"{tally.bounced / tally.sent:.1%} bounce, {tally.sent:,} recipients"
+        yield (
+            f"{tally.sent} recipients, {tally.bounced / tally.sent:.1%} bounced "
+            f"(a burst: {burst.hourly} in an hour, or {burst.bounces:.0%})"
+        )
 
 
 def _many(count: int, what: str) -> str:

@@ -23,7 +23,6 @@ MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 SETTINGS = f"""\
 # The company of the demo.
 [site]
-name = "Lindhafen"
 domains = ["{DOMAIN}"]
 honeypots = [{", ".join(f'"{name}"' for name in HONEYPOTS)}]
 bulk = ["{BULK}@{DOMAIN}"]

@@ -21,6 +21,7 @@ SETTINGS: dict[str, Any] = {
     "directory_harvest": SimpleNamespace(
         name="directory_harvest", quick=10, share=0.5, null_share=0.5
     ),
+    "account_burst": SimpleNamespace(name="account_burst", hourly=500, bounces=0.1),
     "backscatter_received": SimpleNamespace(name="backscatter_received", reports=20, ratio=3.0),
 }
 ONE = Innocent(name="one", story="", clients=(CLIENT, PHONE))
@@ -129,7 +130,11 @@ def test_the_check_that_held_is_named_with_its_numbers(counts: Tally, why: str) 
             "30 reports for 40 that it sent (a joe job: 3 times as many)",
         ),
         (BOX, Tally(reports=9), "9 reports (a joe job: 20 an hour)"),
-        (BOX, Tally(sent=200, bounced=2), "1.0% bounce, 200 recipients"),
+        (
+            BOX,
+            Tally(sent=200, bounced=2),
+            "200 recipients, 1.0% bounced (a burst: 500 in an hour, or 10%)",
+        ),
         (NEWS, Tally(sent=400, reports=30), "declared: it may send much"),
     ],
 )

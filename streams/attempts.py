@@ -20,7 +20,7 @@ from typing import Any
 
 from msgspec import Struct, field, structs
 
-from schemas.events import Auth
+from schemas.events import Auth, Fact
 from streams.parsers.part import Attempt
 
 PATIENCE = 20.0  # seconds that a detail waits
@@ -29,7 +29,7 @@ MEMORY = 600.0  # seconds that a silent session is remembered
 HELD = 64  # details that wait for one session or client
 LIMIT = 50_000  # sessions and clients that are remembered
 
-Told = tuple[str, Auth]  # source, event
+Told = tuple[str, Fact]  # source, event
 
 
 class Detail(Struct, array_like=True):
@@ -59,27 +59,28 @@ class Attempts:
         self._waiting: deque[tuple[float, Key]] = deque()
         self._aging: deque[tuple[float, Key]] = deque()
         self.evicted = 0
+        self.due = float("inf")  # when `advance` has something to tell
 
-    def add(self, attempt: Attempt, source: str) -> list[Told]:
-        match attempt.reporter:
-            case "detail":
-                return self._detail(attempt, source)
-            case "summary":
-                return self._summary(attempt, source)
-            case "tally":
-                return self._tally(attempt, source)
-            case _:
-                return self._smtp(attempt, source)
+    def add(self, attempt: Attempt, source: str, out: list[Told]) -> None:
+        """Put what is told now, by or because of this report, into `out`."""
+        reporter = attempt.reporter
+        if reporter == "summary":
+            self._summary(attempt, source, out)
+        elif reporter == "tally":
+            self._tally(attempt, source, out)
+        elif reporter == "smtp":
+            self._smtp(attempt, source, out)
+        else:
+            self._detail(attempt, source, out)
 
-    def advance(self, at: float) -> list[Told]:
-        """What has waited long enough."""
-        told: list[Told] = []
+    def advance(self, at: float, out: list[Told]) -> None:
+        """Put what has waited long enough into `out`, and forget what is old."""
         waiting = self._waiting
         while waiting and waiting[0][0] <= at:
             _, key = waiting.popleft()
             story = self._stories.get(key)
             if story is not None:
-                told += self._release(story, at)
+                _release(story, at, out)
         aging = self._aging
         while aging and aging[0][0] <= at:
             _, key = aging.popleft()
@@ -87,19 +88,14 @@ class Attempts:
             if story is None:
                 continue
             if story.last + MEMORY <= at:
-                told += self._release(story, float("inf"))
+                _release(story, float("inf"), out)
                 del self._stories[key]
             else:
                 aging.append((story.last + MEMORY, key))
-        return told
+        self._set_due()
 
-    @property
-    def due(self) -> float:
-        """When `advance` has something to do next."""
-        return min(
-            self._waiting[0][0] if self._waiting else float("inf"),
-            self._aging[0][0] if self._aging else float("inf"),
-        )
+    def _set_due(self) -> None:
+        self.due = self._waiting[0][0] if self._waiting else float("inf")
 
     def pack(self) -> Any:
         return [[list(key), story] for key, story in self._stories.items()]
@@ -110,91 +106,97 @@ class Attempts:
             self._aging.append((story.last + MEMORY, tuple(key)))
             for detail in story.details:
                 self._waiting.append((detail.until, tuple(key)))
+        self._set_due()
 
     # -- reporters ------------------------------------------------------------------------
 
-    def _detail(self, attempt: Attempt, source: str) -> list[Told]:
+    def _detail(self, attempt: Attempt, source: str, out: list[Told]) -> None:
         event = attempt.event
         key = (event.gateway, attempt.session or "@" + event.client)
-        story, told = self._story(key, event.at)
+        story = self._story(key, event.at, out)
         held = story.details
         if held and _one_attempt(held[-1].event, event):
             held[-1].event = _joined(held[-1].event, event)
-            return told
+            return
         if len(held) >= HELD:
             story.told += 1
             first = held.pop(0)
-            told.append((first.source, first.event))
+            out.append((first.source, first.event))
         until = event.at + PATIENCE
         held.append(Detail(source, event, until))
         self._waiting.append((until, key))
-        return told
+        self.due = min(self.due, until)
 
-    def _summary(self, attempt: Attempt, source: str) -> list[Told]:
+    def _summary(self, attempt: Attempt, source: str, out: list[Told]) -> None:
         event = attempt.event
         story = self._stories.pop((event.gateway, attempt.session), None)
         if story is None:
             story = self._without_session(event)
+            if story is None:
+                out.append((source, event))
+                return
         if event.outcome == "ok":
-            failed = [d for d in story.details if d.event.at <= event.at - CHAIN]
-            return [(d.source, _like(d.event, event)) for d in failed] + [(source, event)]
+            before = (d for d in story.details if d.event.at <= event.at - CHAIN)
+            out += [(detail.source, _like(detail.event, event)) for detail in before]
+            out.append((source, event))
+            return
         left = event.count - story.told
         details = story.details[-left:] if left > 0 else []
-        return [(source, one) for one in _grouped(details, event, left)]
+        out += [(source, one) for one in _grouped(details, event, left)]
 
-    def _smtp(self, attempt: Attempt, source: str) -> list[Told]:
+    def _smtp(self, attempt: Attempt, source: str, out: list[Told]) -> None:
         event = attempt.event
-        session, told = self._story((event.gateway, attempt.session), event.at)
+        session = self._story((event.gateway, attempt.session), event.at, out)
         if event.outcome == "ok":
             if event.account in session.opened:
-                return told
+                return
             if len(session.opened) < HELD:
                 session.opened.append(event.account)
             self._forget_chain(event)
-            return [*told, (source, event)]
+            out.append((source, event))
+            return
         session.told += event.count
         if not attempt.said:
-            return told
+            return
         for _ in range(event.count):
             detail = self._take(event)
-            if detail is not None:
-                event = _completed(event, detail)
-        return [*told, (source, event)]
+            if detail is None:
+                break
+            event = _completed(event, detail)
+        out.append((source, event))
 
-    def _tally(self, attempt: Attempt, source: str) -> list[Told]:
+    def _tally(self, attempt: Attempt, source: str, out: list[Told]) -> None:
         event = attempt.event
         session = self._stories.pop((event.gateway, attempt.session), None)
         explained = session.told if session else 0
-        told: list[Told] = []
         if attempt.opened and not (session and session.opened):
-            told.append((source, structs.replace(event, outcome="ok", reason="")))
+            out.append((source, structs.replace(event, outcome="ok", reason="")))
         left = attempt.tried - attempt.opened - explained
         while left > 0 and (detail := self._take(event)) is not None:
-            told.append((source, _completed(event, detail)))
+            out.append((source, _completed(event, detail)))
             left -= 1
-        client = self._stories.get((event.gateway, "@" + event.client))
-        if client is not None and left > 0:
-            told_already = min(client.told, left)
-            client.told -= told_already
-            left -= told_already
+        client = self._stories.get((event.gateway, "@" + event.client)) if left > 0 else None
+        if client is not None:
+            told = min(client.told, left)
+            client.told -= told
+            left -= told
         if left > 0:
-            told.append((source, structs.replace(event, count=left)))
-        return told
+            out.append((source, structs.replace(event, count=left)))
 
     # -- memory ---------------------------------------------------------------------------
 
-    def _story(self, key: Key, at: float) -> tuple[Story, list[Told]]:
+    def _story(self, key: Key, at: float, out: list[Told]) -> Story:
         story = self._stories.get(key)
-        told: list[Told] = []
         if story is None:
             if len(self._stories) >= self._limit:
                 oldest = next(iter(self._stories))
-                told = self._release(self._stories.pop(oldest), float("inf"))
+                _release(self._stories.pop(oldest), float("inf"), out)
                 self.evicted += 1
             story = self._stories[key] = Story()
             self._aging.append((at + MEMORY, key))
-        story.last = max(story.last, at)
-        return story, told
+        if at > story.last:
+            story.last = at
+        return story
 
     def _take(self, event: Auth) -> Auth | None:
         """The detail that waits for this attempt of Postfix's, if there is one."""
@@ -206,11 +208,11 @@ class Attempts:
                 return story.details.pop(index).event
         return None
 
-    def _without_session(self, event: Auth) -> Story:
+    def _without_session(self, event: Auth) -> Story | None:
         """Details of this attempt that name no session (before Dovecot 2.2)."""
         client = self._stories.get((event.gateway, "@" + event.client))
         if client is None:
-            return Story()
+            return None
         story = Story(details=[d for d in client.details if _same(d.event, event)])
         client.details = [d for d in client.details if not _same(d.event, event)]
         return story
@@ -225,13 +227,13 @@ class Attempts:
                 if not (_same(d.event, event) and d.event.at > event.at - CHAIN)
             ]
 
-    @staticmethod
-    def _release(story: Story, at: float) -> list[Told]:
-        ripe = [detail for detail in story.details if detail.until <= at]
-        if ripe:
-            story.details = [detail for detail in story.details if detail.until > at]
-            story.told += len(ripe)
-        return [(detail.source, detail.event) for detail in ripe]
+
+def _release(story: Story, at: float, out: list[Told]) -> None:
+    ripe = [detail for detail in story.details if detail.until <= at]
+    if ripe:
+        story.details = [detail for detail in story.details if detail.until > at]
+        story.told += len(ripe)
+        out += [(detail.source, detail.event) for detail in ripe]
 
 
 def _same(one: Auth, other: Auth) -> bool:

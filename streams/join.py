@@ -22,6 +22,7 @@ from streams.parsers.part import Attempt, Item, Part
 
 LINGER = 10.0  # seconds that an ended memory waits for late lines
 LIMIT = 200_000  # memories of a namespace
+SWEEP = 60.0  # seconds between two looks for what is too old
 HELD = 64  # events that one memory holds back
 
 KEEP: Final[dict[str, float]] = {
@@ -69,17 +70,14 @@ Output = tuple[str, Fact]  # source, event
 Key = tuple[str, str]  # gateway, key
 
 
-class Memory:
+class Memory(Struct):
     """What was told under one key."""
 
-    __slots__ = ("ended", "known", "said", "since", "waiting")
-
-    def __init__(self, since: float) -> None:
-        self.since = since
-        self.known: dict[str, Any] = {}
-        self.said: set[str] = set()
-        self.waiting: list[tuple[str, Part]] = []
-        self.ended = False
+    since: float
+    known: dict[str, Any] = field(default_factory=dict)
+    said: set[str] = field(default_factory=set)
+    waiting: list[tuple[str, Part]] = field(default_factory=list)
+    ended: bool = False
 
 
 class Packed(Struct, array_like=True):
@@ -103,7 +101,7 @@ class Snapshot(Struct):
 class Joiner:
     def __init__(self, limit: int = LIMIT) -> None:
         self.clock = 0.0  # the newest time seen
-        self.due = float("inf")  # when `advance` has something to do next
+        self.due = 0.0  # when `advance` has something to do next
         self.evicted = 0
         self._limit = limit
         self._rooms: dict[str, dict[Key, Memory]] = {name: {} for name in KEEP}
@@ -118,14 +116,20 @@ class Joiner:
         """The events that a line's items make, now."""
         out: list[Output] = []
         for item in items:
-            if item.__class__ is Part:
-                self._part(item, source, out)
-            elif item.__class__ is Attempt:
-                out += self._attempts.add(item, source)
-                self.due = min(self.due, self._attempts.due)
+            kind = item.__class__
+            if kind is Part:
+                self.part(item, source, out)  # type: ignore[arg-type]
+            elif kind is Attempt:
+                self.attempt(item, source, out)  # type: ignore[arg-type]
             else:
                 out.append((source, item))  # type: ignore[arg-type]
         return out
+
+    def attempt(self, attempt: Attempt, source: str, out: list[Output]) -> None:
+        attempts = self._attempts
+        attempts.add(attempt, source, out)
+        if attempts.due < self.due:
+            self.due = attempts.due
 
     def advance(self, at: float) -> list[Output]:
         """What has waited long enough at `at`; older memories end."""
@@ -141,14 +145,13 @@ class Joiner:
             _, namespace, key, memory = self._ending.popleft()
             if self._rooms[namespace].get(key) is memory:
                 self._forget(namespace, key, memory, out)
-        out += self._attempts.advance(at)
-        if at - self._swept >= 600.0:
+        self._attempts.advance(at, out)
+        if at - self._swept >= SWEEP:
             self._sweep(at, out)
         self.due = min(
             self._held[0][0] if self._held else float("inf"),
-            self._ending[0][0] if self._ending else float("inf"),
             self._attempts.due,
-            self._swept + 600.0,
+            self._swept + SWEEP,
         )
         return out
 
@@ -162,29 +165,30 @@ class Joiner:
 
     # -- parts ----------------------------------------------------------------------------
 
-    def _part(self, part: Part, source: str, out: list[Output]) -> None:
+    def part(self, part: Part, source: str, out: list[Output]) -> None:
         room = self._rooms[part.namespace]
         key = (part.gateway, part.key)
         memory = room.get(key)
         if memory is None or (part.begins and memory.ended):
-            if part.ends and part.wait == 0.0:
+            if part.ends:
+                # Nothing came before it, and nothing will come after.
                 if part.event is not None:
                     out.append((source, _made(part, {})))
                 return
             memory = self._remember(part, room, key, out)
         if part.continues:
             self._continue(memory, room.get((part.gateway, part.continues)))
-        if part.keeps:
+        keeps = part.keeps
+        if keeps is not None:
             known = memory.known
-            for name, value in part.keeps.items():
+            for name, value in keeps.items():
                 if value or name not in known:
                     known[name] = value
-            if memory.waiting and "origin" in part.keeps:
+            if memory.waiting and "origin" in keeps:
                 self._release(memory, out)
         if part.event is not None:
             self._event(part, source, key, memory, out)
         if part.ends:
-            memory.ended = True
             self._end(part, key, memory, room)
 
     def _remember(self, part: Part, room: dict[Key, Memory], key: Key, out: list[Output]) -> Memory:
@@ -203,31 +207,31 @@ class Joiner:
             if part.once in memory.said:
                 return
             memory.said.add(part.once)
-        if part.wait and (not part.needs or part.needs not in memory.known):
-            if part.covers != "told" and "told" in memory.said and not part.needs:
-                return
-            if len(memory.waiting) < HELD:
-                memory.waiting.append((source, part))
-                self._order += 1
-                until = part.at + part.wait
-                heapq.heappush(self._held, (until, self._order, part.namespace, key))
-                self.due = min(self.due, until)
-                return
+        unmet = part.wait and (not part.needs or part.needs not in memory.known)
+        if unmet and len(memory.waiting) < HELD:
+            self._hold(part, source, key, memory)
+            return
         self._tell(source, part, memory, out)
+
+    def _hold(self, part: Part, source: str, key: Key, memory: Memory) -> None:
+        memory.waiting.append((source, part))
+        self._order += 1
+        until = part.at + part.wait
+        heapq.heappush(self._held, (until, self._order, part.namespace, key))
+        self.due = min(self.due, until)
 
     def _tell(self, source: str, part: Part, memory: Memory, out: list[Output]) -> None:
         """Make the event, unless it is the same mail going round inside this host."""
-        room = self._rooms["queue"]
-        if part.event is Message:
-            if self._goes_on(part, memory, room):
+        kind = part.event
+        if kind is Delivery:
+            if part.passes and self._passed(part, memory):
                 return
-        elif part.event is Delivery and part.namespace == "queue":
-            if part.passes and self._passed(part, memory, room):
-                return
-            if "passed" in memory.said and part.values.get("status") == "sent":
+            if "passed" in memory.said and part.values and part.values.get("status") == "sent":
                 return
             if part.covers and "message_id" in memory.known:
                 self._cover(part, memory.known["message_id"])
+        elif kind is Message and self._goes_on(part, memory):
+            return
         out.append((source, _made(part, memory.known)))
 
     def _release(self, memory: Memory, out: list[Output]) -> None:
@@ -237,7 +241,7 @@ class Joiner:
 
     # -- one mail, several queue files ----------------------------------------------------
 
-    def _goes_on(self, part: Part, memory: Memory, room: dict[Key, Memory]) -> bool:
+    def _goes_on(self, part: Part, memory: Memory) -> bool:
         """Whether a message is one that came before: from a content filter, or requeued.
 
         It is, where a queue file of the same Message-ID and sender is still open and this one
@@ -253,7 +257,7 @@ class Joiner:
         first = self._ids.setdefault(name, part.key)
         if first == part.key:
             return False
-        earlier = room.get((part.gateway, first))
+        earlier = self._rooms["queue"].get((part.gateway, first))
         if earlier is None:
             self._ids[name] = part.key
             return False
@@ -268,9 +272,9 @@ class Joiner:
         self._continue(memory, earlier)
         return True
 
-    def _passed(self, part: Part, memory: Memory, room: dict[Key, Memory]) -> bool:
+    def _passed(self, part: Part, memory: Memory) -> bool:
         """Whether a delivery handed the mail to a filter that gave it back to this host."""
-        following = room.get((part.gateway, part.passes))
+        following = self._rooms["queue"].get((part.gateway, part.passes))
         if following is None or following is memory:
             return False
         client = following.known.get("client", "")
@@ -293,12 +297,9 @@ class Joiner:
 
     def _cover(self, part: Part, message_id: str) -> None:
         """Another program told of this delivery too, or is about to."""
-        room = self._rooms[part.covers]
-        key = (part.gateway, message_id)
-        memory = room.get(key)
-        if memory is None:
-            return
-        memory.waiting.clear()
+        memory = self._rooms[part.covers].get((part.gateway, message_id))
+        if memory is not None:
+            memory.waiting.clear()
 
     # -- the end of memories --------------------------------------------------------------
 
@@ -306,9 +307,9 @@ class Joiner:
         if part.namespace == "session":
             del room[key]
             return
-        until = max(part.at, self.clock) + LINGER
-        self._ending.append((until, part.namespace, key, memory))
-        self.due = min(self.due, until)
+        memory.ended = True
+        # `due` leaves them alone: they go when something else is due, within a sweep.
+        self._ending.append((self.clock + LINGER, part.namespace, key, memory))
 
     def _forget(self, namespace: str, key: Key, memory: Memory, out: list[Output]) -> None:
         self._release(memory, out)
@@ -370,24 +371,24 @@ class Joiner:
 
 def _made(part: Part, known: dict[str, Any]) -> Fact:
     kind = part.event
-    values = part.values
-    filled = FILLED.get(kind) if known else None  # type: ignore[arg-type]
-    if filled:
-        values = values.copy()
-        for name, remembered in filled:
-            if name not in values:
-                value = known.get(remembered)
-                if value:
-                    values[name] = value
-    return kind(at=part.at, gateway=part.gateway, offset=part.offset, **values)  # type: ignore[misc]
+    if not isinstance(kind, type):
+        return kind  # type: ignore[return-value]
+    values = part.values or {}
+    for name, remembered in FILLED[kind]:
+        if name not in values:
+            value = known.get(remembered)
+            if value:
+                values[name] = value
+    return kind(at=part.at, gateway=part.gateway, offset=part.offset, **values)
 
 
 _KINDS = {kind.type: kind for kind in events.EVENTS}
 
 
 def _plain(part: Part) -> dict[str, Any]:
+    """A part that waits; those have kinds of event, not ready ones."""
     plain = msgspec.structs.asdict(part)
-    plain["event"] = part.event.type if part.event else None
+    plain["event"] = part.event.type if part.event is not None else ""
     return plain
 
 

@@ -119,17 +119,18 @@ class Reader:
     # -- lines ----------------------------------------------------------------------------
 
     def _one(self, name: str, lines: Lines) -> Iterator[Output]:
-        carrier = self._carrier(name)
-        read, parse, joiner = carrier.record, self._parsers.parse, self.joiner
-        add = joiner.add
-        counts = self.counts
+        read = self._carrier(name).record
+        joiner, counts = self.joiner, self.counts
+        known, learn = self._parsers.known, self._parsers.learn
+        out: list[Output] = []
         for offset, line in lines:
             counts.lines += 1
             try:
                 record = read(line, offset)
                 if record is None:
                     continue
-                items = parse(record)
+                parse = known.get(record.program)
+                items = learn(record.program)(record) if parse is None else parse(record)
             except ValueError as error:
                 self._bury(str(error), name, offset, line)
                 continue
@@ -140,18 +141,25 @@ class Reader:
                     continue
                 joiner.clock = at
                 if at >= joiner.due:
-                    for told in joiner.advance(at):
-                        counts.events += 1
-                        yield told
+                    out += joiner.advance(at)
             if not items:
                 if items is None:
                     counts.nobody += 1
-                continue
-            if record.times != 1:
-                items = _repeated(items, record.times)
-            for told in add(items, name):
-                counts.events += 1
-                yield told
+            else:
+                if record.times != 1:
+                    items = _repeated(items, record.times)
+                for item in items:
+                    kind = item.__class__
+                    if kind is Part:
+                        joiner.part(item, name, out)  # type: ignore[arg-type]
+                    elif kind is Attempt:
+                        joiner.attempt(item, name, out)  # type: ignore[arg-type]
+                    else:
+                        out.append((name, item))  # type: ignore[arg-type]
+            if out:
+                counts.events += len(out)
+                yield from out
+                out.clear()
 
     def _merged(self, sources: Sequence[Source]) -> Iterator[Output]:
         streams = [
@@ -218,28 +226,29 @@ class _Parsers:
     """Picks the parser of a record by its tag, or by its text where it has none."""
 
     def __init__(self, formats: Iterable[Format], key: bytes) -> None:
-        masked = mask(key)
-        self._formats = [(one.claims, one.parser(masked)) for one in formats]
-        self._known: dict[str, Parse] = {}
+        self._mask = mask(key)
+        self._formats = list(formats)
+        self._texts = self._pick("")
+        self.known: dict[str, Parse] = {}  # by tag
+
+    def _pick(self, program: str) -> list[Parse]:
+        found = (one.parser(self._mask, program) for one in self._formats)
+        return [parse for parse in found if parse is not None]
 
     def parse(self, record: Record) -> Items | None:
-        parse = self._known.get(record.program)
-        if parse is None:
-            parse = self._learn(record.program)
-        return parse(record)
+        return (self.known.get(record.program) or self.learn(record.program))(record)
 
-    def _learn(self, program: str) -> Parse:
-        parse = next((parse for claims, parse in self._formats if claims(program)), None)
-        if parse is None:
-            parse = self._by_text if not program else _nobodys
-        if len(self._known) >= 4096:
-            self._known.clear()
-        self._known[program] = parse
+    def learn(self, program: str) -> Parse:
+        """The parser of a tag that was not seen before."""
+        parse = (self._pick(program) or [_nobodys])[0] if program else self._by_text
+        if len(self.known) >= 4096:
+            self.known.clear()
+        self.known[program] = parse
         return parse
 
     def _by_text(self, record: Record) -> Items | None:
         """A line without a tag: as it stands, or after its first word, which may be the host."""
-        for _, parse in self._formats:
+        for parse in self._texts:
             items = parse(record)
             if items is not None:
                 return items
@@ -247,7 +256,7 @@ class _Parsers:
         if not space or not host:
             return None
         record = Record(record.at, host, "", "", text.lstrip(), record.offset, record.times)
-        for _, parse in self._formats:
+        for parse in self._texts:
             items = parse(record)
             if items:
                 return items

@@ -23,10 +23,9 @@ SERVICES = {
     "managesieve-login": "sieve",
     "sieve-login": "sieve",
 }
-TAGS = frozenset({"dovecot", "auth", "auth-worker", "dovecot-auth", "lmtp", "lda", *SERVICES})
+TAGS = frozenset({"auth", "auth-worker", "dovecot-auth", "lmtp", "lda", *SERVICES})
 
 _LEVEL = r"(?:(?:Info|Warning|Error|Debug|Fatal|Panic): )?"
-_PROCESS = re.compile(r"(?P<name>[a-z0-9-]+)(?P<context>.*?): ", re.DOTALL)
 _LOGIN = re.compile(
     rf"{_LEVEL}(?P<message>.*?)(?:: | )(?P<elements>(?:user=|rip=|method=).*)", re.DOTALL
 )
@@ -64,11 +63,12 @@ _AUTH = re.compile(
     r",(?P<ip>[0-9A-Fa-f.:]{3,45})(?:,<(?P<old>[^<>\s]{1,64})>)?(?:,sasl:(?P<method>[\w-]{1,20}))?\)"
     r"(?:<(?P<session>[^<>\s]{1,64})>)?: "
 )
-_WORKER = re.compile(r"conn unix:\S+ \([^()]*\): auth-worker<\d+>: ")
-_OLD = re.compile(r"[a-z][\w-]*\(")  # ...2.3: "passwd-file(user,ip,<session>): text"
-_NEW = re.compile(
-    rf"{_LEVEL}(?:[a-z][\w-]*: )?"
-)  # 2.4: "auth(user,ip,sasl:plain)<session>: Info: sql: text"
+# Up to 2.3: "auth-worker(12): conn unix:auth-worker (pid=1,uid=97): auth-worker<3>: sql(user,ip):"
+_OLD = re.compile(
+    rf"(?:\(\w*\): )?{_LEVEL}(?:conn unix:\S+ \([^()]*\): auth-worker<\d+>: )?[a-z][\w-]*\("
+)
+# 2.4: "auth(user,ip,sasl:plain)<session>: Info: sql: text"
+_NEW = re.compile(rf"{_LEVEL}(?:[a-z][\w-]*: )?")
 _GIVEN = re.compile(r" ?\((?P<sha1>SHA1 of )?given password: (?P<secret>.*)\)", re.DOTALL)
 _REASONS = (
     ("unknown user", "unknown_account"),
@@ -98,10 +98,6 @@ _SAVED = re.compile(
 )
 
 
-def claims(program: str) -> bool:
-    return program in TAGS
-
-
 class _Parser:
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
@@ -111,24 +107,25 @@ class _Parser:
             **dict.fromkeys(("lmtp", "lda", "deliver"), _saved),
         }
 
-    def parse(self, record: Record) -> Items | None:
-        """What a line of any Dovecot process says. One without a tag begins with its process."""
-        program, text = record.program, record.text
-        if program == "dovecot" or not program:
-            name, _, rest = text.partition(": ")
-            read = self._readers.get(name)
-            if read is not None:
-                return read(record, name, ": " + rest)
-            found = _PROCESS.match(text)
-            if found is None:
-                return () if program else None
-            name = found["name"]
-            read = self._readers.get(name)
-            if read is None:
-                return () if program else None
-            return read(record, name, text[len(name) :])
-        read = self._readers.get(program)
-        return read(record, program, ": " + text) if read else None
+    def parse(self, record: Record) -> Items:
+        """A line that begins with the name of its process."""
+        text = record.text
+        name, _, rest = text.partition(": ")
+        read = self._readers.get(name)
+        if read is not None:
+            return read(record, name, rest)
+        name = name.partition("(")[0]
+        read = self._readers.get(name)
+        return read(record, name, text[len(name) :]) if read is not None else ()
+
+    def of_process(self, name: str) -> Parse:
+        """A parser of lines whose tag is the name of their process."""
+        read = self._readers[name]
+        return lambda record: read(record, name, record.text)
+
+    def by_text(self, record: Record) -> Items | None:
+        """A line without a tag."""
+        return self.parse(record) or None
 
     def _auth(self, record: Record, name: str, rest: str) -> Items:
         """A detail of an attempt: one password database's word on it."""
@@ -141,19 +138,13 @@ class _Parser:
         if len({one["ip"] for one in found}) > 1:
             return ()  # a name or password made to look like this line: who it was is unknown
         before, text = rest[: who.start()], rest[who.end() :]
-        if before.startswith("("):
-            user = before[1:]
-            level = _NEW.match(text)
-            text = text[level.end() :] if level else text
+        old = _OLD.match(before)
+        if old:
+            user = before[old.end() :]
+        elif before.startswith("("):
+            user, text = before[1:], text[_end(_NEW.match(text)) :]
         else:
-            said = before.partition(": ")[2]
-            said = said.removeprefix("Info: ")
-            worker = _WORKER.match(said)
-            said = said[worker.end() :] if worker else said
-            base = _OLD.match(said)
-            if base is None:
-                return ()
-            user = said[base.end() :]
+            return ()
         reason = next((reason for words, reason in _REASONS if text.startswith(words)), "")
         if not reason:
             return ()
@@ -173,6 +164,10 @@ class _Parser:
             password=password,
         )
         return (Attempt("detail", auth, who["old"] or who["session"] or ""),)
+
+
+def _end(found: re.Match[str] | None) -> int:
+    return found.end() if found else 0
 
 
 def _name(user: str) -> str:
@@ -196,7 +191,22 @@ def _pam(record: Record, rest: str) -> Items:
 
 
 def _login(record: Record, name: str, rest: str) -> Items:
-    found = _LOGIN.match(rest, 2)
+    if rest.startswith(("Login: user=<", "Info: Login: user=<")) and rest.count("rip=") == 1:
+        # Most lines; there is no doubt about any field.
+        who, _, more = rest.partition(", rip=")
+        user, _, mechanism = who.rpartition(">, method=")
+        auth = Auth(
+            at=record.at,
+            gateway=record.host,
+            offset=record.offset,
+            client=net.address(more.partition(",")[0]),
+            account=user.partition("<")[2].lower()[:320],
+            outcome="ok",
+            mechanism=mechanism.upper()[:40],
+            service=SERVICES[name],
+        )
+        return (Attempt("summary", auth, more.rpartition(", session=<")[2].rstrip(">")),)
+    found = _LOGIN.match(rest)
     if found is None:
         return ()
     message, elements = found["message"], found["elements"]
@@ -204,8 +214,8 @@ def _login(record: Record, name: str, rest: str) -> Items:
     at = elements.rfind(", rip=") if elements.startswith("user=") else elements.find("rip=")
     rip = _RIP.search(elements, max(at, 0)) if at >= 0 else None
     client = net.address(rip["ip"]) if rip else ""
-    who = _WHO.fullmatch(elements[:at] if at > 0 else elements)
-    user, method = (who["user"], who["method"] or "") if who else ("", "")
+    named = _WHO.fullmatch(elements[:at] if at > 0 else elements)
+    user, method = (named["user"], named["method"] or "") if named else ("", "")
     session = _SESSION.match(elements, max(at, 0))
     event = _outcome(message, user)
     if event is None:
@@ -279,8 +289,13 @@ def _saved(record: Record, name: str, rest: str) -> Items:
     )
 
 
-def _parser(mask: Mask) -> Parse:
-    return _Parser(mask).parse
+def parser(mask: Mask, program: str) -> Parse | None:
+    """The parser of a tag; see `Format`."""
+    if not program:
+        return _Parser(mask).by_text
+    if program == "dovecot":
+        return _Parser(mask).parse
+    return _Parser(mask).of_process(program) if program in TAGS else None
 
 
-FORMAT = Format("dovecot", claims, _parser)
+FORMAT = Format("dovecot", parser)

@@ -2,7 +2,8 @@
 
 A parser is a pure function of one line, ``parse(record) -> Items | None``: ``None`` where the
 line is nobody's of this format, ``()`` where it is and says nothing of interest, ValueError
-where it is of this format and broken (it goes to the dead letters). What needs several lines it
+where it is of this format and broken (it goes to the dead letters). Each syslog tag has its
+own. What needs several lines it
 leaves to the joiner: a `Part` of a message, connection or session, or an `Attempt` to log in
 that others may report too.
 """
@@ -31,10 +32,11 @@ class Part(Struct, frozen=True, gc=False):
     """What one line tells of a message, connection or session that spans several lines.
 
     The joiner keeps one memory for each (gateway, namespace, key); `keeps` goes into it. An
-    `event` is made of `values`, and of the memory where `values` are silent. `once` names an
-    event that is made only the first time for its memory. One whose memory lacks `needs` waits
-    for it up to `wait` seconds of event time, so that lines out of order still find each other.
-    `begins` marks a line that can only be the first of its story, `ends` the last.
+    `event` is ready, or a kind: then it is made of `values`, and of the memory where `values`
+    are silent. `once` names an event that is made only the first time for its memory. One whose
+    memory lacks `needs` waits for it up to `wait` seconds of event time, so that lines out of
+    order still find each other. `begins` marks a line that can only be the first of its story,
+    `ends` the last.
 
     A message can go on under another key: `continues` names the one it had before, `passes` the
     one that the next server says it gave (a content filter's "queued as"), `through` that
@@ -46,10 +48,10 @@ class Part(Struct, frozen=True, gc=False):
     gateway: str
     namespace: str
     key: str
-    keeps: dict[str, Any] = {}
+    keeps: dict[str, Any] | None = None
     offset: int = -1
-    event: type[Fact] | None = None
-    values: dict[str, Any] = {}
+    event: Fact | type[Fact] | None = None
+    values: dict[str, Any] | None = None
     once: str = ""
     needs: str = ""
     wait: float = 0.0
@@ -92,8 +94,12 @@ nothing. See streams/parsers/secrets.py."""
 
 
 class Format(Struct, frozen=True):
-    """A log format: a row of PARSERS."""
+    """A log format: a row of PARSERS.
+
+    `parser` is given how to mask secrets and a syslog tag without its pid, and gives the parser
+    of that tag's lines; None where the tag is not of this format. The tag ``""`` stands for
+    lines that have none: its parser knows the format by the text alone.
+    """
 
     name: str
-    claims: Callable[[str], bool]  # whether a syslog tag (without pid) is this format's
-    parser: Callable[[Mask], Parse]  # given how to mask secrets, the parser
+    parser: Callable[[Mask, str], Parse | None]

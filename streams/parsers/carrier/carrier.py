@@ -64,6 +64,7 @@ class Carrier:
 
     def __init__(self, host: str, stamps: Stamps) -> None:
         self.stamps = stamps
+        self._seconds = stamps.seconds
         self._host = host
         self._origins: dict[str, Origin] = {}
         self._last: Record | None = None
@@ -80,12 +81,14 @@ class Carrier:
             text = line.decode()
         except UnicodeDecodeError:
             text = line.decode("utf-8", "backslashreplace")
-        at = self.stamps.known.get(text[:15])
-        if at is not None and text[15:16] == " ":
-            record = self._said(at, text[16:LONGEST_TEXT], offset)
+        at = self._seconds.get(text[:16])
+        if at is not None:
+            record = self._said(at, text[16:], offset)
         else:
-            record = self._slow(text, offset)
-        self._last = record or self._last
+            found = self.stamps.split(text)
+            record = self._said(*found, offset) if found else self._unusual(text, offset)
+        if record is not None:
+            self._last = record
         return record
 
     def _said(self, at: float, rest: str, offset: int) -> Record | None:
@@ -97,7 +100,7 @@ class Carrier:
             text = rest
             if "last message repeated " in text[:LONGEST_HEAD]:
                 return self._repeated(at, text.rstrip(), offset)
-        text = text.rstrip()
+        text = text[:LONGEST_TEXT].rstrip()
         if text.startswith("message repeated "):
             found = _REPEATED.fullmatch(text)
             if found:
@@ -114,31 +117,22 @@ class Carrier:
         times = int(found["times"])
         return Record(at, last.host, last.program, last.pid, last.text, offset, times)
 
-    def _slow(self, text: str, offset: int) -> Record | None:
-        """A line whose stamp is new, or that is no plain syslog line."""
+    def _unusual(self, text: str, offset: int) -> Record | None:
+        """A line that does not begin with its stamp."""
         text = text.lstrip("\ufeff\x00 \t").rstrip("\r\n\x00")
         if not text:
             return None
         if text[0] == "{":
             return self._enveloped(text, offset)
-        text = text[:LONGEST_TEXT]
         pri = _PRI.match(text)
         if pri:
             text = text[pri.end() :]
-            found = _RFC5424.fullmatch(text)
+            found = _RFC5424.fullmatch(text[:LONGEST_TEXT])
             if found:
                 return self._rfc5424(found, offset)
-        at, text = self._stamp(text)
-        return self._said(at, text, offset)
-
-    def _stamp(self, text: str) -> tuple[float, str]:
-        """The time of a line, and the line without it. One without a stamp has the time of the
-        line before it."""
-        found = self.stamps.bsd(text) or self.stamps.iso(text) or self.stamps.tai64n(text)
-        if found is None:
-            return (self._last.at if self._last else self.stamps.now), text
-        at, length = found
-        return at, text[length:].lstrip(" ")
+        # One without a stamp has the time of the line before it.
+        at = self._last.at if self._last else self.stamps.now
+        return self._said(*(self.stamps.split(text) or (at, text)), offset)
 
     def _rfc5424(self, found: "re.Match[str]", offset: int) -> Record:
         stamp = self.stamps.iso(found["stamp"])
@@ -165,8 +159,8 @@ class Carrier:
         if letter.program:
             return Record(at, host, letter.program, letter.pid, said, offset)
         # A container's output: the program may have put a header of its own before it.
-        inner = self.stamps.bsd(said) or self.stamps.iso(said)
-        return self._said(at, said[inner[1] :].lstrip(" ") if inner else said, offset)
+        inner = self.stamps.split(said)
+        return self._said(at, inner[1] if inner else said, offset)
 
     def _learn(self, head: str, rest: str) -> Origin:
         origin = self._origin(head, rest)

@@ -28,7 +28,7 @@ _BSD = re.compile(
     r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
 )
 _ISO = re.compile(
-    r"(?P<local>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
+    r"(?P<minute>\d{4}-\d\d-\d\d[T ]\d\d:\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
     r"(?P<zone>Z|[+-]\d\d:?\d\d)?"
 )
 _TAI64N = re.compile(r"@(?P<seconds>[0-9a-f]{16})(?P<nanoseconds>[0-9a-f]{8})")
@@ -46,7 +46,8 @@ class Stamps:
         self._year = year
         self._now = now
         self._newest = 0.0
-        self.known: dict[str, float] = {}
+        self.seconds: dict[str, float] = {}  # "Feb 22 07:30:59 ", looked up by the carrier
+        self._minutes: dict[str, tuple[float, str]] = {}  # "Feb 22 07:30", "2026-02-22T07:30"
 
     @property
     def now(self) -> float:
@@ -55,47 +56,61 @@ class Stamps:
     @now.setter
     def now(self, now: float) -> None:
         if now // DAY != self._now // DAY:
-            self.known.clear()  # a stamp may mean another year today
+            self._forget()  # a stamp may mean another year today
         self._now = now
 
-    def bsd(self, text: str) -> tuple[float, int] | None:
-        """The time of the RFC 3164 stamp that `text` begins with, and its length.
+    def split(self, text: str) -> tuple[float, str] | None:
+        """The time that a line begins with, and the rest of the line; None where it begins with
+        none. ValueError for a day that no calendar has."""
+        minute = self._minutes.get(text[:16])  # rsyslog: 2026-02-22T07:30:59.123456+00:00
+        if minute is not None and text[26:33] == minute[1]:
+            second = text[17:26]
+            if second[2:3] == "." and second.replace(".", "", 1).isdecimal():
+                return minute[0] + float(second), text[33:]
+        minute = self._minutes.get(text[:12])
+        if minute is not None and text[12:13] == ":" and text[15:16] == " ":
+            second = text[13:15]
+            if second.isdecimal():
+                at = minute[0] + int(second)
+                if len(self.seconds) >= KEPT:
+                    self.seconds.clear()
+                self.seconds[text[:16]] = at
+                return at, text[16:]
+        found = self.bsd(text) or self.iso(text) or self.tai64n(text)
+        return (found[0], text[found[1] :].lstrip(" ")) if found else None
 
-        None where there is none; ValueError for a day that no calendar has.
-        """
+    def bsd(self, text: str) -> tuple[float, int] | None:
+        """The time of the RFC 3164 stamp that `text` begins with, and its length."""
         found = _BSD.match(text)
         month = MONTHS.get(found["month"]) if found else None
         if found is None or month is None:
             return None
-        stamp = found[0]
-        at = self.known.get(stamp)
-        if at is None:
-            day, hour, minute, second = (
-                int(found[name]) for name in ("day", "hour", "minute", "second")
-            )
-            second = min(second, 59)  # a leap second
-            if found["year"]:
-                when = datetime(int(found["year"]), month, day, hour, minute, second)  # noqa: DTZ001
-                at = self._epoch(stamp, when)
-            else:
-                at = self._yearless(stamp, month, day, hour, minute, second)
-        return at, found.end()
+        day, hour, minute, second = (
+            int(found[name]) for name in ("day", "hour", "minute", "second")
+        )
+        if found["year"]:
+            when = datetime(int(found["year"]), month, day, hour, minute)  # noqa: DTZ001
+            at = self._epoch(when)
+        else:
+            at = self._yearless(month, day, hour, minute)
+            if found.end() == 15:
+                self._keep(found[0][:12], at, "")
+        return at + second, found.end()
 
     def iso(self, text: str) -> tuple[float, int] | None:
         """The time of the ISO 8601 stamp that `text` begins with, and its length."""
         found = _ISO.match(text)
         if found is None:
             return None
-        local, fraction, zone = found.groups()
-        key = local + zone if zone else local
-        at = self.known.get(key)
-        if at is None:
-            when = datetime.fromisoformat(local)
-            if zone:
-                at = self._remember(key, when.replace(tzinfo=_offset(zone)).timestamp())
-            else:
-                at = self._epoch(key, when)
-        return (at + float(f"0.{fraction}") if fraction else at), found.end()
+        minute, second, fraction, zone = found.groups()
+        local = datetime.fromisoformat(minute)
+        if zone:
+            at = local.replace(tzinfo=_offset(zone)).timestamp()
+            if found.end() == 32:
+                self._keep(minute, at, f"{zone} ")
+        else:
+            at = self._epoch(local)
+        return at + int(second) + (float(f"0.{fraction}") if fraction else 0.0), found.end()
 
     def tai64n(self, text: str) -> tuple[float, int] | None:
         """The time of the TAI64N label that `text` begins with, and its length."""
@@ -105,41 +120,50 @@ class Stamps:
         seconds = int(found["seconds"], 16) - TAI64_EPOCH
         return seconds + int(found["nanoseconds"], 16) / 1e9, found.end()
 
-    def _yearless(
-        self, stamp: str, month: int, day: int, hour: int, minute: int, second: int
-    ) -> float:
+    def _yearless(self, month: int, day: int, hour: int, minute: int) -> float:
         if self._year:
-            return self._epoch(stamp, datetime(self._year, month, day, hour, minute, second))  # noqa: DTZ001
+            return self._epoch(datetime(self._year, month, day, hour, minute))  # noqa: DTZ001
         latest = self._now + DAY
         year = datetime.fromtimestamp(latest, self._zone or UTC).year + 1
         for candidate in range(year, year - 10, -1):  # eight years can lie between leap years
             try:
-                when = datetime(candidate, month, day, hour, minute, second)  # noqa: DTZ001
+                when = datetime(candidate, month, day, hour, minute)  # noqa: DTZ001
             except ValueError:
                 if (month, day) != (2, 29):
                     raise
                 continue
             if when.replace(tzinfo=self._zone).timestamp() <= latest:
-                return self._epoch(stamp, when)
-        raise ValueError(f"no year has the day of {stamp!r}")
+                return self._epoch(when)
+        raise ValueError("no year has this day")
 
-    def _epoch(self, key: str, local: datetime) -> float:
+    def _epoch(self, local: datetime) -> float:
+        """A local time in the source's zone. In the hour that a clock set back repeats, what it
+        means depends on what came before."""
         first = local.replace(tzinfo=self._zone).timestamp()
         second = local.replace(tzinfo=self._zone, fold=1).timestamp()
-        if second > first:
-            # The hour repeats, so what the stamp means depends on what came before it.
-            passed = self._newest - first > 1800 and second - self._newest < 5400
-            at = second if passed else first
-            self._newest = max(self._newest, at) if at - self._newest < DAY else at
-            return at
-        return self._remember(key, first)
+        repeats = second > first
+        passed = repeats and self._newest - first > 1800 and second - self._newest < 5400
+        self._newest = second if passed else first
+        return self._newest
 
-    def _remember(self, key: str, at: float) -> float:
-        if len(self.known) >= KEPT:
-            self.known.clear()
-        self.known[key] = at
-        self._newest = at
-        return at
+    def _keep(self, key: str, at: float, rest: str) -> None:
+        if self._repeating(at):
+            return
+        if len(self._minutes) >= KEPT:
+            self._minutes.clear()
+        self._minutes[key] = at, rest
+
+    def _repeating(self, at: float) -> bool:
+        """Whether the clocks of the source are set back within an hour of this time."""
+        offsets = {
+            datetime.fromtimestamp(at + shift, self._zone).astimezone(self._zone).utcoffset()
+            for shift in (-7200, 7200)
+        }
+        return len(offsets) > 1
+
+    def _forget(self) -> None:
+        self.seconds.clear()
+        self._minutes.clear()
 
 
 def _offset(zone: str) -> tzinfo:

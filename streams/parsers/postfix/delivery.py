@@ -12,31 +12,35 @@ from schemas import net
 from schemas.events import Delivery
 from streams.parsers import reply
 from streams.parsers.part import Items, Part, Record
-from streams.parsers.postfix.peer import is_queue_id, mailbox
+from streams.parsers.postfix.peer import mailbox
 
 PATIENCE = 10.0
 LONGEST_REPLY = 300
 
 _DELIVERY = re.compile(
-    r"to=<?(?P<recipient>.*?)>?, (?:orig_to=<?(?P<alias>.*?)>?, )?relay=(?P<relay>[^\s,]+), "
+    r"to=<?(?P<recipient>.*?)>?, (?:orig_to=<?(?P<alias>.*?)>?, )?(?P<relay>relay=[^\s,]+), "
     r"(?:conn_use=\d+, )?delay=[\d.]+, (?:delays=[\d./]+, )?(?:tls=[^,]+, )?"
     r"(?:dsn=(?P<enhanced>\d\.\d{1,3}\.\d{1,3}), )?status=(?P<status>\S+) \((?P<said>.*?)\)?"
 )
-_RELAY = re.compile(r"(?P<name>[^\[]+)(?:\[(?P<address>[^\]]+)\](?::\d+)?)?")
 _QUEUED = re.compile(r".*\bqueued as (?P<queue_id>\w{6,40})")
 _STATUS = {"sent": "sent", "deferred": "deferred", "bounced": "bounced", "SOFTBOUNCE": "deferred"}
 _NEAR = net.Networks(net.PRIVATE)
 
 
-def read(record: Record, service: str) -> Items | None:
-    """What a delivery agent says; None where it is none of those that are known."""
+def read(record: Record) -> Items:
+    """What a delivery agent says."""
     queue_id, _, rest = record.text.partition(": ")
     if not rest.startswith("to="):
-        return () if is_queue_id(queue_id) else None
-    found = _DELIVERY.fullmatch(rest)
-    if found is None:
-        raise ValueError(f"a delivery that ends early: {rest[:200]!r}")
-    recipient, _, relay, enhanced, word, said = found.groups()
+        return ()
+    recipient, _, more = rest[3:].partition(">, ")
+    if more.startswith("orig_to=<"):
+        more = more.partition(">, ")[2]
+    relay, _, more = more.partition(", ")
+    _, usual, more = more.partition(", dsn=")
+    enhanced, _, more = more.partition(", status=")
+    word, _, said = more.partition(" (")
+    if not (usual and relay.startswith("relay=") and said.endswith(")")):
+        recipient, relay, enhanced, word, said = _unusual(rest)
     status = _STATUS.get(word)
     if status is None:
         return ()  # a probe of an address (verify(8)), not a message
@@ -45,8 +49,8 @@ def read(record: Record, service: str) -> Items | None:
     if enhanced:
         values["enhanced"] = enhanced
     address = ""
-    if relay != "none":
-        host, _, address = relay.partition("[")
+    host, _, address = relay[6:].partition("[")
+    if host != "none":
         values["relay"] = host
     keeps: dict[str, Any] = {}
     passes = through = ""
@@ -80,4 +84,18 @@ def read(record: Record, service: str) -> Items | None:
             through=through,
             covers="mailbox" if status == "sent" and not passes else "",
         ),
+    )
+
+
+def _unusual(rest: str) -> tuple[str, str, str, str, str]:
+    """Addresses without ``<>``, Postfix before 2.3 (no ``dsn=``), an explanation that was cut."""
+    found = _DELIVERY.fullmatch(rest)
+    if found is None:
+        raise ValueError(f"a delivery that ends early: {rest[:200]!r}")
+    return (
+        found["recipient"],
+        found["relay"],
+        found["enhanced"] or "",
+        found["status"],
+        found["said"],
     )

@@ -38,8 +38,8 @@ _REASONS = {
 }
 
 
-def read(record: Record, service: str) -> Items | None:
-    """What a line of postscreen says; None where it is none of those that are known."""
+def read(record: Record) -> Items:
+    """What a line of postscreen says."""
     text = record.text
     if text.startswith("NOQUEUE: reject: "):
         return _reject(record, text[17:])
@@ -60,7 +60,7 @@ def read(record: Record, service: str) -> Items | None:
     found = _REFUSED.fullmatch(text)
     if found:
         return (_connection(record, found["peer"], "refused", _reason(found["what"])),)
-    return None
+    return ()
 
 
 def _reason(what: str) -> str:
@@ -85,9 +85,7 @@ def _end(record: Record, who: str, reason: str, *, ends: bool) -> Part:
         record.host,
         "session",
         who,
-        offset=record.offset,
-        event=Connection,
-        values={"client": peer(who)[1], "outcome": "closed", "reason": reason},
+        event=_connection(record, who, "closed", reason),
         once="closed",
         ends=ends,
     )

@@ -16,9 +16,6 @@ from streams.parsers.postfix.peer import is_queue_id, mailbox, peer
 PATIENCE = 10.0  # seconds that a message waits for the line that says where it came from
 LONGEST_ID = 255
 
-_ACTIVE = re.compile(
-    r"from=<?(?P<sender>.*?)>?, size=(?P<size>\d+), nrcpt=(?P<count>\d+) \(queue active\)"
-)
 _EXPIRED = re.compile(r"from=<?(?P<sender>.*?)>?, status=(?:force-)?expired, returned to sender")
 _PICKED = re.compile(r"uid=\d+ from=<(?P<sender>.*?)>(?: orig_id=(?P<earlier>\w+))?")
 _REPORT = re.compile(
@@ -28,10 +25,10 @@ _REPORT = re.compile(
 _REPORTED = {"non-delivery": "bounced", "delivery status": "sent", "delay": "deferred"}
 
 
-def cleanup(record: Record, service: str) -> Items | None:
+def cleanup(record: Record) -> Items:
     queue_id, _, rest = record.text.partition(": ")
     if not is_queue_id(queue_id):
-        return None
+        return ()
     if rest.startswith("message-id="):
         keeps = {"message_id": rest[11:].strip(" <>")[:LONGEST_ID]}
         return (Part(record.at, record.host, "queue", queue_id, keeps),)
@@ -52,6 +49,7 @@ def _refused(record: Record, queue_id: str, rest: str) -> Part:
     values = {
         "sender": said.sender,
         "recipient": said.recipient,
+        "queue_id": queue_id,
         "verdict": verdict,
         "code": said.code,
         "enhanced": said.enhanced,
@@ -73,11 +71,11 @@ def _refused(record: Record, queue_id: str, rest: str) -> Part:
     )
 
 
-def pickup(record: Record, service: str) -> Items | None:
+def pickup(record: Record) -> Items:
     queue_id, _, rest = record.text.partition(": ")
     found = _PICKED.fullmatch(rest)
     if not found or not is_queue_id(queue_id):
-        return None
+        return ()
     keeps = {"sender": mailbox(found["sender"]), "origin": "pickup"}
     return (
         Part(
@@ -92,17 +90,18 @@ def pickup(record: Record, service: str) -> Items | None:
     )
 
 
-def qmgr(record: Record, service: str) -> Items | None:
-    text = record.text
-    queue_id, _, rest = text.partition(": ")
+def qmgr(record: Record) -> Items:
+    queue_id, _, rest = record.text.partition(": ")
     if not is_queue_id(queue_id):
-        return None
-    if rest in ("removed", "canceled"):
+        return ()
+    if rest == "removed" or rest == "canceled":  # noqa: PLR1714 - a set would be slower
         return (Part(record.at, record.host, "queue", queue_id, ends=True),)
     if rest.startswith("from="):
-        active = _ACTIVE.fullmatch(rest)
-        if active:
-            sender = mailbox(active["sender"])
+        who, found, counts = rest[5:].rpartition(", size=")
+        size, _, count = counts.partition(", nrcpt=")
+        count, active, _ = count.partition(" (queue active)")
+        if found and active and size.isdecimal() and count.isdecimal():
+            sender = mailbox(who)
             return (
                 Part(
                     record.at,
@@ -115,8 +114,8 @@ def qmgr(record: Record, service: str) -> Items | None:
                     {
                         "queue_id": queue_id,
                         "sender": sender,
-                        "size": int(active["size"]),
-                        "recipients": int(active["count"]),
+                        "size": int(size),
+                        "recipients": int(count),
                     },
                     "message",
                     "origin",
@@ -128,7 +127,7 @@ def qmgr(record: Record, service: str) -> Items | None:
             return (_expired(record, queue_id, mailbox(expired["sender"])),)
         raise ValueError(f"a queue line that ends early: {rest[:200]!r}")
     if rest.startswith("to="):
-        return delivery.read(record, service)
+        return delivery.read(record)
     return ()
 
 
@@ -148,11 +147,11 @@ def _expired(record: Record, queue_id: str, sender: str) -> Part:
     )
 
 
-def bounce(record: Record, service: str) -> Items | None:
+def bounce(record: Record) -> Items:
     queue_id, _, rest = record.text.partition(": ")
     found = _REPORT.fullmatch(rest)
     if not found or not is_queue_id(queue_id):
-        return None
+        return ()
     report = found["report"]
     values = {"direction": "made", "queue_id": report, "about": queue_id}
     if found["kind"] != "non-delivery":

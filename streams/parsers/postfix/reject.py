@@ -5,17 +5,25 @@ Client and command stand before anything that the client chose; what follows is 
 right, so that a forged tail inside an address can spoil this line's addresses and no more.
 """
 
-import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from streams.parsers.postfix.peer import mailbox
 
-_REPLY = re.compile(r"(?:(?P<code>\d{3})[ -])?(?:(?P<enhanced>[245]\.\d{1,3}\.\d{1,3}) )?")
-
-# What may follow the culprit in smtpd_check.c: it ends where one of these begins.
-_AFTER_CULPRIT = re.compile(
-    r">: (?=Recipient address|Sender address|Client host|Helo command|Relay access|Data command|"
-    r"End-of-data|SASL login|User unknown|ETRN|Access denied|Temporary lookup)"
+# How smtpd_check.c goes on after the culprit.
+_OWN_WORDS = (
+    "Recipient address",
+    "Sender address",
+    "Client host",
+    "Helo command",
+    "Relay access",
+    "Data command",
+    "End-of-data",
+    "SASL login",
+    "User unknown",
+    "ETRN",
+    "Access denied",
+    "Temporary lookup",
 )
 
 
@@ -32,20 +40,26 @@ class Refusal(NamedTuple):
 
 def read(tail: str) -> Refusal:
     """The part of a refusal behind ``from host[ip]: ``."""
-    found = _REPLY.match(tail)
-    code = found["code"] if found else None
-    enhanced = found["enhanced"] if found else None
-    words = tail[found.end() :] if found else tail
+    code = enhanced = ""
+    words = tail
+    if tail[:3].isdecimal():
+        code, words = tail[:3], tail[4:]
+    status, _, after = words.partition(" ")
+    if status.replace(".", "").isdecimal() and status.count(".") == 2:
+        enhanced, words = status, after
     if words.startswith("<"):
-        end = _AFTER_CULPRIT.search(words)
-        words = words[end.end() :] if end else words.partition(">: ")[2] or words
+        # The culprit, whom the client chose, ends where the server's own words begin.
+        at = words.find(">: ")
+        if not words.startswith(_OWN_WORDS, at + 3):
+            at = next((at for at in _places(words) if words.startswith(_OWN_WORDS, at + 3)), at)
+        words = words[at + 3 :] if at >= 0 else words
     text, fields = _cut(words, "; from=<", "; to=<", "; proto=")
     sender, fields = _field(fields, " from=<", (">, to=<", "> to=<", ">, proto=", "> proto="))
     recipient, fields = _field(fields, " to=<", (">, proto=", "> proto="))
     helo, fields = _helo(fields)
     return Refusal(
         int(code or 0),
-        enhanced or "",
+        enhanced,
         text,
         mailbox(sender),
         mailbox(recipient),
@@ -53,6 +67,14 @@ def read(tail: str) -> Refusal:
         _value(fields, " sasl_username=").lower(),
         _value(fields, " sasl_method=").upper(),
     )
+
+
+def _places(words: str) -> Iterator[int]:
+    """Where a culprit may end."""
+    at = words.find(">: ")
+    while at >= 0:
+        yield at
+        at = words.find(">: ", at + 1)
 
 
 def _cut(words: str, *marks: str) -> tuple[str, str]:

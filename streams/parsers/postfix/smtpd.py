@@ -4,10 +4,11 @@ Wordings from Postfix's src/smtpd/smtpd.c, smtpd_check.c, smtpd_sasl_glue.c and 
 """
 
 import re
+from typing import Any
 
 from schemas.events import Auth, Connection, Recipient
 from streams.parsers import reply
-from streams.parsers.part import Attempt, Item, Items, Part, Record
+from streams.parsers.part import Attempt, Item, Items, Parse, Part, Record
 from streams.parsers.postfix import reject
 from streams.parsers.postfix.peer import is_queue_id, peer
 
@@ -16,8 +17,8 @@ _LOST = re.compile(
     r"(?: \((?:approximately )?\d+ bytes\))? from (?P<peer>\S+)"
 )
 _CLIENT = re.compile(
-    r"(?P<peer>[^\s,]+)(?:, sasl_method=(?P<method>[^\s,]+))?(?:, sasl_username=(?P<account>.*?))?"
-    r"(?:, sasl_sender=.*?)?(?:, orig_queue_id=(?P<earlier>\w+))?(?:, orig_client=(?P<origin>\S+))?"
+    r"(?P<peer>[^\s,]+)(?:, sasl_sender=.*?)?(?:, orig_queue_id=(?P<earlier>\w+))?"
+    r"(?:, orig_client=(?P<origin>\S+))?"
 )
 _AUTH = re.compile(r"(?:^| )auth=(?P<good>\d{1,9})(?:/(?P<all>\d{1,9}))?(?: |$)")
 _ABUSE = re.compile(
@@ -43,32 +44,29 @@ _SERVER_FAULTS = (
 _RECIPIENT_COMMANDS = frozenset({"RCPT", "VRFY", "DATA", "BDAT", "END-OF-MESSAGE"})
 
 
-def read(record: Record, service: str) -> Items | None:
-    """What a line of smtpd says; None where it is none of those that are known."""
-    text = record.text
-    if text.startswith("connect from "):
-        name, client = peer(text[13:])
-        return (
-            Connection(
-                at=record.at, gateway=record.host, offset=record.offset, client=client, name=name
-            ),
-        )
-    if text.startswith("disconnect from "):
-        return _disconnect(record, service)
-    first, colon, rest = text.partition(": ")
-    if rest.startswith("client="):
-        return _client(record, service, first, rest[7:]) if is_queue_id(first) else None
-    if rest.startswith(("reject: ", "milter-reject: ")):
-        message = first if first != "NOQUEUE" and is_queue_id(first) else ""
-        return _reject(record, service, message, rest.partition(": ")[2])
-    if first == "warning":
-        return _warning(record, service, rest)
-    if " after " in first or " after " in rest[:40]:
-        return _trouble(record)
-    if not colon:
-        return None
-    known = is_queue_id(first) or first.startswith(("SSL_accept error", "discarding EHLO"))
-    return () if known else None
+def parser(service: str) -> Parse:
+    """The parser of the smtpd that serves `service`: smtp or submission."""
+
+    def read(record: Record) -> Items:
+        text = record.text
+        if text.startswith("connect from "):
+            name, client = peer(text[13:])
+            return (_connection(record, client, name, "opened", ""),)
+        if text.startswith("disconnect from "):
+            return _disconnect(record, service)
+        first, _, rest = text.partition(": ")
+        if rest.startswith("client="):
+            return _client(record, service, first, rest[7:])
+        if rest.startswith(("reject: ", "milter-reject: ")):
+            message = first if first != "NOQUEUE" and is_queue_id(first) else ""
+            return _reject(record, service, message, rest.partition(": ")[2])
+        if first == "warning":
+            return _warning(record, service, rest)
+        if " after " in first or " after " in rest[:40]:
+            return _trouble(record)
+        return ()
+
+    return read
 
 
 def _session(record: Record, client: str) -> str:
@@ -80,18 +78,9 @@ def _disconnect(record: Record, service: str) -> Items:
     who, _, counts = record.text[16:].partition(" ")
     name, client = peer(who)
     session = _session(record, client)
-    closed = Part(
-        record.at,
-        record.host,
-        "session",
-        session,
-        offset=record.offset,
-        event=Connection,
-        values={"client": client, "name": name, "outcome": "closed"},
-        once="closed",
-        ends=True,
-    )
-    found = _AUTH.search(counts)
+    left = _connection(record, client, name, "closed", "")
+    closed = Part(record.at, record.host, "session", session, event=left, once="closed", ends=True)
+    found = _AUTH.search(counts) if "auth=" in counts else None
     if found is None:
         return (closed,)
     good, tried = int(found["good"]), int(found["all"] or found["good"])
@@ -122,26 +111,31 @@ def _auth(
 
 
 def _client(record: Record, service: str, queue_id: str, rest: str) -> Items:
-    found = _CLIENT.fullmatch(rest)
-    if found is None:
-        raise ValueError(f"no client: {rest[:200]!r}")
-    _, client = peer(found["peer"])
-    account, method = found["account"] or "", found["method"] or ""
-    keeps = {"client": client, "origin": "smtpd"}
+    if not is_queue_id(queue_id):
+        return ()
+    who, login, more = rest.partition(", sasl_method=")
+    account = method = earlier = ""
+    if login:
+        # Whoever logs in chooses some of the text behind it; hosts that use XFORWARD do not.
+        method, _, account = more.partition(", sasl_username=")
+        account = account.partition(", sasl_sender=")[0]
+        client = peer(who)[1]
+    else:
+        found = _CLIENT.fullmatch(rest)
+        if found is None:
+            raise ValueError(f"no client: {rest[:200]!r}")
+        earlier = found["earlier"] or ""
+        client = peer(found["origin"] or found["peer"])[1]
+    keeps: dict[str, Any] = {"client": client, "origin": "smtpd"}
     items: list[Item] = []
-    earlier = ""
-    if account or method:
-        # Whoever logs in chooses the text behind it: XFORWARD hosts do not log in.
+    if login:
         auth = _auth(record, service, client, "ok", "", account, method)
         keeps["account"] = auth.account
         items.append(Attempt("smtp", auth, _session(record, client)))
-    else:
-        if found["origin"]:
-            keeps["client"] = peer(found["origin"])[1]
-        earlier = found["earlier"] or ""
-    items.append(
-        Part(record.at, record.host, "queue", queue_id, keeps, begins=True, continues=earlier)
-    )
+    if queue_id != "NOQUEUE":
+        items.append(
+            Part(record.at, record.host, "queue", queue_id, keeps, begins=True, continues=earlier)
+        )
     return items
 
 
@@ -194,7 +188,7 @@ def _connection(
     )
 
 
-def _warning(record: Record, service: str, rest: str) -> Items | None:
+def _warning(record: Record, service: str, rest: str) -> Items:
     who, found, tail = rest.partition(": SASL ")
     if found:
         return _sasl(record, service, who, tail)
@@ -227,7 +221,7 @@ def _sasl(record: Record, service: str, who: str, tail: str) -> Items:
     return (Attempt("smtp", auth, session),)
 
 
-def _trouble(record: Record) -> Items | None:
+def _trouble(record: Record) -> Items:
     """Sessions that broke off, and clients that talk out of turn."""
     text = record.text
     lost = _LOST.fullmatch(text)
@@ -235,26 +229,13 @@ def _trouble(record: Record) -> Items | None:
         name, client = peer(lost["peer"])
         if lost["what"] == "too many errors":
             return (_connection(record, client, name, "abuse", "too_many_errors"),)
-        return (
-            Part(
-                record.at,
-                record.host,
-                "session",
-                _session(record, client),
-                offset=record.offset,
-                event=Connection,
-                values={
-                    "client": client,
-                    "name": name,
-                    "outcome": "closed",
-                    "reason": f"{lost['what']} after {lost['command']}",
-                },
-                once="closed",
-            ),
-        )
+        reason = f"{lost['what']} after {lost['command']}"
+        broken = _connection(record, client, name, "closed", reason)
+        session = _session(record, client)
+        return (Part(record.at, record.host, "session", session, event=broken, once="closed"),)
     abuse = _ABUSE.match(text)
     if abuse:
         name, client = peer(abuse["peer"])
         reason = "pipelining" if abuse["what"].startswith("improper") else "bare_newline"
         return (_connection(record, client, name, "abuse", reason),)
-    return None
+    return ()

@@ -1,0 +1,156 @@
+"""``mailwarden parse``: log lines to events, one JSON object a line."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from msgspec import structs
+from rich.console import Console
+from rich.table import Table
+
+from agents.commands import options
+from schemas.events import EVENTS, Fact
+from streams.reader import DeadLine, Reader, ReadOptions
+from streams.sources.archive import open_lines
+
+CHUNK = 1 << 20  # bytes of standard input that are read at once
+MOST_DEAD = 20  # broken lines that are shown; the rest is only counted
+
+
+@click.command()
+@options.reading
+@click.option("--table", is_flag=True, help="A table for people instead of JSON.")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+def command(
+    format: str | None,
+    year: int | None,
+    now: float | None,
+    zone: str | None,
+    host: str | None,
+    table: bool,
+    files: tuple[str, ...],
+) -> None:
+    """Read log FILEs, one after the other, and print their events.
+
+    `-` is standard input; .gz, .bz2, .xz and .zst are unpacked. Every field of an event is
+    printed, also one that is empty. Lines that cannot be read are told on standard error.
+    """
+    reader = Reader(
+        ReadOptions(
+            format=format or "auto",
+            host=host or "",
+            zone=zone or "",
+            year=year or 0,
+            now=now or time.time(),
+        ),
+        dead=_Dead(),
+    )
+    unread: list[str] = []
+    events = _events(reader, files, unread)
+    try:
+        if table:
+            _print_table(events)
+        else:
+            _print_json(events)
+    except BrokenPipeError:
+        # Whoever reads has seen enough. Python would complain again when it flushes at exit.
+        sys.stdout = None  # type: ignore[assignment]
+        return
+    counts = reader.counts
+    click.echo(
+        f"{counts.lines} lines: {counts.events} events, {counts.nobody} lines of unknown "
+        f"programs, {counts.dead} unreadable",
+        err=True,
+    )
+    if unread:
+        sys.exit(2)
+
+
+class _Dead:
+    """Tells the first few lines that are ours and cannot be read."""
+
+    def __init__(self) -> None:
+        self._told = 0
+
+    def __call__(self, line: DeadLine) -> None:
+        self._told += 1
+        if self._told <= MOST_DEAD:
+            shown = line.line.encode("unicode_escape").decode()[:200]
+            click.echo(f"{line.source}:{line.offset}: {line.reason}: {shown}", err=True)
+        elif self._told == MOST_DEAD + 1:
+            click.echo("further unreadable lines are only counted", err=True)
+
+
+def _events(reader: Reader, files: Iterable[str], unread: list[str]) -> Iterator[Fact]:
+    for name in files:
+        lines = _stdin() if name == "-" else open_lines(Path(name))
+        try:
+            for _, event in reader.read([(name, lines)]):
+                yield event
+        except OSError as error:
+            unread.append(name)
+            click.echo(f"mailwarden: {name}: {error.strerror or error}", err=True)
+        except (EOFError, ValueError) as error:
+            unread.append(name)
+            click.echo(f"mailwarden: {name}: cannot be unpacked further: {error}", err=True)
+    for _, event in reader.close():
+        yield event
+
+
+def _stdin() -> Iterator[tuple[int, bytes]]:
+    offset = 0
+    for line in sys.stdin.buffer:
+        yield offset, line
+        offset += len(line)
+
+
+_FULL: dict[type[Fact], Any] = {
+    kind: msgspec.defstruct(
+        kind.__name__,
+        [(field.name, Any) for field in structs.fields(kind)],
+        tag_field="type",
+        tag=kind.type,
+    )
+    for kind in EVENTS
+}
+"""The events again, with fields that are printed although they are empty."""
+
+
+def _print_json(events: Iterable[Fact]) -> None:
+    encode = msgspec.json.Encoder().encode_into
+    write = sys.stdout.buffer.write
+    line = bytearray()
+    for event in events:
+        encode(_FULL[type(event)](*structs.astuple(event)), line)
+        line += b"\n"
+        write(line)
+        del line[:]
+    sys.stdout.buffer.flush()
+
+
+SHOWN = ("account", "sender", "recipient", "outcome", "verdict", "status", "reason", "enhanced")
+
+
+def _print_table(events: Iterable[Fact]) -> None:
+    table = Table("time (UTC)", "gateway", "event", "client", "what", "count")
+    for event in events:
+        fields = structs.asdict(event)
+        table.add_row(
+            time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(event.at)),
+            _plain(event.gateway),
+            event.type,
+            _plain(fields.get("client", "")),
+            _plain("  ".join(f"{name}={fields[name]}" for name in SHOWN if fields.get(name))),
+            str(fields.get("count") or fields.get("recipients") or ""),
+        )
+    Console().print(table)
+
+
+def _plain(text: str) -> str:
+    """Text of strangers for a terminal: no control characters, no markup."""
+    shown = "".join(c if c.isprintable() else "?" for c in text)
+    return shown.replace("[", r"\[")

@@ -70,7 +70,7 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
     def observe(
         self, event: Delivery | Bounce | Recipient | Signal, seen: Seen, view: View
     ) -> Iterator[Mark | Signal]:
-        if type(event) is Delivery:
+        if isinstance(event, Delivery):
             if event.status == "deferred":
                 return  # it comes again
             if event.sender:
@@ -78,16 +78,16 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
             elif self._is_report(event, view):
                 report = event.message_id or f"{event.gateway}/{event.queue_id}"
                 yield from self._report(report, event.client, seen, view)
-        elif type(event) is Bounce:
+        elif isinstance(event, Bounce):
             if event.direction == "received":
                 report = event.queue_id or f"{event.about}/{event.failed_recipient}"
                 yield from self._report(report, event.client, seen, view)
-        elif type(event) is Recipient:
+        elif isinstance(event, Recipient):
             if event.verdict == "unknown" and not event.sender:
                 HOUR.add(seen.strays, event.at)
                 HOUR.see(seen.reflectors, net.client(event.client), event.at)
                 yield from self._domain(seen, view)
-        elif type(event) is Signal and event.kind == "backscatter":
+        elif event.kind == "backscatter":
             self._part(event, seen)
             yield from self._domain(seen, view)
 
@@ -160,8 +160,11 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
             yield Mark(NAME, "domain", self._severity(count, self.domain))
 
     def _of_domain(self, seen: Seen, at: float) -> int:
+        """Reports of the last hour, without those to addresses that are told of by themselves."""
         oldest = HOUR.slice(at) - HOUR.slices
-        told = sum(count for when, count in seen.parts.values() if when >= oldest)
+        told = sum(
+            count for when, count in seen.parts.values() if when >= oldest and count < self.reports
+        )
         return HOUR.total(seen.strays, at) + told
 
     def _severity(self, count: int, threshold: int) -> Severity:

@@ -174,8 +174,10 @@ class DirectoryHarvest(Detector, frozen=True):
                 seen.waiting = [*seen.waiting[1 - WAITING :], event.client]
             TODAY.see(seen.guessers, event.client, event.at)
             yield from self._domain(seen, view)
-        elif event.kind == "harvest" and not self._is_provider(seen, event.at):
+        elif event.kind == "harvest" and NAME not in view.open:
             tally = seen.tally
+            if self._is_provider(seen, event.at):
+                return
             if tally.share(event.at) >= self.share and not self._is_backscatter(tally, event.at):
                 yield self._marked(seen, "took_part", view)
 

@@ -312,22 +312,34 @@ def test_an_address_without_a_domain_tells_nobody() -> None:
     assert set(story.shard.records) == {"m:anna"}
 
 
+def several(*counts: int) -> list[Signal]:
+    return [part(f"person{n}@example.org", number, n) for n, number in enumerate(counts)]
+
+
 def test_a_word_that_is_heard_again_changes_nothing() -> None:
-    words = [part(f"person{n}@example.org", 30, n) for n in range(3)]
+    words = several(18, 18, 18, 18, 18)
     assert silent(words * 3)
     assert silent(words, part("person1@example.org", 5, 9), strays(9))
     assert not silent(words, strays(10))
-    assert not silent(words, part("person1@example.org", 40, 9))
+    assert not silent(words, strays(9), part("person1@example.org", 19, 400))
+
+
+def test_addresses_that_are_told_of_by_themselves_are_left_out() -> None:
+    assert not silent(several(19), strays(81))
+    assert silent(several(20), strays(99))
+    assert tell(BackscatterReceived(), reports(300, 12)).subjects == {
+        "backscatter_received": {VICTIM}
+    }
 
 
 def test_a_word_counts_for_an_hour() -> None:
-    words = [part(f"person{n}@example.org", 33, n) for n in range(3)]
+    words = several(18, 18, 18, 18, 18, 9)
     stray = moved(strays(1), HOUR + MINUTE)
     assert not silent(words, stray)
     assert not silent(words, part("person0@example.org", 3, HOUR + MINUTE), stray)
-    late = part("person9@example.org", 3, HOUR + 4 * MINUTE)
-    assert silent(words, late)
-    assert silent(words, part("person0@example.org", 3, 2 * HOUR), part("a@example.org", 90, 7500))
+    assert silent(words, moved(strays(1), HOUR + 4 * MINUTE))
+    late = part("person0@example.org", 3, HOUR + 4 * MINUTE)
+    assert silent(words, late, moved(strays(96), HOUR + 4 * MINUTE))
 
 
 def test_a_word_without_a_number_is_passed_over() -> None:

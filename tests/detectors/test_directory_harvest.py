@@ -421,6 +421,11 @@ def test_a_provider_told_of_a_harvest_is_silent() -> None:
     assert tell(DirectoryHarvest(), provider(20), typo, word).silent
 
 
+def test_a_client_with_a_finding_of_its_own_keeps_its_shape() -> None:
+    word = Signal(at=START + 900, about=f"c:{THIEF}", kind="harvest", client=THIEF)
+    assert tell(DirectoryHarvest(), guesses(12, 5), word).shapes == {"directory_harvest": {"fast"}}
+
+
 def test_signals_of_others_are_passed_over() -> None:
     word = Signal(at=START + 5, about=f"c:{THIEF}", kind="took_part", client=THIEF)
     assert tell(DirectoryHarvest(), to(THIEF, "typo@example.org"), word).silent

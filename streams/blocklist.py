@@ -3,8 +3,9 @@
 Which of several decisions rules an address is said once, by `_rank`, and everything follows it:
 what is enforced rules over what is only observed; a person's word (manual, pardon) over the
 machine's; of persons' words the one on the smaller network, then the newer; of the machine's
-the more severe one. A pardon rules by doing nothing. `in_force` gives the decisions in that
-order, so that a gateway whose table is read from the top needs no more than to write them down.
+the more severe one, then the one on the wider network. A pardon rules by doing nothing.
+`in_force` gives the decisions in that order, so that a gateway whose table is read from the top
+needs no more than to write them down.
 
 Networks that we must never act against are asked about here once more, whatever was decided.
 """
@@ -208,13 +209,12 @@ def _age(decision: Decision) -> tuple[int, float]:
 
 def _rank(decision: Decision) -> tuple[bool, bool, int, float, int, str]:
     """Sorts what rules first."""
-    by_person = decision.origin != "automatic"
     length = _place(decision.target)[1]
-    width = -length if isinstance(length, int) else 0
+    bits = length if isinstance(length, int) else 0
     severity = -SEVERITY[decision.action]
-    if by_person:
-        return (not decision.enforced, False, width, -decision.since, severity, decision.id)
-    return (not decision.enforced, True, severity, width, -decision.generation, decision.id)
+    if decision.origin == "automatic":
+        return (not decision.enforced, True, severity, bits, -decision.generation, decision.id)
+    return (not decision.enforced, False, -bits, -decision.since, severity, decision.id)
 
 
 def _place(target: Target) -> _Place:

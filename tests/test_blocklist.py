@@ -114,7 +114,7 @@ def test_the_milder_action_rules_again_when_the_severe_one_has_ended() -> None:
 
 
 def test_a_network_covers_the_addresses_in_it() -> None:
-    wide, narrow = decided("192.0.2.0/24"), decided("192.0.2.1", "reject")
+    wide, narrow = decided("192.0.2.0/24"), decided("192.0.2.1")
     blocklist = holding(wide, narrow)
     assert blocklist.in_force(1.0) == [wide]
     assert blocklist.lookup(1.0, "192.0.2.1") == wide

@@ -1,10 +1,11 @@
 """Options that several commands share, and the errors that all of them report alike."""
 
+import math
 import re
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -15,6 +16,8 @@ from agents import configuration
 from schemas.settings import SettingsError
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+YEAR_10000 = 253402300800.0  # Unix seconds; beyond it there is no calendar
 
 
 class Unusable(click.ClickException):
@@ -47,37 +50,21 @@ class Moment(click.ParamType):
         if isinstance(value, float):
             return value
         try:
-            return float(value)
+            seconds = float(value)
         except ValueError:
-            pass
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
+            seconds = _iso(value)
+        if not 0 <= seconds < YEAR_10000:
             self.fail(f"{value!r} is neither ISO 8601 nor Unix seconds", param, ctx)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo("UTC"))).timestamp()
+        return seconds
 
 
-class Since(Moment):
-    """A point in time, or how long ago: ``24h``."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        if isinstance(value, str) and _SPAN.fullmatch(value.strip()):
-            return time.time() - Span().convert(value, param, ctx)
-        return super().convert(value, param, ctx)
-
-
-class Zone(click.ParamType):
-    """An IANA zone, as Europe/Berlin."""
-
-    name = "zone"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            return ZoneInfo(value).key
-        except (ValueError, OSError, KeyError):
-            self.fail(f"{value!r} is no IANA zone, such as Europe/Berlin", param, ctx)
+def _iso(text: str) -> float:
+    """Unix seconds; NaN where it is no ISO 8601."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return math.nan
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 class Span(click.ParamType):
@@ -104,6 +91,29 @@ _SPAN = re.compile(
     r"(?:(\d{1,9})w)?(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII
 )
 _SIZES = (7 * 86400, 86400, 3600, 60, 1)
+
+
+class Since(Moment):
+    """A point in time, or how long ago: ``24h``."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, str) and _SPAN.fullmatch(value.strip()):
+            return time.time() - Span().convert(value, param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Zone(click.ParamType):
+    """An IANA zone, as Europe/Berlin."""
+
+    name = "zone"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return ZoneInfo(value).key
+        except (ValueError, OSError, KeyError):
+            self.fail(f"{value!r} is no IANA zone, such as Europe/Berlin", param, ctx)
 
 
 class Format(click.ParamType):

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
+from agents.commands.check import command
 from streams.gateway import Note
 from streams.gateways.postfix import Postfix, PostfixSettings
 from streams.gateways.postfix.review import split
@@ -211,6 +213,30 @@ def test_a_folder_that_may_not_be_written_is_said(
     monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
     said = f"{postfix.table}: {postfix.config} may not be written by this user"
     assert said in bad(notes(postfix))
+
+
+def test_check_tells_it(postfix: Any, tmp_path: Path) -> None:
+    (tmp_path / "mail.log").touch()
+    path = tmp_path / "mailwarden.toml"
+    path.write_text(
+        f'[logs]\nfiles = ["{tmp_path}/mail.log"]\njournal = "no"\n'
+        f'[gateways.postfix]\nclients = "{postfix.table}"\n'
+        f'config_directory = "{postfix.config}"\n'
+    )
+
+    def checked() -> Result:
+        postfix.age()
+        return CliRunner().invoke(command, ["-c", str(path)])
+
+    result = checked()
+    assert result.exit_code == 1
+    assert "refuses nobody" in result.output
+    remedy = next(line for line in result.output.splitlines() if "postconf" in line)
+    postfix.run(*shlex.split(remedy)[:1], *shlex.split(remedy)[3:])
+    result = checked()
+    assert result.exit_code == 0, result.output
+    assert f"refuses the clients of {postfix.table} (it takes no logins)" in result.output
+    assert "does not see logins by IMAP and POP3" in result.output
 
 
 def test_restriction_lists_are_split_as_postfix_does() -> None:

@@ -1,0 +1,214 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from agents.commands import check
+from agents.commands.check import command
+from schemas.findings import Decision
+from streams.gateway import Gateway, Note
+from streams.gateways import GATEWAYS
+from streams.sources.find import Found, NothingFoundError
+
+Run = Callable[..., Result]
+
+
+class Fence(Gateway):
+    """A gateway that knows what it reaches."""
+
+    blind_to = "the back door"
+    notes = (Note(True, "the gate is shut"),)
+
+    def enforce(self, decisions: Any) -> bool:
+        return True
+
+    def reaches(self, decision: Decision) -> bool:
+        return decision.target.kind == "network"
+
+    def review(self) -> list[Note]:
+        return list(self.notes)
+
+
+class Gap(Fence):
+    notes = (Note(False, "the gate is open", ("shut --now the\x1b[2Jgate",)),)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Checks settings of a given text, with a log to follow."""
+    monkeypatch.setitem(GATEWAYS, "fence", Fence)
+    monkeypatch.setitem(GATEWAYS, "gap", Gap)
+    (tmp_path / "mail.log").touch()
+
+    def call(text: str, logs: str = "mail.log") -> Result:
+        path = tmp_path / "mailwarden.toml"
+        path.write_text(
+            f'[logs]\nfiles = ["{tmp_path}/{logs}"]\njournal = "no"\n'
+            f'[storage]\npath = "{tmp_path}/mailwarden.db"\n{text}'
+        )
+        return CliRunner().invoke(command, ["-c", str(path)])
+
+    return call
+
+
+def rows(result: Result) -> list[str]:
+    """Words of each line, without the topic and the mark."""
+    return [line[13:] for line in result.output.splitlines()]
+
+
+ENFORCING = """
+[detectors.auth_dictionary]
+enforce = true
+[detectors.stale_client]
+enabled = false
+[response]
+enforce = true
+"""
+
+
+def test_settings_that_only_observe_are_well(run: Run, tmp_path: Path) -> None:
+    result = run("")
+    assert result.exit_code == 0, result.output
+    assert "need attention" not in result.output
+    said = rows(result)
+    assert said[0] == f"{tmp_path}/mailwarden.toml: valid"
+    assert said[1] == f"{tmp_path}/mail.log"
+    assert "only observes: response.enforce is off" in said
+    assert any(line.startswith("on, only shown: ") and "auth_dictionary" in line for line in said)
+    assert f"none; `run` writes JSON lines to {tmp_path}/alerts.jsonl" in said
+    assert said[-1] == f"{tmp_path}/mailwarden.db"
+
+
+def test_without_a_file_it_says_that_these_are_the_defaults(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MAILWARDEN_CONFIG", raising=False)
+    monkeypatch.setattr("agents.configuration.PLACES", ())
+    result = CliRunner().invoke(command)
+    assert result.output.startswith("settings   ✓ none found: these are the defaults\n")
+
+
+def test_a_wrong_setting_is_exit_2(run: Run) -> None:
+    result = run("[response]\nenforec = true\n")
+    assert result.exit_code == 2
+    assert "mailwarden.toml: response.enforec: no such setting; there are: enforce" in result.output
+
+
+def test_a_format_that_nobody_can_parse_is_exit_2(tmp_path: Path) -> None:
+    path = tmp_path / "mailwarden.toml"
+    path.write_text('[logs]\nformat = "postfx"\n')
+    result = CliRunner().invoke(command, ["-c", str(path)])
+    assert result.exit_code == 2
+    assert "logs.format: expected auto or one of postfix, dovecot" in result.output
+
+
+def test_a_log_that_is_not_there_yet_needs_attention(run: Run, tmp_path: Path) -> None:
+    result = run("", logs="other.log")
+    assert result.exit_code == 1
+    assert f"✗ {tmp_path}/other.log: not there yet" in result.output
+    assert result.output.endswith("1 thing needs attention.\n")
+
+
+def test_every_file_of_a_pattern_is_looked_at(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mail.other.log").touch()
+    said = rows(run("", logs="mail*.log"))
+    assert said[1:3] == [f"{tmp_path}/mail.log", f"{tmp_path}/mail.other.log"]
+
+
+def test_a_log_without_permission_needs_attention(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Root may read everything.
+    monkeypatch.setattr("os.access", lambda path, mode: not str(path).endswith(".log"))
+    result = run("")
+    assert result.exit_code == 1
+    assert f"{tmp_path}/mail.log: may not be read by this user" in result.output
+
+
+def test_nothing_to_follow_needs_attention(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(settings: object) -> None:
+        raise NothingFoundError("nothing to follow: name the log")
+
+    monkeypatch.setattr(check, "find", nothing)
+    result = run("")
+    assert result.exit_code == 1
+    assert "✗ nothing to follow: name the log" in result.output
+
+
+def test_the_journal_is_said_with_the_reason(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Found((), True, "the journal, because of no log")
+    monkeypatch.setattr(check, "find", lambda settings: found)
+    assert rows(run(""))[1] == "the journal, because of no log"
+
+
+def test_our_domains_are_said(run: Run) -> None:
+    assert "mail for example.org, example.net is ours" in rows(
+        run('[site]\ndomains = ["example.org", "example.net"]\n')
+    )
+    assert any(line.startswith("site.domains names none of ours") for line in rows(run("")))
+
+
+def test_what_is_carried_out_and_what_is_only_shown(run: Run) -> None:
+    said = rows(run(ENFORCING + "[gateways.fence]\n"))
+    assert "decisions carried out: auth_dictionary" in said
+    assert "off: stale_client" in said
+    assert any(line.startswith("blocks for 10 min at first, 7 d at most") for line in said)
+
+
+def test_enforcement_without_a_gateway_needs_attention(run: Run) -> None:
+    for gateways in ("", "[gateways.fence]\nenabled = false\n"):
+        result = run(ENFORCING + gateways)
+        assert result.exit_code == 1
+        assert "response.enforce is on, but there is no gateway" in result.output
+
+
+def test_enforcement_that_no_detector_takes_part_in_is_said(run: Run) -> None:
+    result = run("[response]\nenforce = true\n[gateways.fence]\n")
+    assert result.exit_code == 0
+    assert "enforces only what people decide" in result.output
+
+
+def test_the_kill_switch_needs_attention(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "panic").touch()
+    result = run(f'[response]\npanic = "{tmp_path}/panic"\n')
+    assert result.exit_code == 1
+    assert f"the kill switch is pulled: {tmp_path}/panic exists" in result.output
+
+
+def test_what_a_gateway_reaches_and_what_passes_it_by(run: Run) -> None:
+    result = run("[gateways.fence]\n")
+    assert result.exit_code == 0
+    said = rows(result)
+    assert "fence: the gate is shut" in said
+    assert "fence: does not see the back door" in said
+    assert (
+        "no gateway can carry out: hold and limit and lock (account), reject (client and account),"
+        " reject (address), reject (domain)"
+    ) in said
+
+
+def test_what_a_gateway_does_not_reach_comes_with_the_remedy(run: Run) -> None:
+    result = run("[gateways.gap]\n[gateways.fence]\n")
+    assert result.exit_code == 1
+    assert "✗ gap: the gate is open\n               shut --now the?[2Jgate\n" in result.output
+
+
+def test_a_gateway_that_is_off_is_not_asked(run: Run) -> None:
+    result = run("[gateways.gap]\nenabled = false\n")
+    assert result.exit_code == 0
+    assert "gap: off; it lifts what it enforced" in rows(result)
+
+
+def test_a_gateway_that_reaches_everything_needs_no_word(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fence, "reaches", lambda *_: True)
+    assert "no gateway can carry out" not in run("[gateways.fence]\n").output
+
+
+def test_sinks_are_named(run: Run) -> None:
+    said = rows(run('[sinks.soc]\nkind = "jsonl"\npath = "/x"\nleast = "high"\n'))
+    assert "soc (JsonLines): alerts from severity high on" in said

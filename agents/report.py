@@ -26,14 +26,16 @@ STYLES = {
     "critical": "bold white on red",
 }
 GUTTER = 10
-WIDE = 100
+WIDE, WIDEST = 100, 160  # columns
 
 
 def console() -> Console:
-    """Standard output. Where it is no terminal its lines are cut at `WIDE`, not at 80."""
+    """Standard output, in lines that can be read: at most `WIDEST`, and `WIDE` where it is no
+    terminal and nobody says otherwise."""
     out = Console(highlight=False)
     if not out.is_terminal and "COLUMNS" not in os.environ:
         out.width = WIDE
+    out.width = min(out.width, WIDEST)
     return out
 
 

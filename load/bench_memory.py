@@ -33,8 +33,10 @@ def resident() -> float:
 
 def packed(shard: Shard, random: Random) -> float:
     """Mean bytes of a packed record."""
+    sizes = [len(record) for record in shard.frozen.values()]
     kept = random.sample(sorted(shard.records), min(SAMPLE, len(shard.records)))
-    return sum(len(pack(shard.records[key])) for key in kept) / max(1, len(kept))
+    sizes += [len(pack(shard.records[key])) for key in kept]
+    return sum(sizes) / max(1, len(sizes))
 
 
 def attack(shard: Shard, number: int) -> None:

@@ -55,6 +55,8 @@ def test_without_a_terminal_lines_are_as_wide_as_asked(monkeypatch: pytest.Monke
     assert report.console().width == report.WIDE
     monkeypatch.setenv("COLUMNS", "72")
     assert report.console().width == 72
+    monkeypatch.setenv("COLUMNS", "400")
+    assert report.console().width == report.WIDEST
 
 
 def shown(what: RenderableType, width: int = 80) -> str:

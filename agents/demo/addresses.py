@@ -48,6 +48,7 @@ PROBE = Client("192.0.2.200", "probe.uptime.example", "probe.uptime.example")
 WEBMAIL = Client("127.0.0.1", "localhost", "webmail.lindhafen.example")
 NEWSLETTER = Client("198.51.100.20", "out1.letters.example", "out1.letters.example")
 MAILING_LIST = Client("198.51.100.40", "lists.guild.example", "lists.guild.example")
+HOTEL = Client("198.51.100.60", "guest.hotel.example", "[10.4.0.17]")
 CALLOUT = Client("198.51.100.90", "verify.antispam.example", "verify.antispam.example")
 
 

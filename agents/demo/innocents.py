@@ -202,6 +202,24 @@ def vacation(scene: Scene) -> Innocent:
     )
 
 
+def traveller(scene: Scene) -> Innocent:
+    """A person in a place where nobody of the company ever was, and a new keyboard."""
+    person, hotel, company = scene.person(), addresses.HOTEL, scene.company
+    for attempt in range(2):
+        at = scene.at(20.1, attempt * 20)
+        company.dovecot.fail_login(at, hotel, person.address, f"czerty{attempt}")
+    company.dovecot.login(scene.at(20.1, 50), hotel, person.address, lasts=2400)
+    for n in range(7):
+        recipient = f"office@org{n * 19 % 140}.example"
+        at = scene.at(20.2, n * 300)
+        company.mail.accept(at, hotel, person.address, [recipient], login=person.address)
+    return Innocent(
+        name="a colleague on a journey",
+        story="mistypes twice in a hotel where none of us ever was, gets in, and writes seven mails",
+        clients=(hotel.subject,),
+    )
+
+
 def dmarc_reports(scene: Scene) -> Innocent:
     address = f"dmarc@{DOMAIN}"
     for n in range(90):
@@ -228,6 +246,7 @@ INNOCENTS: tuple[Callable[[Scene], Innocent], ...] = (
     invoices,
     webmail,
     auth_server_down,
+    traveller,
     vacation,
     dmarc_reports,
 )

@@ -147,6 +147,11 @@ def _checks(tally: Tally, innocent: Innocent, settings: Settings, site: Site) ->
         )
     if tally.errors and tally.failed < logins.accounts:
         yield f"{tally.errors} of our server's own errors count for nobody"
+    if 0 < tally.failed < logins.passwords:
+        yield (
+            f"{_many(tally.failed, 'failed login')} (guessing: {logins.passwords}) at "
+            f"{_many(len(tally.accounts), 'account')} (a dictionary: {logins.accounts})"
+        )
     yield from _of_mail_brought(tally, settings["directory_harvest"])
     if tally.sent and any(account in site.bulk for account in innocent.accounts):
         yield "declared: it may send much"

@@ -63,7 +63,7 @@ def test_a_wronged_innocent_is_marked_with_what_accuses_it() -> None:
     result = score(TRUTH, [accusing("198.51.100.1")])
     text = shown(page.silence(result, Watch(TRUTH.innocents, CONFIG.site), BY_NAME, CONFIG.site))
     assert "✗" in text
-    assert "accused by auth_dictionary dictionary" in " ".join(text.split())
+    assert "accused by auth_dictionary" in text
 
 
 def test_whoever_is_accused_without_a_story_is_shown() -> None:

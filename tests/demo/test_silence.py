@@ -114,7 +114,11 @@ def test_mail_is_counted_for_the_mailbox_in_its_one_spelling() -> None:
             Tally(failed=90, accounts=set("abcde")),
             "5 accounts, 0 passwords (guessing: 10 passwords)",
         ),
-        (Tally(failed=3, accounts={"a"}), ""),
+        (
+            Tally(failed=3, accounts={"a"}),
+            "3 failed logins (guessing: 10) at 1 account (a dictionary: 5)",
+        ),
+        (Tally(failed=20, accounts=set("abcde"), passwords=set("abcdefghij")), ""),
     ],
 )
 def test_the_check_that_held_is_named_with_its_numbers(counts: Tally, why: str) -> None:

@@ -215,7 +215,7 @@ def traveller(scene: Scene) -> Innocent:
         company.mail.accept(at, hotel, person.address, [recipient], login=person.address)
     return Innocent(
         name="a colleague on a journey",
-        story="mistypes twice in a hotel where none of us ever was, gets in, and writes seven mails",
+        story="mistypes twice in a hotel where none of us ever was, gets in, writes seven mails",
         clients=(hotel.subject,),
     )
 

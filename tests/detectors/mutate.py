@@ -11,10 +11,10 @@ import ast
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from functools import lru_cache
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
+from time import perf_counter
 from types import CodeType, ModuleType
 from typing import Any, NamedTuple
 
@@ -54,37 +54,56 @@ def detectors() -> list[str]:
 
 def mutants(detector: str) -> list[Mutant]:
     return [
-        Mutant(detector, number, place.lineno, ast.unparse(place), ast.unparse(other))
-        for number, (place, other) in enumerate(_changes(_tree(detector)))
+        Mutant(detector, number, node.lineno, *_texts(node, field, value))
+        for number, (node, field, value) in enumerate(_changes(_parsed(detector)))
     ]
 
 
 def survives(mutant: Mutant) -> bool:
     """Whether every story of the detector ends as ever."""
-    tree = deepcopy(_tree(mutant.detector))
-    for number, (place, other) in enumerate(_changes(tree)):
-        if number == mutant.number:
-            tree = _Replace(place, other).visit(tree)
-            break
+    tree = _parsed(mutant.detector)
+    node, field, value = next(islice(_changes(tree), mutant.number, None))
+    setattr(node, field, value)
     name = f"agents.detectors.{mutant.detector}"
     module = ModuleType(name)
     module.__file__ = str(DETECTORS / f"{mutant.detector}.py")
-    code = compile(ast.fix_missing_locations(tree), module.__file__, "exec")
+    order = _by_cost(mutant.detector)
     with _standing_in(name, module):
-        exec(code, module.__dict__)
-        return _stories_hold(mutant.detector)
+        exec(compile(tree, module.__file__, "exec"), module.__dict__)
+        stories = _stories(mutant.detector)
+        return all(_holds(stories[story]) for story in order)
 
 
-def _stories_hold(detector: str) -> bool:
-    stories: dict[str, Any] = {"__name__": f"stories_of_{detector}"}
-    exec(_stories(detector), stories)
-    for name, story in stories.items():
-        if name.startswith("test_"):
-            for arguments in _cases(story):
-                try:
-                    story(**arguments)
-                except Exception:
-                    return False
+def broken(detector: str) -> list[str]:
+    """The stories that do not even hold for the detector as it is."""
+    stories = _stories(detector)
+    return [name for name in _by_cost(detector) if not _holds(stories[name])]
+
+
+def _stories(detector: str) -> dict[str, Any]:
+    """The stories, told of whatever detector now stands under its name."""
+    names: dict[str, Any] = {"__name__": f"stories_of_{detector}"}
+    exec(_code(detector), names)
+    return {name: story for name, story in names.items() if name.startswith("test_")}
+
+
+@lru_cache
+def _by_cost(detector: str) -> list[str]:
+    """The names of the stories, the quickest first: most mutants die early."""
+    costs = {}
+    for name, story in _stories(detector).items():
+        begun = perf_counter()
+        _holds(story)
+        costs[name] = perf_counter() - begun
+    return sorted(costs, key=costs.__getitem__)
+
+
+def _holds(story: Any) -> bool:
+    for arguments in _cases(story):
+        try:
+            story(**arguments)
+        except Exception:
+            return False
     return True
 
 
@@ -94,29 +113,36 @@ def _cases(story: Any) -> Iterator[dict[str, Any]]:
     for chosen in product(*(mark.args[1] for mark in marks)):
         arguments: dict[str, Any] = {}
         for mark, case in zip(marks, chosen, strict=True):
-            names = [name.strip() for name in mark.args[0].split(",")]
-            values = case if len(names) > 1 else [case]
-            arguments.update(zip(names, values, strict=True))
+            if isinstance(mark.args[0], str):
+                arguments[mark.args[0]] = case
+            else:
+                arguments.update(zip(mark.args[0], case, strict=True))
         yield arguments
 
 
-def _changes(tree: ast.Module) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """Each expression to change, and what to put in its place."""
+def _changes(tree: ast.Module) -> Iterator[tuple[ast.expr, str, Any]]:
+    """Each node to change, its field, and what to put there."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare):
             for at, operator in enumerate(node.ops):
-                other = deepcopy(node)
-                other.ops[at] = TURNED[type(operator)]()
-                yield node, other
+                turned = TURNED[type(operator)]()
+                yield node, "ops", [*node.ops[:at], turned, *node.ops[at + 1 :]]
         elif isinstance(node, ast.BoolOp):
-            other = deepcopy(node)
-            other.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
-            yield node, other
+            yield node, "op", ast.Or() if isinstance(node.op, ast.And) else ast.And()
         elif isinstance(node, ast.ClassDef) and _is_detector(node):
             for setting in node.body:
                 if isinstance(setting, ast.AnnAssign) and _is_number(setting.value):
                     for number in _near(setting.value.value):
-                        yield setting.value, ast.copy_location(ast.Constant(number), setting.value)
+                        yield setting.value, "value", number
+
+
+def _texts(node: ast.expr, field: str, value: Any) -> tuple[str, str]:
+    """The source of a node as it was and as it would be."""
+    was, before = ast.unparse(node), getattr(node, field)
+    setattr(node, field, value)
+    now = ast.unparse(node)
+    setattr(node, field, before)
+    return was, now
 
 
 def _near(number: float) -> tuple[float, ...]:
@@ -134,14 +160,6 @@ def _is_number(value: ast.expr | None) -> bool:
     return isinstance(value, ast.Constant) and type(value.value) in (int, float)
 
 
-class _Replace(ast.NodeTransformer):
-    def __init__(self, place: ast.expr, other: ast.expr) -> None:
-        self._place, self._other = place, other
-
-    def visit(self, node: ast.AST) -> Any:
-        return self._other if node is self._place else super().visit(node)
-
-
 @contextmanager
 def _standing_in(name: str, module: ModuleType) -> Iterator[None]:
     real = sys.modules.get(name)
@@ -154,13 +172,17 @@ def _standing_in(name: str, module: ModuleType) -> Iterator[None]:
             sys.modules[name] = real
 
 
-@lru_cache
-def _tree(detector: str) -> ast.Module:
-    return ast.parse((DETECTORS / f"{detector}.py").read_text(encoding="utf-8"))
+def _parsed(detector: str) -> ast.Module:
+    return ast.parse(_source(detector))
 
 
 @lru_cache
-def _stories(detector: str) -> CodeType:
+def _source(detector: str) -> str:
+    return (DETECTORS / f"{detector}.py").read_text(encoding="utf-8")
+
+
+@lru_cache
+def _code(detector: str) -> CodeType:
     path = STORIES / f"test_{detector}.py"
     return compile(path.read_text(encoding="utf-8"), str(path), "exec")
 

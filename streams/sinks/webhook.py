@@ -16,14 +16,16 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import aiohttp
 
 from schemas import wire
 from schemas.findings import Alert
 from schemas.settings import SettingsError
 from streams.sink import Sink, SinkError, SinkSettings
+
+if TYPE_CHECKING:
+    import aiohttp
 
 PREFIX = "whsec_"
 
@@ -65,13 +67,19 @@ class Webhook(Sink):
         asyncio.run(self._post_all(alerts))
 
     async def _post_all(self, alerts: Sequence[Alert]) -> None:
+        # Every command reads the settings and so this module: only who sends waits for aiohttp.
+        import aiohttp  # noqa: PLC0415
+
         timeout = aiohttp.ClientTimeout(total=self.settings.timeout)
         connector = aiohttp.TCPConnector(ssl=self._tls)
         async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
             for alert in alerts:
-                await self._post(session, alert)
+                try:
+                    await self._post(session, alert)
+                except aiohttp.ClientError as error:
+                    raise SinkError(f"{_shown(self.settings.url)}: {error}") from error
 
-    async def _post(self, session: aiohttp.ClientSession, alert: Alert) -> None:
+    async def _post(self, session: "aiohttp.ClientSession", alert: Alert) -> None:
         url = self.settings.url
         now = self._clock()
         body = wire.encode(
@@ -92,8 +100,6 @@ class Webhook(Sink):
         except TimeoutError as error:
             wait = self.settings.timeout
             raise SinkError(f"{_shown(url)}: no answer within {wait:g} s") from error
-        except aiohttp.ClientError as error:
-            raise SinkError(f"{_shown(url)}: {error}") from error
 
 
 def signed(message_id: str, timestamp: int, body: bytes, key: bytes) -> dict[str, str]:

@@ -38,6 +38,7 @@ CREATE TABLE alerts (
     id TEXT PRIMARY KEY,
     last REAL NOT NULL,
     revision INTEGER NOT NULL,
+    written REAL NOT NULL,
     alert BLOB NOT NULL
 );
 CREATE INDEX alerts_last ON alerts (last);
@@ -58,9 +59,9 @@ INSERT INTO revised VALUES (0);
 """
 
 PUT_ALERT = """
-INSERT INTO alerts VALUES (?, ?, ?, ?)
+INSERT INTO alerts VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET last = excluded.last, revision = excluded.revision,
-    alert = excluded.alert
+    written = excluded.written, alert = excluded.alert
 WHERE excluded.revision >= alerts.revision
 """
 
@@ -164,7 +165,7 @@ class Store:
                 "INSERT OR REPLACE INTO records VALUES (?, ?)",
                 (item for item in changes.records.items() if item[1] is not None),
             )
-            db.executemany(PUT_ALERT, map(_alert_row, changes.alerts))
+            db.executemany(PUT_ALERT, (_alert_row(alert, now) for alert in changes.alerts))
             db.executemany(PUT_DECIDED, ((*_decision_row(d), now) for d in changes.decisions))
             db.executemany(
                 "INSERT OR REPLACE INTO outbox VALUES (?, ?, ?)",
@@ -199,12 +200,12 @@ class Store:
         return [wire.decode_alert(data) for (data,) in rows]
 
     def retire(self, now: float, keep_days: int) -> None:
-        """Forget alerts that are too old and were told to everybody, and decisions that ended as
-        long ago."""
+        """Forget alerts that were written too long ago and told to everybody, and decisions
+        that ended as long ago. An old log's alerts are as new as its reading."""
         oldest = now - keep_days * DAY
         with self._transaction() as db:
             db.execute(
-                "DELETE FROM alerts WHERE last < ? AND id NOT IN (SELECT alert FROM outbox)",
+                "DELETE FROM alerts WHERE written < ? AND id NOT IN (SELECT alert FROM outbox)",
                 (oldest,),
             )
             db.execute("DELETE FROM decisions WHERE until < ?", (oldest,))
@@ -304,8 +305,8 @@ class Store:
             raise StoreError(f"{self.path}: {error}") from error
 
 
-def _alert_row(alert: Alert) -> tuple[str, float, int, bytes]:
-    return alert.id, alert.last, alert.revision, wire.encode(alert)
+def _alert_row(alert: Alert, now: float) -> tuple[str, float, int, float, bytes]:
+    return alert.id, alert.last, alert.revision, now, wire.encode(alert)
 
 
 def _decision_row(decision: Decision) -> tuple[str, float, str, bytes]:

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from agents.words import span
 from schemas.findings import SEVERITIES, Alert, Decision, Evidence
 
 SHOWN = 4  # findings of one shape that are shown one by one
@@ -166,14 +167,6 @@ def period(first: float, last: float) -> str:
 
 def _day(when: datetime) -> str:
     return f"{when:%b} {when.day}"
-
-
-def span(seconds: float) -> str:
-    """A duration in its largest fitting unit."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s"
 
 
 def number(value: float) -> str:

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 from agents.record import Sentence
+from agents.words import span
 from schemas import net
 from schemas.findings import ACTIONS, Action, Alert, Decision, Finding, Target, decision_id
 from schemas.net import Networks
@@ -98,7 +99,7 @@ class Response:
             raise RefusedError(wish.against)
         age = now - finding.last
         if age > self._settings.freshness:
-            raise RefusedError(f"its newest event is {_span(age)} old")
+            raise RefusedError(f"its newest event is {span(age)} old")
         target, action = wish.target, wish.action
         if target.kind == "domain" and target.value in self._domains:
             raise RefusedError(f"{target.value} is a domain of ours")
@@ -270,11 +271,4 @@ def _undo(target: Target) -> str:
 def _words(action: str, target: Target, until: float, now: float, enforced: bool) -> str:
     end = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     seen = "" if enforced else " (observed only, not enforced)"
-    return f"{action} {target.value} for {_span(until - now)}, until {end}{seen}"
-
-
-def _span(seconds: float) -> str:
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s"
+    return f"{action} {target.value} for {span(until - now)}, until {end}{seen}"

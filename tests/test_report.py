@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from agents import report
+from agents.words import span
 from schemas.findings import Alert, Decision, Evidence, Subject, Target
 
 AT = 1772445600.0  # 2026-03-02T10:00:00Z
@@ -149,7 +150,7 @@ def test_a_period_names_each_date_once(first: float, last: float, words: str) ->
     [(0.5, "0.5 s"), (59, "59 s"), (60, "1 min"), (5400, "1.5 h"), (604800, "7 d")],
 )
 def test_a_span_has_the_largest_fitting_unit(seconds: float, words: str) -> None:
-    assert report.span(seconds) == words
+    assert span(seconds) == words
 
 
 def test_numbers_and_ordinals_read_well() -> None:

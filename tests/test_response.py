@@ -5,11 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.configuration import build, build_shard
 from agents.record import Sentence
 from agents.response import SENTENCES, WEEK, Response
+from schemas.events import Auth
 from schemas.findings import Action, Alert, Decision, Finding, Subject, Target, Wish
 from schemas.net import PRIVATE, Networks
-from schemas.settings import ResponseSettings
+from schemas.settings import ResponseSettings, Settings, SiteSettings
 
 NOW = 1_700_000_000.0
 CLIENT = "192.0.2.1"
@@ -444,3 +446,36 @@ def test_whatever_comes_every_lease_is_bounded_and_every_word_is_said(
             assert 600 <= decision.until - now <= WEEK
             assert decision.generation == generations.get(text, 0) + 1
             generations[text] = decision.generation
+
+
+# -- with the engine ----------------------------------------------------------------------------
+
+
+def test_who_returns_after_the_sentence_climbs_the_ladder() -> None:
+    site = SiteSettings(domains=("example.org",), honeypots=("scanner@example.org",))
+    detector = {"enforce": True, "honeypot_seconds": 600.0}
+    settings = Settings(
+        site=site,
+        response=ResponseSettings(enforce=True),
+        detectors={"auth_dictionary": detector},
+    )
+    shard = build_shard(build(settings))
+    decisions: list[Decision] = []
+    alerts: list[Alert] = []
+    for minute in range(120):
+        at = NOW + 60.0 * minute
+        shard.fold(Auth(at=at, client=CLIENT, account="scanner@example.org", reason="bad_password"))
+        shard.drain()
+        outcome = shard.take()
+        decisions += outcome.decisions
+        alerts += outcome.alerts
+    assert [(d.since - NOW, d.until - d.since, d.generation) for d in decisions] == [
+        (0.0, 600.0, 1),
+        (600.0, 1200.0, 2),
+        (1800.0, 2400.0, 3),
+        (4200.0, 4800.0, 4),
+    ]
+    assert all(d.enforced and d.id == "network:192.0.2.1:drop" for d in decisions)
+    last = alerts[-1]
+    assert last.decision.startswith("drop 192.0.2.1 for ")
+    assert last.undo == "mailwarden decisions remove network:192.0.2.1"

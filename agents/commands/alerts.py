@@ -11,6 +11,7 @@ from rich.text import Text
 from agents import report
 from agents.commands import options
 from agents.commands.kept import opened
+from agents.words import span
 from schemas import wire
 from schemas.findings import SEVERITIES, Alert
 
@@ -117,7 +118,7 @@ def _whole(alert: Alert) -> RenderableType:
             rows.add_row(name, Text(report.printable(value)))
 
     row("alert", f"{alert.id}, revision {alert.revision}, {alert.state}")
-    row("rule", f"{alert.rule} version {alert.version}, window {report.span(alert.window)}")
+    row("rule", f"{alert.rule} version {alert.version}, window {span(alert.window)}")
     row("technique", alert.technique)
     row("clients", _listed(alert.clients, alert.clients_count))
     row("accounts", _listed(alert.accounts, alert.accounts_count))

@@ -12,6 +12,7 @@ from msgspec import Struct
 from agents import report, state
 from agents.commands import options
 from agents.configuration import Config
+from agents.words import span
 from schemas.findings import Action, Decision, Target
 from streams.gateway import Gateway
 from streams.parsers import PARSERS
@@ -150,7 +151,7 @@ def _response(config: Config) -> Iterator[Line]:
     else:
         yield Line(
             "response",
-            f"blocks for {report.span(response.first)} at first, {report.span(response.longest)}"
+            f"blocks for {span(response.first)} at first, {span(response.longest)}"
             f" at most; up to {response.budget} new decisions a minute",
             "good",
         )

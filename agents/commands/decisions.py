@@ -19,6 +19,7 @@ from agents.commands.kept import opened
 from agents.configuration import Config, build_blocklist
 from agents.ledger import LONGEST, Ledger
 from agents.orders import OrderError
+from agents.words import span
 from schemas import net, wire
 from schemas.findings import ACTIONS, Action, Decision, Target
 
@@ -297,7 +298,7 @@ def _table(decisions: list[Decision], ruling: set[str], now: float) -> Table:
         table.add_row(
             Text(report.printable(decision.target.value), style="cyan"),
             "" if decision.origin == "pardon" else decision.action,
-            report.span(decision.until - now),
+            span(decision.until - now),
             "machine" if decision.origin == "automatic" else "person",
             state,
             Text(report.printable(decision.reason)),

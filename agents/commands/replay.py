@@ -19,6 +19,7 @@ from agents.commands import options
 from agents.commands.progress import following
 from agents.configuration import Config
 from agents.replay import Replay, Verdict
+from agents.words import span
 from schemas import wire
 from streams.reader import DeadLine, ReadOptions
 from streams.sources.archive import open_lines
@@ -122,7 +123,7 @@ def _summary(replay: Replay, verdict: Verdict, took: float) -> Group:
     return Group(
         report.findings(verdict.alerts, verdict.decisions),
         Text.assemble(
-            f"{counts.lines:,} lines in {report.span(took)}",
+            f"{counts.lines:,} lines in {span(took)}",
             (f" ({speed})", "dim"),
             f"  {replay.events:,} events  {len(verdict.alerts)} findings ",
             report.by_severity(verdict.alerts),

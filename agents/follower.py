@@ -65,8 +65,9 @@ class Follower:
                         pause = FIRST
                 finally:
                     bus.close()
-            except BusError as error:
-                self._failed(str(error))
+            except Exception as error:
+                # Whatever the bus does, it is asked again.
+                self._failed(str(error) or type(error).__name__)
                 self._closing.wait(pause)
                 pause = min(2 * pause, LONGEST)
 

@@ -10,7 +10,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -146,10 +146,10 @@ class KafkaBus:
 
     def close(self) -> None:
         for subscription in self._subscriptions:
-            subscription.close()
+            with suppress(KafkaError):
+                subscription.close()
         if self._producer is not None:
-            # Without a timeout it would wait for a broker that may never come back.
-            self._producer.close(timeout=CLOSE)
+            _close(self._producer)
         if self._admin is not None:
             self._admin.close()
         self._producer = self._admin = None
@@ -283,6 +283,17 @@ def password(settings: KafkaSettings) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise BusError(f"kafka.password_file: {error}") from error
     return text.partition("\n")[0]
+
+
+def _close(producer: Any) -> None:
+    """Without waiting for a broker that may never come back."""
+    try:
+        producer.close(timeout=CLOSE)
+    except KafkaError:
+        # close() has given up in its flush and left the producer open (kafka-python 3.0): drop
+        # what is not sent, then it can.
+        producer._sender.force_close()
+        producer.close(timeout=CLOSE)
 
 
 @contextmanager

@@ -3,16 +3,13 @@
 import logging
 import threading
 from collections.abc import Callable
-from typing import TypeVar
 
 from streams.bus import Bus, BusError
 from streams.metrics import BUS_UP, OUTBOX_BYTES, SHIPPED
-from streams.outbox import Batch, Outbox, OutboxError
+from streams.outbox import Batch, Outbox
 from streams.packer import TOPIC
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 ROUND = 8 << 20  # bytes that are on their way at once
 SAFE = 15.0  # seconds until a round must be safe; else the connection is made anew
@@ -62,8 +59,9 @@ class Sender:
         while not self._closing:
             try:
                 sent = self._send(self._ready())
-            except (BusError, OutboxError) as error:
-                self._failed(str(error))
+            except Exception as error:
+                # Whatever the bus or the disk does, what waits is tried again.
+                self._failed(str(error) or type(error).__name__)
                 self._rest(pause)
                 pause = min(2 * pause, LONGEST)
                 continue

@@ -274,6 +274,20 @@ def test_what_was_published_while_the_broker_was_down_arrives_when_it_is_back(
 
 
 @pytest.mark.broker
+def test_a_bus_is_closed_though_the_broker_is_gone_and_something_is_on_its_way(
+    own_broker: Broker, connect: Connect
+) -> None:
+    bus = connect(own_broker)
+    bus.create(Topic("t", "words", "any"), 1, 1)
+    publish(bus, "t", b"1")
+    own_broker.kill()
+    bus.publish("t", b"k", b"2")
+    bus.close()
+    with pytest.raises(BusError, match="no Kafka broker answers"):
+        bus.publish("t", b"k", b"3")
+
+
+@pytest.mark.broker
 def test_a_message_that_is_too_large_is_refused(broker: Broker, connect: Connect) -> None:
     bus = connect(broker)
     bus.create(Topic("t", "words", "any"), 1, 1)

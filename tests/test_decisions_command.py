@@ -288,7 +288,7 @@ def test_whoever_has_no_name_signs_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.delenv("SUDO_USER", raising=False)
     monkeypatch.setattr("pwd.getpwuid", nobody)
-    assert decisions._signed("why") == "why"
+    assert decisions.signed("why") == "why"
 
 
 def test_kafka_is_not_imported_for_one_server() -> None:

@@ -12,6 +12,8 @@ COMMANDS = {
     "check": "validate the configuration and say what would be done with it",
     "alerts": "list and show what was found",
     "decisions": "list, add, remove and export blocks",
+    "panic": "lift everything that is enforced on this host, at once",
+    "resume": "enforce again, after panic",
     "ship": "follow logs and publish their events to Kafka",
     "worker": "detect and respond, on Kafka; as many as wanted",
     "gateway": "enforce the decisions on Kafka at this relay",

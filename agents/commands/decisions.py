@@ -99,7 +99,7 @@ def add(
     _bounded(seconds, kafka=kafka)
     try:
         decision = orders.decision(
-            on, settings, action=action, seconds=seconds, reason=_signed(reason), now=time.time()
+            on, settings, action=action, seconds=seconds, reason=signed(reason), now=time.time()
         )
     except OrderError as error:
         raise options.Unusable(str(error)) from error
@@ -237,6 +237,12 @@ def _cut(whole: net.Network, hole: net.Network) -> list[net.Network]:
     return list(whole.address_exclude(hole))  # type: ignore[arg-type]
 
 
+def signed(reason: str) -> str:
+    """The reason and who gave it."""
+    name = os.environ.get("SUDO_USER") or _login()
+    return f"{reason} ({name})" if name else reason
+
+
 # -- what they share ----------------------------------------------------------------------------
 
 
@@ -253,7 +259,7 @@ def _bounded(seconds: float, *, kafka: bool) -> None:
 
 
 def _spare(kept: Ledger, on: Target, seconds: float, reason: str, now: float) -> None:
-    decision = orders.pardon(on, seconds=seconds, reason=_signed(reason), now=now)
+    decision = orders.pardon(on, seconds=seconds, reason=signed(reason), now=now)
     kept.put_decision(decision)
     click.echo(f"{on.value} is pardoned until {_clock(decision.until)}")
 
@@ -308,12 +314,6 @@ def _table(decisions: list[Decision], ruling: set[str], now: float) -> Table:
 
 def _a(on: Target) -> str:
     return f"{'an' if on.kind[0] in 'aeiou' else 'a'} {on.kind.replace('_', ' and ')}"
-
-
-def _signed(reason: str) -> str:
-    """The reason and who gave it."""
-    name = os.environ.get("SUDO_USER") or _login()
-    return f"{reason} ({name})" if name else reason
 
 
 def _login() -> str:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from agents import state
 from agents.detector import Detector
 from agents.detectors import DETECTORS
 from agents.engine import Engine
@@ -54,11 +55,7 @@ class Config(Struct, frozen=True):
 
     def lifted(self) -> bool:
         """Whether the kill switch is pulled: nothing is enforced while its file exists."""
-        return lifted(self.settings)
-
-
-def lifted(settings: Settings) -> bool:
-    return os.path.lexists(settings.response.panic)
+        return _lifted(self.settings)
 
 
 def find() -> Path | None:
@@ -169,9 +166,13 @@ def _detectors(settings: Settings, where: str) -> list[Detector]:
     ]
 
 
+def _lifted(settings: Settings) -> bool:
+    return os.path.lexists(state.panic(settings))
+
+
 def _gateways(settings: Settings, where: str) -> list[Gateway]:
     def switch() -> bool:
-        return lifted(settings)
+        return _lifted(settings)
 
     return [
         kind(convert(table, kind.Settings, where, key), name, switch)

@@ -36,3 +36,9 @@ def dead_letters(settings: Settings) -> Path:
 def alerts(settings: Settings) -> Path:
     """Alerts as JSON lines, where no sink is configured."""
     return store(settings).with_name("alerts.jsonl")
+
+
+def panic(settings: Settings) -> Path:
+    """The kill switch: while it is there, nothing is enforced. It outlives a restart."""
+    named = settings.response.panic
+    return Path(named) if named else store(settings).with_name("panic")

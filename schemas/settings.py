@@ -63,7 +63,7 @@ class ResponseSettings(Section, frozen=True):
     collateral: int = 0  # accounts with good evidence that a decision may cut off
     widest_v4: int = 24  # the shortest prefixes that may be decided about
     widest_v6: int = 48
-    panic: str = "/run/mailwarden/panic"  # while this file exists, nothing is enforced
+    panic: str = ""  # while this file exists, nothing is enforced; "": panic, beside the store
 
 
 class StorageSettings(Section, frozen=True):

@@ -36,6 +36,13 @@ def test_the_switch_is_pulled_and_goes_back(settings: Path, tmp_path: Path) -> N
     assert "nothing was lifted" in result.output
 
 
+def test_without_a_setting_it_lies_beside_the_store(tmp_path: Path) -> None:
+    path = tmp_path / "mailwarden.toml"
+    path.write_text(f'[storage]\npath = "{tmp_path}/mailwarden.db"\n')
+    call(panic, path)
+    assert (tmp_path / "panic").exists()
+
+
 def test_without_a_gateway_it_says_so(tmp_path: Path) -> None:
     path = tmp_path / "mailwarden.toml"
     path.write_text(f'[response]\npanic = "{tmp_path}/panic"\n')

@@ -156,7 +156,8 @@ def _response(config: Config) -> Iterator[Line]:
             "good",
         )
     if config.lifted():
-        yield Line("response", f"the kill switch is pulled: {response.panic} exists", "bad")
+        switch = state.panic(config.settings)
+        yield Line("response", f"the kill switch is pulled: {switch} exists", "bad")
     if response.enforce and not any(g.settings.enabled for g in config.gateways):
         yield Line(
             "response",

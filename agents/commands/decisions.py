@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agents import orders, report
+from agents import orders, report, state
 from agents.commands import options
 from agents.commands.kept import opened
 from agents.configuration import Config, build_blocklist
@@ -195,7 +195,7 @@ def export(config: Path | None, kafka: bool, shape: str) -> None:
     enforced = [d for d in _ruling(decisions, settings, now) if d.enforced]
     if settings.lifted():
         enforced = []
-        switch = settings.settings.response.panic
+        switch = state.panic(settings.settings)
         click.echo(f"The kill switch is pulled ({switch} exists): nothing is blocked.", err=True)
     if shape == "json":
         for decision in enforced:

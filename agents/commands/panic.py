@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from agents import state
 from agents.commands import options
 from agents.commands.decisions import signed
 
@@ -15,14 +16,14 @@ def command(config: Path | None, reason: str) -> None:
     """Lift everything that is enforced on this host, within about a second, and keep it lifted
     until `mailwarden resume`. Detection and alerts go on.
 
-    It makes the file that response.panic names; `touch` does as well. On Kafka, do it on each
-    host that runs a gateway.
+    It makes a file (response.panic, else `panic` beside the store); `touch` does as well. On
+    Kafka, do it on each host that runs a gateway.
 
     \b
     mailwarden panic --reason 'the partner is locked out'
     """
     settings = options.load(config)
-    switch = Path(settings.settings.response.panic)
+    switch = state.panic(settings.settings)
     try:
         switch.parent.mkdir(parents=True, exist_ok=True)
         switch.write_text(f"{signed(reason)}\n", encoding="utf-8")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from agents import state
 from agents.commands import options
 
 
@@ -15,7 +16,7 @@ def command(config: Path | None) -> None:
     \b
     mailwarden resume
     """
-    switch = Path(options.load(config).settings.response.panic)
+    switch = state.panic(options.load(config).settings)
     try:
         switch.unlink()
     except FileNotFoundError:

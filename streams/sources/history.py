@@ -73,11 +73,14 @@ class Archived:
 
     def lines(self, limit: int) -> Iterator[tuple[int, bytes]]:
         until = self.offset + limit
-        for offset, line in self._lines:
-            yield offset, line
-            self.offset = offset + len(line) + 1
-            if self.offset >= until:
-                return
+        try:
+            for offset, line in self._lines:
+                yield offset, line
+                self.offset = offset + len(line) + 1
+                if self.offset >= until:
+                    return
+        except OSError as error:
+            log.warning('source=%s unreadable reason="%s"', self.path, error.strerror)
         self._ended = True
 
     def last_line(self) -> Iterator[tuple[int, bytes]]:

@@ -96,7 +96,7 @@ class Journal:
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         for line in lines:
             found = _CURSOR.search(line)
-            if self._overlong:
+            if self._overlong or len(line) > LONGEST:
                 self._overlong = False
             elif found:
                 yield -1, line

@@ -1,6 +1,7 @@
 import bz2
 import gzip
 import lzma
+import os
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,14 @@ def test_an_archive_is_read_from_an_offset_and_bit_by_bit(packed: Path) -> None:
     assert list(again.last_line()) == []
     again.close()
     assert list(again.lines(1)) == []
+
+
+def test_an_archive_that_is_damaged_ends_where_it_cannot_be_read_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "mail.log.2.gz"
+    path.write_bytes(gzip.compress(os.urandom(50_000).replace(b"\n", b"") + b"\n" + TEXT)[:-20])
+    archive = Archived(path)
+    list(archive.lines(1 << 20))
+    assert not archive.behind
+    assert "unreadable" in caplog.text

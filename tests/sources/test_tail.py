@@ -254,6 +254,36 @@ def test_rotated_three_times_between_two_looks(log: Path) -> None:
     assert read(source) == [b"b", b"c", b"d", b"e"]
 
 
+def test_a_part_that_may_not_be_read_is_passed_over(
+    log: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(log, b"a")
+    position = position_of(log)
+    shift(log)
+    log.rename(log.with_name("mail.log.2"))
+    write(log.with_name("mail.log.1"), b"b")
+    write(log, b"c")
+    refuse(monkeypatch, log.with_name("mail.log.1"))
+    assert read(Tail(log, position)) == [b"c"]
+    assert "mail.log.1 unreadable" in caplog.text
+
+
+def test_a_long_read_of_an_older_part_is_gone_on_with_after_a_restart(log: Path) -> None:
+    write(log, b"first")
+    position = position_of(log)
+    write(log, *[b"old" * 33] * 10_000)
+    log.with_name("mail.log.1.gz").write_bytes(gzip.compress(log.read_bytes()))
+    log.unlink()
+    write(log, b"new")
+    lines: list[bytes] = []
+    for _ in range(20):
+        source = Tail(log, position)
+        lines += [line for _, line in source.lines(CHUNK)]
+        position = source.position()
+        source.close()
+    assert lines == [b"old" * 33] * 10_000 + [b"new"]
+
+
 def test_a_restart_while_a_renamed_file_is_still_written_to(log: Path) -> None:
     write(log, b"22 09:00 a")
     source = Tail(log)

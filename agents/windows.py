@@ -148,6 +148,11 @@ class Window(Struct, frozen=True):
         self.distinct(distinct, at)
         return fingerprint(value) in distinct.seen
 
+    def times(self, distinct: Distinct, value: str) -> int:
+        """How often `value` was seen; 0 where it is not among those kept."""
+        entry = distinct.seen.get(fingerprint(value))
+        return entry[1] if entry is not None else 0
+
     def drop(self, distinct: Distinct, value: str) -> None:
         """Unsee a value, unless it is one of those that are only estimated."""
         mark = fingerprint(value)
@@ -256,6 +261,11 @@ class Past(Struct, array_like=True):
         what happens now."""
         entry = self.seen.get(fingerprint(value))
         return entry is not None and int(at) // DAY - entry[0] >= 2
+
+    def homes(self, at: float) -> list[int]:
+        """The fingerprints of all that is `settled`, that of the newest last."""
+        oldest = int(at) // DAY - 2
+        return [mark for mark, entry in self.seen.items() if entry[0] <= oldest]
 
     def any(self, at: float, days: int = 30) -> bool:
         """Whether anything succeeded in the `days` before `at`."""

@@ -2,6 +2,7 @@
 
 from agents.detector import Detector
 from agents.detectors.account_burst import AccountBurst
+from agents.detectors.account_cluster import AccountCluster
 from agents.detectors.auth_breach import AuthBreach
 from agents.detectors.auth_dictionary import AuthDictionary
 from agents.detectors.auth_distributed import AuthDistributed
@@ -19,4 +20,5 @@ DETECTORS: dict[str, type[Detector]] = {
     BackscatterReceived.name: BackscatterReceived,
     BackscatterMade.name: BackscatterMade,
     AccountBurst.name: AccountBurst,
+    AccountCluster.name: AccountCluster,
 }

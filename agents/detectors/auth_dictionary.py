@@ -28,7 +28,8 @@ COLD = "less than a week of logins was seen: this client may always have done so
 class Tried(Struct, array_like=True):
     """What was tried at one account."""
 
-    passwords: Distinct = field(default_factory=Distinct)  # fingerprints
+    passwords: Distinct = field(default_factory=Distinct)  # fingerprints, in `window`
+    daily: Distinct = field(default_factory=Distinct)  # fingerprints, in `day`
     blind: Counts = field(default_factory=Counts)  # tries whose password the log does not tell
 
 
@@ -75,6 +76,8 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
     day: float = 86400.0  # seconds: the look-back of successes, and of slow guessing
     passwords: int = 10  # wrong ones at one account [weakforced]
     accounts: int = 5  # distinct ones failed [Sentinel: filter for shared addresses]
+    wide: int = 8  # accounts in a day, at any pace, where nothing ever succeeded *
+    daily: int = 20  # wrong passwords at one account in a day, where the log tells them apart *
     unknown: int = 3  # accounts that do not exist *
     stuffed: int = 15  # accounts, [Elastic]
     thin: int = 2  # tries at most for each [Elastic]
@@ -156,6 +159,7 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         self._long.add(seen.tries, event.at, tries)
         if event.password:
             self._short.see(tried.passwords, event.password, event.at)
+            self._long.see(tried.daily, event.password, event.at)
         else:
             self._short.add(tried.blind, event.at, tries)
         if seen.last and event.at - seen.last >= self.pause:
@@ -182,7 +186,12 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
             return "unknown_names", "medium"
         if self._short.distinct(seen.accounts, at) >= self.accounts:
             return "dictionary", "medium"
-        if self._passwords(seen.tried[fingerprint(account)], at) >= self.passwords:
+        if self._long.distinct(seen.strange, at) >= self.wide and not view.past.any(at):
+            return "dictionary", "medium"
+        tried = seen.tried[fingerprint(account)]
+        if self._passwords(tried, at) >= self.passwords:
+            return "guessing", "medium"
+        if self._long.distinct(tried.daily, at) >= self.daily:
             return "guessing", "medium"
         if self._is_slow(seen, view):
             return "slow", "medium" if self._long.total(seen.absent, at) else "low"
@@ -274,12 +283,14 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         nameless = self._long.total(seen.nameless_day, at)
         logins = self._logins(seen, at)
         passwords = max((self._passwords(tried, at) for tried in seen.tried.values()), default=0)
+        daily = max((len(tried.daily.seen) for tried in seen.tried.values()), default=0)
         counts = [
             Evidence("accounts", self._short.distinct(seen.accounts, at), self.accounts),
             Evidence("unknown accounts", self._short.distinct(seen.unknown, at), self.unknown),
             Evidence("honeypots", self._long.distinct(seen.honeypots, at), 1),
             Evidence("passwords at one account", passwords, self.passwords),
-            Evidence("accounts in a day", strange, self.stuffed),
+            Evidence("passwords at one account in a day", daily, self.daily),
+            Evidence("accounts in a day", strange, self.wide),
             Evidence("failures in a day", tries + nameless, logins + 1),
             Evidence("failures without a name", nameless, self.nameless),
             Evidence("accounts opened", len(seen.breached), 1),

@@ -185,6 +185,20 @@ def test_with_a_cold_start_it_is_only_told() -> None:
     assert wish(dictionary(), warm=False).against == COLD
 
 
+def test_eight_accounts_in_a_day_are_one_at_any_pace_where_nothing_ever_succeeded() -> None:
+    finding = found(dictionary(*names(8), gap=9 * MINUTE))
+    assert (finding.shape, finding.severity) == ("dictionary", "medium")
+    assert count(finding, "accounts in a day").count == 8
+
+
+def test_seven_accounts_in_a_day_are_not() -> None:
+    assert shapes(dictionary(*names(7), gap=9 * MINUTE)) == set()
+
+
+def test_where_anything_succeeded_this_month_a_day_is_too_long() -> None:
+    assert shapes(regular(GUESSER, "zoe", last=2), dictionary(*names(9), gap=9 * MINUTE)) == set()
+
+
 # -- unknown names -----------------------------------------------------------------------------
 
 
@@ -253,7 +267,7 @@ def test_fifteen_accounts_with_few_tries_each_are_stuffing() -> None:
     finding = found(stuffing(15))
     assert (finding.shape, finding.severity) == ("stuffing", "high")
     assert count(finding, "accounts in a day").count == 15
-    assert count(finding, "accounts in a day").threshold == 15
+    assert count(finding, "accounts in a day").threshold == 8
 
 
 def test_fourteen_are_not() -> None:
@@ -262,7 +276,7 @@ def test_fourteen_are_not() -> None:
 
 def test_a_fifth_of_them_may_be_tried_more_often() -> None:
     assert shapes(stuffing(15, fat=3)) == {"stuffing"}
-    assert shapes(stuffing(15, fat=4)) == set()
+    assert shapes(stuffing(15, fat=4)) == {"dictionary"}
 
 
 def test_two_tries_each_are_few() -> None:
@@ -322,6 +336,21 @@ def test_passwords_at_several_accounts_do_not_add_up() -> None:
 def test_slower_guesses_do_not_meet_in_the_window() -> None:
     assert shapes(guessing(10, gap=60)) == {"guessing"}
     assert shapes(guessing(10, gap=75)) == set()
+
+
+def test_twenty_passwords_at_one_account_in_a_day_are_guessing() -> None:
+    finding = found(guessing(20, gap=HOUR))
+    assert finding.shape == "guessing"
+    sign = count(finding, "passwords at one account in a day")
+    assert (sign.count, sign.threshold) == (20, 20)
+
+
+def test_nineteen_in_a_day_are_not() -> None:
+    assert shapes(guessing(19, gap=HOUR)) == set()
+
+
+def test_twenty_in_more_than_a_day_are_not() -> None:
+    assert shapes(guessing(20, gap=1.4 * HOUR)) == set()
 
 
 def test_the_owner_may_forget_his_password() -> None:

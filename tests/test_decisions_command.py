@@ -175,12 +175,22 @@ def test_removing_by_id(run: Run, store: Store) -> None:
     assert [d.action for d in store.decisions(NOW)] == ["tarpit"]
 
 
-def test_removing_what_is_pardoned_takes_the_pardon_back(run: Run, store: Store) -> None:
+def test_removing_twice_changes_nothing(run: Run, store: Store) -> None:
     machine(store, decided())
-    run("remove", "192.0.2.1", "--for", "1h")
-    result = run("remove", "192.0.2.1")
-    assert result.stdout == "pardon of 192.0.2.1 removed\n"
+    first = run("remove", "192.0.2.1", "--for", "1h")
+    assert run("remove", "192.0.2.1").stdout == first.stdout
+    assert run("remove", "network:192.0.2.1:drop").stdout == first.stdout
+    assert run("export").stdout == ""
+
+
+def test_a_pardon_can_be_taken_back(run: Run, store: Store) -> None:
+    machine(store, decided())
+    run("remove", "192.0.2.1")
+    assert run("pardon", "192.0.2.1", "--end").stdout == "pardon of 192.0.2.1 ended\n"
     assert store.decisions(NOW) == [decided()]
+    result = run("pardon", "192.0.2.1", "--end")
+    assert result.exit_code == 1
+    assert "192.0.2.1 is not pardoned" in result.output
 
 
 def test_removing_what_is_not_there_is_an_error(run: Run, store: Store) -> None:

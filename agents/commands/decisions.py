@@ -124,8 +124,8 @@ def remove(config: Path | None, kafka: bool, target: str, seconds: float, reason
     """Lift what holds against TARGET (as `add` takes it, or a decision's id).
 
     What a person decided is deleted. Against what the machine decided a pardon is left, for a
-    day unless --for says otherwise, so that it does not come back at once. Removing what is
-    pardoned takes the pardon back.
+    day unless --for says otherwise, so that it does not come back at once. To remove it twice
+    changes nothing; `pardon --end` takes a pardon back.
 
     \b
     mailwarden decisions remove 192.0.2.1
@@ -138,18 +138,19 @@ def remove(config: Path | None, kafka: bool, target: str, seconds: float, reason
         decisions = kept.decisions(now)
         by_id = next((d for d in decisions if d.id == target), None)
         on = by_id.target if by_id else _target(target, settings)
-        found = [by_id] if by_id else [d for d in decisions if d.target == on]
+        found = [d for d in decisions if d.target == on]
         if not found:
             raise click.ClickException(
                 f"nothing is in force about {on.value}{_around(on, decisions)}"
             )
-        for decision in found:
-            if decision.origin != "automatic":
+        for decision in [by_id] if by_id else found:
+            if decision.origin == "manual":
                 kept.remove_decision(decision.id)
-                what = "pardon" if decision.origin == "pardon" else decision.action
-                click.echo(f"{what} of {on.value} removed")
-        origins = {decision.origin for decision in found}
-        if "automatic" in origins and "pardon" not in origins:
+                click.echo(f"{decision.action} of {on.value} removed")
+        pardons = [decision for decision in found if decision.origin == "pardon"]
+        if pardons:
+            click.echo(f"{on.value} is pardoned until {_clock(pardons[0].until)}")
+        elif any(decision.origin == "automatic" for decision in found):
             _spare(kept, on, seconds, reason, now)
 
 
@@ -159,17 +160,29 @@ def remove(config: Path | None, kafka: bool, target: str, seconds: float, reason
 @click.argument("target")
 @click.option("--for", "seconds", type=options.Span(), default="1d", help="As 30m, 1h, 2d.")
 @click.option("--reason", default="by hand", help="Why: colleagues will ask.")
-def pardon(config: Path | None, kafka: bool, target: str, seconds: float, reason: str) -> None:
+@click.option("--end", is_flag=True, help="Take a pardon back.")
+def pardon(
+    config: Path | None, kafka: bool, target: str, seconds: float, reason: str, end: bool
+) -> None:
     """Spare TARGET for a while, whatever the detectors conclude about it. Alerts go on.
 
     \b
     mailwarden decisions pardon 198.51.100.0/24 --for 2d --reason 'partner moves house'
+    mailwarden decisions pardon 198.51.100.0/24 --end
     """
     settings = options.load(config)
     _bounded(seconds, kafka=kafka)
     on = _target(target, settings)
+    now = time.time()
     with opened(settings, kafka=kafka) as kept:
-        _spare(kept, on, seconds, reason, time.time())
+        if not end:
+            _spare(kept, on, seconds, reason, now)
+            return
+        pardons = [d for d in kept.decisions(now) if d.target == on and d.origin == "pardon"]
+        if not pardons:
+            raise click.ClickException(f"{on.value} is not pardoned")
+        kept.remove_decision(pardons[0].id)
+        click.echo(f"pardon of {on.value} ended")
 
 
 @command.command("export")

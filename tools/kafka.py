@@ -1,6 +1,6 @@
 """One real Kafka broker on loopback, without Docker: Apache Kafka from Maven Central.
 
-``python tools/kafka.py start|stop|status`` keeps one under ``.kafka/``; tests make their own
+``python tools/kafka.py start|stop|status|jars`` keeps one under ``.kafka/``; tests make their own
 `Broker` in a directory and on a port of its own. Both share the jars, which Maven fetches once
 for each content of pom.xml. KRaft, one node that is broker and controller, as in the quick
 start of the Kafka documentation (https://kafka.apache.org/quickstart).
@@ -282,8 +282,10 @@ def main(arguments: list[str]) -> int:
             case ["status"]:
                 print(f"Kafka runs, pid {broker.pid}" if broker.pid else "Kafka does not run")
                 return 0 if broker.pid else 1
+            case ["jars"]:
+                fetch_jars()
             case _:
-                print("usage: python tools/kafka.py start|stop|status", file=sys.stderr)
+                print("usage: python tools/kafka.py start|stop|status|jars", file=sys.stderr)
                 return 2
     except KafkaError as error:
         print(f"Kafka: {error}", file=sys.stderr)

@@ -6,7 +6,8 @@ there is more to say. More is: another shape, a higher severity, twice the evide
 subject's return after its sentence. What is not said at once is said by `drain`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
@@ -31,8 +32,13 @@ from schemas.keys import Key, Site
 WARM = 7 * DAY  # of logins, before a silence may rest on the past
 
 NOTHING: frozenset[str] = frozenset()
+NOBODY: dict[str, Any] = {}
 
 RANK: dict[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+
+
+# A detector with what is asked of it at every event: its name, whether it sleeps, `observe`.
+Listener = tuple[Detector, str, bool, Callable[[Any, Any, View], Iterator[Mark | Signal]]]
 
 
 class Engine:
@@ -55,7 +61,7 @@ class Engine:
         self._decoders = {
             detector.name: msgspec.msgpack.Decoder(detector.state) for detector in detectors
         }
-        self._listeners: dict[type[Fact], dict[str, list[Detector]]] = {
+        self._listeners: dict[type[Fact], dict[str, list[Listener]]] = {
             Auth: {letter: [] for letter in "cnm"}  # the past hears of every login
         }
         for detector in detectors:
@@ -63,7 +69,7 @@ class Engine:
                 for letter, types in detector.hears.items():
                     for heard in types:
                         self._listeners.setdefault(heard, {}).setdefault(letter, []).append(
-                            detector
+                            (detector, detector.name, detector.sleeps, detector.observe)
                         )
         self._view = View(site, lambda key: None)
         self._sampled: tuple[Fact | None, tuple[float, str, str]] = (None, (0.0, "", ""))
@@ -75,10 +81,10 @@ class Engine:
         """`around` gives the past of the network around a client, where it is known."""
         self._view = View(self.site, around)
 
-    def listeners(self, event: Fact) -> dict[str, list[Detector]]:
+    def listeners(self, event: Fact) -> dict[str, list[Listener]]:
         """The detectors that hear this kind of event, by the letter of the key; a letter with
         an empty list is heard by the past only."""
-        return self._listeners.get(type(event), {})
+        return self._listeners.get(type(event), NOBODY)
 
     def look(self, event: Fact, *, cold: bool, place: str) -> bool:
         """Take up an event, before it is shown with `fold` for each of its keys. `place` says
@@ -91,7 +97,7 @@ class Engine:
         self._bad = offence(event)
         return self._bad
 
-    def fold(self, event: Fact, key: Key, record: Record, listeners: list[Detector]) -> None:
+    def fold(self, event: Fact, key: Key, record: Record, listeners: list[Listener]) -> None:
         """Show the event that was looked at to the detectors that hear it for `key`."""
         at = event.at
         bad = self._bad
@@ -103,16 +109,16 @@ class Engine:
             view.open = self._open(record, at) if record.episodes else NOTHING
             states = record.states
             skips = not bad and type(event) is not Signal
-            for detector in listeners:
-                seen = states.get(detector.name)
+            for detector, name, sleeps, observe in listeners:
+                seen = states.get(name)
                 if seen is None:
-                    if skips and detector.sleeps:
+                    if skips and sleeps:
                         continue
-                    seen = states[detector.name] = detector.state()
+                    seen = states[name] = detector.state()
                 elif type(seen) is Raw:
                     seen = self._thaw(detector, record)
                 try:
-                    for said in detector.observe(event, seen, view):
+                    for said in observe(event, seen, view):
                         if type(said) is Signal:
                             self.signals.append(said)
                         else:

@@ -10,8 +10,7 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
-from agents.detector import Detector
-from agents.engine import WARM, Engine
+from agents.engine import WARM, Engine, Listener
 from agents.record import Record, pack, unpack, worth
 from agents.response import Response
 from agents.windows import DAY, Past
@@ -179,7 +178,7 @@ class Shard:
             del record.sentences[kind]
         return not (record.episodes or record.past.seen or record.sentences)
 
-    def _fold(self, event: Fact, key: Key, listeners: list[Detector], absorbed: int) -> None:
+    def _fold(self, event: Fact, key: Key, listeners: list[Listener], absorbed: int) -> None:
         record = self._record(key)
         if absorbed >= 0:
             if record.absorbed >= absorbed and key not in self._touched:

@@ -113,24 +113,24 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
     state = Seen
 
     hourly: int = 500  # recipients elsewhere in an hour [Exchange Online: 500]
-    daily: int = 2000  # in a day [Google Workspace: 2,000]
+    daily: int = 2000  # recipients elsewhere in a day [Google Workspace: 2,000]
     inside: int = 1000  # recipients here in an hour *
     fan_out: int = 50  # recipients of one message *
     bounce_messages: int = 20  # in a day, before the share of refused recipients says anything *
     bounces: float = 0.1  # of recipients refused [Amazon SES: 5 % is reviewed, 10 % paused]
-    least_refused: int = 3  # *
-    clients: int = 5  # in an hour, from so many /16 or /32: *
-    client_places: int = 4  # *
-    daily_clients: int = 20  # [Wazuh: 132 clients, one mail each]
-    networks: int = 10  # /16 or /32 in a day *
+    least_refused: int = 3  # refused recipients that it takes at least *
+    clients: int = 5  # that it sends through in an hour, *
+    client_places: int = 4  # from so many /16 or /32 *
+    daily_clients: int = 20  # in a day [Wazuh: 132 clients, one mail each]
+    networks: int = 10  # /16 or /32 that it sends from in a day *
     senders: int = 5  # envelope senders under one login in a day *
     nameless: int = 5  # messages with a login and the null sender in a day *
-    weights: Weights = field(default_factory=Weights)
-    medium: int = 3
-    high: int = 5
+    weights: Weights = field(default_factory=Weights)  # what each sign adds
+    medium: int = 3  # sum of the weights that makes a finding
+    high: int = 5  # sum that makes it grave
     critical: int = 7
     grace: float = 86400.0  # seconds of silence after a person released the account *
-    strongest: Literal["notify", "limit", "hold", "lock"] = "limit"
+    strongest: Literal["notify", "limit", "hold", "lock"] = "limit"  # that may be asked for
     protected: tuple[str, ...] = ()  # accounts that only a person may act on
 
     @property

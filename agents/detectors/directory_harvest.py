@@ -97,16 +97,18 @@ class DirectoryHarvest(Detector, frozen=True):
     state = Seen
 
     quick: int = 10  # distinct unknown recipients in a short while *
-    quick_seconds: float = 600.0
-    hourly: int = 25  # in an hour [Cisco ESA: 25 invalid recipients an hour]
-    hour_seconds: float = 3600.0
-    share: float = 0.5  # of the client's recipients [Forcepoint: 50 %]
+    quick_seconds: float = 600.0  # the short while
+    hourly: int = (
+        25  # distinct unknown recipients in an hour [Cisco ESA: 25 invalid recipients an hour]
+    )
+    hour_seconds: float = 3600.0  # the hour
+    share: float = 0.5  # unknown ones of the client's recipients [Forcepoint: 50 %]
     null_share: float = 0.5  # of the unknown ones from the null sender: it is backscatter *
-    slow: int = 10  # in a day, from a client that delivered nothing *
-    slow_share: float = 0.9  # *
+    slow: int = 10  # in a day, where nothing was accepted *
+    slow_share: float = 0.9  # unknown ones of its recipients then *
     slow_block: int = 25  # from so many on it is more than an alert *
     spread: int = 50  # in a day, of a network or a sender's domain *
-    spread_share: float = 0.8  # *
+    spread_share: float = 0.8  # unknown ones of its recipients; clients that only guess *
     spread_clients: int = 2  # fewer are no network: the client itself is the subject *
     provider: int = 20  # messages accepted in 7 days: it carries other people's mail *
     patience: float = 600.0  # seconds; who goes on after the first answer is refused *

@@ -52,6 +52,7 @@ def _around(text: str, bits: dict[int, int]) -> str:
     return str(ipaddress.ip_network((ip, bits[ip.version]), strict=False))
 
 
+@lru_cache(maxsize=16384)
 def parse_network(text: str) -> Network:
     """A network from ``192.0.2.1`` or ``192.0.2.0/24``; host bits are dropped.
 
@@ -109,10 +110,17 @@ class Networks:
     def overlapping(self, text: str) -> bool:
         """Whether a network shares any address with one of ours."""
         asked = parse_network(text)
-        return any(
-            ours.version == asked.version and ours.overlaps(asked)
-            for ours in map(ipaddress.ip_network, self._texts)
-        )
+        host_bits = asked.max_prefixlen - asked.prefixlen
+        value = int(asked.network_address)
+        for (version, shift), values in self._by_length.items():
+            if version != asked.version:
+                continue
+            if shift >= host_bits:
+                if value >> shift in values:
+                    return True
+            elif any(ours << shift >> host_bits == value >> host_bits for ours in values):
+                return True
+        return False
 
     def __bool__(self) -> bool:
         return bool(self._texts)

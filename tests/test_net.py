@@ -135,3 +135,20 @@ def test_private_addresses_are_nobody_s_on_the_internet(ip: str) -> None:
 def test_loopback_is_this_host() -> None:
     assert "127.8.8.8" in Networks(LOOPBACK)
     assert "10.0.0.1" not in Networks(LOOPBACK)
+
+
+_nets = st.builds(
+    lambda ip, bits: str(ipaddress.ip_network((ip, min(bits, ip.max_prefixlen)), strict=False)),
+    st.one_of(
+        st.integers(0, 255).map(lambda n: ipaddress.ip_address(0xC0000200 + n)),
+        st.integers(0, 255).map(lambda n: ipaddress.ip_address((0x20010DB8 << 96) + n)),
+    ),
+    st.integers(20, 128),
+)
+
+
+@given(st.lists(_nets, max_size=6), _nets)
+def test_overlaps_are_those_that_ipaddress_finds(ours: list[str], asked: str) -> None:
+    other = ipaddress.ip_network(asked)
+    expected = any(ipaddress.ip_network(text).overlaps(other) for text in ours)
+    assert net.Networks(ours).overlapping(asked) is expected

@@ -24,6 +24,7 @@ _decoder = msgspec.json.Decoder(list[Decision])
 
 SEVERITY = {action: rank for rank, action in enumerate(ACTIONS)}
 
+_Rank = tuple[bool, bool, int, float, int, str]
 _Place = tuple[int, int, int] | tuple[str, str]
 """Where a target is found: (IP version, prefix length, prefix), or (kind, value)."""
 
@@ -47,6 +48,7 @@ class Blocklist:
         self._widest = {4: widest[0], 6: widest[1]}
         self._limit = limit
         self._decisions: dict[str, Decision] = {}
+        self._ranks: dict[str, _Rank] = {}
         self._places: dict[_Place, set[str]] = {}
         self._lengths: dict[tuple[int, int], int] = {}  # (version, prefix length): places
         self._ends: list[tuple[float, str]] = []  # heap; entries of replaced decisions linger
@@ -71,6 +73,7 @@ class Blocklist:
         elif len(self._decisions) >= self._limit:
             self._make_room()
         self._decisions[decision.id] = decision
+        self._ranks[decision.id] = _rank(decision, place)
         here = self._places.setdefault(place, set())
         if not here and len(place) == 3:
             length = (place[0], place[1])
@@ -87,6 +90,7 @@ class Blocklist:
         decision = self._decisions.pop(decision_id, None)
         if decision is None:
             return False
+        del self._ranks[decision_id]
         place = _place(decision.target)
         here = self._places[place]
         here.remove(decision_id)
@@ -123,29 +127,29 @@ class Blocklist:
     def in_force(self, now: float) -> list[Decision]:
         """The decisions that hold at `now`, the ruling ones first; those that another rules out
         everywhere are left out."""
-        ordered = sorted((d for d in self._decisions.values() if d.until > now), key=_rank)
-        seen = net.Networks()
-        named: set[tuple[str, str]] = set()
+        held = (decision for decision in self._decisions.values() if decision.until > now)
+        seen: dict[tuple[int, int], set[int]] = {}  # prefixes, by version and length
+        named: set[_Place] = set()
         found = []
-        for decision in ordered:
-            target = decision.target
-            if target.kind == "network":
-                if target.value in seen:
-                    continue
-                if not decision.domain:
-                    seen.add(target.value)
-            else:
-                if (target.kind, target.value) in named:
-                    continue
-                if not decision.domain:
-                    named.add((target.kind, target.value))
+        for decision in sorted(held, key=lambda decision: self._ranks[decision.id]):
+            place = _place(decision.target)
+            if place in named or (len(place) == 3 and _covered(place, seen)):
+                continue
             found.append(decision)
+            if decision.domain:
+                continue
+            if len(place) == 3:
+                seen.setdefault(place[:2], set()).add(place[2])
+            else:
+                named.add(place)
         return found
 
     def lookup(self, now: float, address: str = "", account: str = "") -> Decision | None:
         """The decision that rules a client, a login, or the two together, if any does."""
         ruling = min(
-            (d for d in self._about(address, account) if d.until > now), key=_rank, default=None
+            (d for d in self._about(address, account) if d.until > now),
+            key=lambda decision: self._ranks[decision.id],
+            default=None,
         )
         return None if ruling is None or ruling.origin == "pardon" else ruling
 
@@ -207,14 +211,23 @@ def _age(decision: Decision) -> tuple[int, float]:
     return decision.generation, decision.since
 
 
-def _rank(decision: Decision) -> tuple[bool, bool, int, float, int, str]:
+def _rank(decision: Decision, place: _Place) -> _Rank:
     """Sorts what rules first."""
-    length = _place(decision.target)[1]
-    bits = length if isinstance(length, int) else 0
+    bits = place[1] if len(place) == 3 else 0
     severity = -SEVERITY[decision.action]
     if decision.origin == "automatic":
         return (not decision.enforced, True, severity, bits, -decision.generation, decision.id)
     return (not decision.enforced, False, -bits, -decision.since, severity, decision.id)
+
+
+def _covered(place: tuple[int, int, int], seen: dict[tuple[int, int], set[int]]) -> bool:
+    """Whether a network lies in one of those seen."""
+    version, length, prefix = place
+    return any(
+        prefix >> (length - wider) in prefixes
+        for (v, wider), prefixes in seen.items()
+        if v == version and wider <= length
+    )
 
 
 def _place(target: Target) -> _Place:

@@ -89,16 +89,11 @@ def _batch(partition: int, some: list[tuple[int, Fact]]) -> Batch:
 class Process:
     """A worker process; what it says lies in `log`."""
 
-    def __init__(self, command: Sequence[str], log: Path, extra: dict[str, str]) -> None:
+    def __init__(self, command: Sequence[str], log: Path) -> None:
         self.log = log
         with log.open("ab") as file:
             self._child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
-                cwd=ROOT,
-                env={**os.environ, **extra},
+                command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, cwd=ROOT
             )
         self.pid = self._child.pid
 
@@ -129,6 +124,7 @@ class Cluster:
         partitions: int = 8,
         session: float = 6.0,
         worker: Sequence[str] = ("-m", "load.tally_worker"),
+        more: str = "",  # further sections of the settings
     ) -> None:
         name = f"{home.name}-{os.getpid()}-{random.randrange(10**6)}."
         self.settings = KafkaSettings(
@@ -139,7 +135,6 @@ class Cluster:
         self._home = home
         self._worker = worker
         self._processes: list[Process] = []
-        self._ends: dict[TopicPartition, int] = {}
         bus = KafkaBus(self.settings)
         for topic in (*TOPICS, changelog(self.settings.group)):
             bus.create(topic, partitions if topic.many else 1, 1)
@@ -147,7 +142,7 @@ class Cluster:
         self._file = home / "mailwarden.toml"
         self._file.write_text(
             f"[kafka]\nbootstrap = ['{bootstrap}']\nprefix = '{name}'\n"
-            f"partitions = {partitions}\nsession = {session}\n[http]\nlisten = ''\n",
+            f"partitions = {partitions}\nsession = {session}\n[http]\nlisten = ''\n{more}",
             encoding="utf-8",
         )
         self._producer = KafkaProducer(
@@ -165,10 +160,14 @@ class Cluster:
                 process.kill()
         self._producer.close()
 
-    def start(self, *arguments: str, **extra: str) -> Process:
-        log = self._home / f"worker{len(self._processes)}.log"
-        command = [sys.executable, *self._worker, *arguments, "-c", str(self._file)]
-        process = Process(command, log, extra)
+    def start(self, *arguments: str, listen: str = "") -> Process:
+        """One worker more. It serves its metrics at `listen` (host:port)."""
+        name = f"worker{len(self._processes)}"
+        file = self._home / f"{name}.toml"
+        settings = self._file.read_text(encoding="utf-8")
+        file.write_text(settings.replace("listen = ''", f"listen = '{listen}'"), encoding="utf-8")
+        command = [sys.executable, *self._worker, *arguments, "-c", str(file)]
+        process = Process(command, self._home / f"{name}.log")
         self._processes.append(process)
         return process
 
@@ -199,27 +198,28 @@ class Cluster:
             self._producer.send(self.name("mail.events"), key=b"one", value=value)
         self._producer.flush(60)
 
+    def committed(self) -> dict[TopicPartition, int]:
+        """How far the group has come; nothing while nobody can tell."""
+        admin = KafkaAdminClient(bootstrap_servers=list(self.settings.bootstrap))
+        group = self.settings.prefix + self.settings.group
+        try:
+            found = admin.list_group_offsets(group)[group]
+        except KafkaError:  # nobody has been its coordinator yet
+            return {}
+        finally:
+            admin.close()
+        return {place: max(0, each.offset) for place, each in found.items()}
+
     def lag(self) -> int:
-        """Messages of mail.facts and mail.events that are not committed yet; all of them while
-        the broker cannot tell."""
+        """Messages of mail.facts and mail.events that are not committed yet."""
         consumer = self._consumer()
         places = self._places(consumer, "mail.facts") + self._places(consumer, "mail.events")
         ends = consumer.end_offsets(places)
         consumer.close()
-        admin = KafkaAdminClient(bootstrap_servers=list(self.settings.bootstrap))
-        group = self.settings.prefix + self.settings.group
-        try:
-            committed = admin.list_group_offsets(group)[group]
-        except KafkaError:  # nobody has been its coordinator yet
-            committed = {}
-        finally:
-            admin.close()
+        committed = self.committed()
         if not committed:
             return max(1, sum(ends.values()))
-        return sum(
-            end - max(0, committed[place].offset if place in committed else 0)
-            for place, end in ends.items()
-        )
+        return sum(end - committed.get(place, 0) for place, end in ends.items())
 
     def drained(self, seconds: float) -> bool:
         """Whether all that was fed is committed within `seconds`, twice in a row: signals of

@@ -46,7 +46,7 @@ def make(settings: KafkaSettings) -> App:
         broker_commit_every=None,
         broker_commit_interval=1.0,
         broker_session_timeout=settings.session,
-        broker_heartbeat_interval=settings.session / 4,
+        broker_heartbeat_interval=settings.session / 10,  # a rebalance is heard of with the next
         broker_max_poll_records=500,
         consumer_auto_offset_reset="earliest",
         stream_wait_empty=False,

@@ -34,6 +34,7 @@ def run(config: Config) -> None:
     watchdog.start()
     for chatty in ("faust", "mode", "aiokafka", app.__name__):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("mode.timers").setLevel(logging.ERROR)  # a flush may take over a second
     shell = faust.Worker(worker.app, override_logging=False, quiet=True)
     shell.spinner = None
     try:

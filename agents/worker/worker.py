@@ -74,10 +74,6 @@ class Worker:
         async def on_second() -> None:
             await self.tick()
 
-        @app.timer(ROUTE)
-        async def on_moment() -> None:
-            await self.send_routed()
-
         @app.on_partitions_revoked.connect
         async def on_revoked(*_: Any, **__: Any) -> None:
             await self.revoked()
@@ -159,10 +155,16 @@ class Worker:
                     now,
                 )
             )
+            if not self._unrouted:
+                self.app.add_future(self._send_soon())
             self._unrouted.append(event)
             self.folded += 1
             if self._router.waiting >= UNROUTED:
                 await self.send_routed()
+
+    async def _send_soon(self) -> None:
+        await asyncio.sleep(ROUTE)
+        await self.send_routed()
 
     async def send_routed(self) -> None:
         await asyncio.shield(self._send_routed())

@@ -24,6 +24,7 @@ from schemas.events import Auth, Fact
 from streams.parsers.part import Attempt
 
 PATIENCE = 20.0  # seconds that a detail waits
+EARLY = 5.0  # seconds from a library's word to the server's; PAM delays its answer
 CHAIN = 1.5  # seconds within which one attempt's details come; Dovecot delays the next attempt
 MEMORY = 600.0  # seconds that a silent session is remembered
 HELD = 64  # details that wait for one session or client
@@ -36,6 +37,7 @@ class Detail(Struct, array_like=True):
     source: str
     event: Auth
     until: float
+    early: bool = False
 
 
 class Story(Struct, array_like=True):
@@ -113,17 +115,20 @@ class Attempts:
     def _detail(self, attempt: Attempt, source: str, out: list[Told]) -> None:
         event = attempt.event
         key = (event.gateway, attempt.session or "@" + event.client)
+        if attempt.session:
+            self._forget_early(event)
         story = self._story(key, event.at, out)
         held = story.details
-        if held and _one_attempt(held[-1].event, event):
+        if held and _one_attempt(held[-1], event):
             held[-1].event = _joined(held[-1].event, event)
+            held[-1].early = False
             return
         if len(held) >= HELD:
             story.told += 1
             first = held.pop(0)
             out.append((first.source, first.event))
         until = event.at + PATIENCE
-        held.append(Detail(source, event, until))
+        held.append(Detail(source, event, until, attempt.reporter == "early"))
         self._waiting.append((until, key))
         self.due = min(self.due, until)
 
@@ -208,6 +213,12 @@ class Attempts:
                 return story.details.pop(index).event
         return None
 
+    def _forget_early(self, event: Auth) -> None:
+        """What a library said of this attempt names no session."""
+        client = self._stories.get((event.gateway, "@" + event.client))
+        if client is not None:
+            client.details = [d for d in client.details if not (d.early and _one_attempt(d, event))]
+
     def _without_session(self, event: Auth) -> Story | None:
         """Details of this attempt that name no session (before Dovecot 2.2)."""
         client = self._stories.get((event.gateway, "@" + event.client))
@@ -241,9 +252,10 @@ def _same(one: Auth, other: Auth) -> bool:
     return one.account.partition("@")[0] == other.account.partition("@")[0]
 
 
-def _one_attempt(one: Auth, other: Auth) -> bool:
+def _one_attempt(detail: Detail, other: Auth) -> bool:
+    one = detail.event
     return (
-        abs(other.at - one.at) <= CHAIN
+        abs(other.at - one.at) <= (EARLY if detail.early else CHAIN)
         and (one.account == other.account or not one.account or not other.account)
         and (not one.password or not other.password or one.password == other.password)
     )

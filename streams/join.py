@@ -173,7 +173,7 @@ class Joiner:
             if part.ends:
                 # Nothing came before it, and nothing will come after.
                 if part.event is not None:
-                    out.append((source, _made(part, {})))
+                    out.append((source, _made(part, part.keeps or {})))
                 return
             memory = self._remember(part, room, key, out)
         if part.continues:

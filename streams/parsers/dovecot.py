@@ -187,7 +187,7 @@ def _pam(record: Record, rest: str) -> Items:
         outcome="failed",
         reason="bad_password",
     )
-    return (Attempt("detail", auth),) if auth.client else ()
+    return (Attempt("early", auth),) if auth.client else ()
 
 
 def _login(record: Record, name: str, rest: str) -> Items:

@@ -69,6 +69,8 @@ class Attempt(Struct, frozen=True, gc=False):
     ``detail``
         The authentication server's own line: why, for whom, with which password. One attempt
         can cause several, one for each password database that was asked.
+    ``early``
+        The same from a library (PAM), some seconds before the server's own line.
     ``summary``
         The login process, when the session opens or ends: how many attempts there were.
     ``smtp``

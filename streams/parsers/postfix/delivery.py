@@ -41,6 +41,8 @@ def read(record: Record) -> Items:
     word, _, said = more.partition(" (")
     if not (usual and relay.startswith("relay=") and said.endswith(")")):
         recipient, relay, enhanced, word, said = _unusual(rest)
+    else:
+        said = said[:-1]
     status = _STATUS.get(word)
     if status is None:
         return ()  # a probe of an address (verify(8)), not a message

@@ -5,7 +5,6 @@ Client and command stand before anything that the client chose; what follows is 
 right, so that a forged tail inside an address can spoil this line's addresses and no more.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from streams.parsers.postfix.peer import mailbox
@@ -48,11 +47,7 @@ def read(tail: str) -> Refusal:
     if status.replace(".", "").isdecimal() and status.count(".") == 2:
         enhanced, words = status, after
     if words.startswith("<"):
-        # The culprit, whom the client chose, ends where the server's own words begin.
-        at = words.find(">: ")
-        if not words.startswith(_OWN_WORDS, at + 3):
-            at = next((at for at in _places(words) if words.startswith(_OWN_WORDS, at + 3)), at)
-        words = words[at + 3 :] if at >= 0 else words
+        words = words[_end_of_culprit(words) :]
     text, fields = _cut(words, "; from=<", "; to=<", "; proto=")
     sender, fields = _field(fields, " from=<", (">, to=<", "> to=<", ">, proto=", "> proto="))
     recipient, fields = _field(fields, " to=<", (">, proto=", "> proto="))
@@ -69,12 +64,18 @@ def read(tail: str) -> Refusal:
     )
 
 
-def _places(words: str) -> Iterator[int]:
-    """Where a culprit may end."""
-    at = words.find(">: ")
+def _end_of_culprit(words: str) -> int:
+    """Where the server's own words begin. The client chose the culprit, perhaps to look like
+    them; but the whole of it comes again as sender, recipient or greeting."""
+    first = at = words.find(">: ")
     while at >= 0:
-        yield at
-        at = words.find(">: ", at + 1)
+        again = f"={words[: at + 1]}"
+        if words.startswith(_OWN_WORDS, at + 3) and (
+            words.find(">: ", at + 3) < 0 or f"{again} " in words or words.endswith(again)
+        ):
+            return at + 3
+        at = words.find(">: ", at + 3)
+    return first + 3 if first >= 0 else 0
 
 
 def _cut(words: str, *marks: str) -> tuple[str, str]:

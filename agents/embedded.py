@@ -15,7 +15,7 @@ from itertools import chain
 from typing import Protocol
 
 from agents.checkpoint import JOINER, PRESENCE, Checkpoint
-from agents.configuration import Config, build_shard
+from agents.configuration import Config, build_blocklist, build_shard
 from agents.delivery import HELD, Delivery
 from agents.enforcement import Enforcement
 from agents.http import Health, Pulse
@@ -25,9 +25,7 @@ from agents.store import Store, StoreError
 from schemas import wire
 from schemas.events import Fact
 from schemas.findings import Alert, Decision
-from schemas.net import Networks
 from streams import metrics
-from streams.blocklist import Blocklist
 from streams.reader import DeadLine, Reader, ReadOptions
 from streams.sources.follow import Follow, Lines
 
@@ -85,7 +83,7 @@ class Embedded:
         self._reader = self._new_reader(store.memory(JOINER))
         self._presence = self._new_presence(store.memory(PRESENCE))
         self._follow = open_sources(config, positions)
-        self._blocklist = self._new_blocklist()
+        self._blocklist = build_blocklist(self.config)
         self._revised = store.revised()
         self._deliveries: list[Delivery] = []
         self._enforcement = Enforcement(())
@@ -169,7 +167,7 @@ class Embedded:
         positions = self._follow.positions()
         self._follow.close()
         self._follow = self._open_sources(config, positions)
-        self._blocklist = self._new_blocklist()
+        self._blocklist = build_blocklist(self.config)
         self._connect()
 
     def close(self) -> None:
@@ -403,11 +401,6 @@ class Embedded:
     def _new_presence(self, memory: bytes) -> Presence:
         site = self.config.settings.site
         return Presence(site.gateways, site.silent_after, self._clock(), memory)
-
-    def _new_blocklist(self) -> Blocklist:
-        config, response = self.config, self.config.settings.response
-        spared = Networks([*config.allowed, *config.site.own, *config.site.trusted])
-        return Blocklist(spared, (response.widest_v4, response.widest_v6))
 
 
 def _counted(name: str, lines: Lines, counts: Counter[str]) -> Lines:

@@ -15,14 +15,13 @@ from pathlib import Path
 
 import msgspec
 
-from agents.configuration import Config
+from agents.configuration import Config, build_blocklist
 from agents.embedded import Control
 from agents.enforcement import Enforcement
 from agents.follower import Follower, News
 from agents.http import Health, Pulse
 from schemas import wire
 from schemas.gateways import GatewayState
-from schemas.net import Networks
 from streams import atomic, metrics
 from streams.blocklist import Blocklist
 from streams.bus import Bus, Message
@@ -55,7 +54,7 @@ class Edge:
         self.pulse = Pulse()
         self._clock = clock
         self._snapshot = snapshot
-        self._blocklist = self._new_blocklist()
+        self._blocklist = build_blocklist(self.config)
         self._coming: Blocklist | None = None  # while the topic is read from its beginning
         self._complete = False  # what is in force is all there is
         self._enforcement = Enforcement(config.gateways)
@@ -102,7 +101,7 @@ class Edge:
         """Go on with other settings. Those of Kafka and HTTP stay until the next start."""
         self._enforcement.close()
         self.config = config
-        known, self._blocklist = self._blocklist, self._new_blocklist()
+        known, self._blocklist = self._blocklist, build_blocklist(self.config)
         for decision in known:
             self._blocklist.put(decision)
         self._enforcement = Enforcement(config.gateways)
@@ -129,7 +128,7 @@ class Edge:
 
     def _hear(self, news: News) -> None:
         if news.begins:
-            self._coming = self._new_blocklist()
+            self._coming = build_blocklist(self.config)
         target = self._coming if self._coming is not None else self._blocklist
         for message in news.messages:
             self._put(target, message)
@@ -232,8 +231,3 @@ class Edge:
     @property
     def _name(self) -> str:
         return self.config.settings.site.host or socket.gethostname()
-
-    def _new_blocklist(self) -> Blocklist:
-        config, response = self.config, self.config.settings.response
-        spared = Networks([*config.allowed, *config.site.own, *config.site.trusted])
-        return Blocklist(spared, (response.widest_v4, response.widest_v6))

@@ -261,11 +261,16 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         """How many recipients elsewhere its messages had in an hour. An attempt that failed for
         now is made again, and mail to ourselves counts nothing: so no more than were accepted,
         less those who had it here."""
+        attempts = HOUR.total(seen.outside, at)
+        if attempts <= self.hourly:
+            return False
         accepted = HOUR.total(seen.accepted, at) - HOUR.total(seen.inside, at)
-        count = min(HOUR.total(seen.outside, at), accepted)
-        return count > self.hourly and self._stand(seen, "volume", count, self.hourly, at)
+        count = min(attempts, accepted)
+        return accepted > self.hourly and self._stand(seen, "volume", count, self.hourly, at)
 
     def _bounces(self, seen: Seen, at: float) -> bool:
+        if not seen.refused.total:
+            return False
         refused, tried = TODAY.total(seen.refused, at), TODAY.total(seen.tried, at)
         if refused < self.least_refused or refused < self.bounces * tried:
             return False

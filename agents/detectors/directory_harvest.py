@@ -141,8 +141,8 @@ class DirectoryHarvest(Detector, frozen=True):
         count = max(1, event.recipients)
         SHARES.add(seen.tally.taken, event.at, count)
         WEEK.add(seen.messages, event.at)
-        sender = seen.senders.get(_domain(event.sender))
-        if sender is not None:
+        sender = seen.senders and seen.senders.get(_domain(event.sender))
+        if sender:
             SHARES.add(sender.taken, event.at, count)
 
     def _client(self, event: Recipient, seen: Seen, view: View) -> Iterator[Mark | Signal]:

@@ -112,6 +112,13 @@ def test_what_is_tried_again_counts_once() -> None:
     assert silent(mail(0, 400), later)
 
 
+def test_recipients_must_be_accepted_and_tried() -> None:
+    tried = [fate(n, status="deferred") for n in range(501)]
+    assert silent([mail(0, 480), mail(0, 20)], tried)
+    assert silent([mail(0, 480), mail(0, 21)], tried[:500])
+    assert not silent([mail(0, 480), mail(0, 21)], tried)
+
+
 def test_a_burst_that_is_deferred_is_a_burst() -> None:
     later = [fate(n, status="deferred") for n in range(501)]
     assert not silent([mail(n, 30) for n in range(17)], later)

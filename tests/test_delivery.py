@@ -1,0 +1,185 @@
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from agents import delivery
+from agents.delivery import Delivery
+from agents.store import Told
+from schemas.findings import Alert, Subject
+from streams.sink import Sink, SinkError, SinkSettings
+
+
+def alert(name: str = "a1", revision: int = 1) -> Alert:
+    return Alert(
+        id=name,
+        detector="auth_dictionary",
+        shape="dictionary",
+        severity="medium",
+        subject=Subject("client", "192.0.2.1"),
+        first=1.0,
+        last=2.0,
+        at=2.0,
+        summary="",
+        revision=revision,
+    )
+
+
+class Siem(Sink):
+    """Takes alerts in, unless it is down; or holds on to a delivery until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(SinkSettings(), "siem")
+        self.got: list[tuple[str, int]] = []
+        self.before: set[tuple[str, int]] = set()
+        self.down: Exception | None = None
+        self.tries = 0
+        self.open = threading.Event()
+        self.open.set()
+        self.closed = False
+
+    def deliver(self, alerts: Sequence[Alert]) -> None:
+        self.tries += 1
+        self.open.wait(10)
+        if self.down:
+            raise self.down
+        self.got += [(one.id, one.revision) for one in alerts]
+
+    def received(self, alerts: Sequence[Alert]) -> set[tuple[str, int]]:
+        if isinstance(self.down, ValueError):
+            raise self.down
+        return self.before
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def wait_for(happened: Callable[[], object]) -> None:
+    until = time.monotonic() + 10
+    while not happened():
+        assert time.monotonic() < until
+        threading.Event().wait(0.002)
+
+
+@pytest.fixture
+def siem() -> Siem:
+    return Siem()
+
+
+def test_alerts_arrive_and_are_noted(siem: Siem) -> None:
+    sink = Delivery(siem)
+    sink.put([alert("a1"), alert("a2", 3)])
+    wait_for(sink.idle)
+    assert siem.got == [("a1", 1), ("a2", 3)]
+    assert sink.told() == [Told("siem", "a1", 1), Told("siem", "a2", 3)]
+    assert sink.told() == []
+    sink.close()
+    assert siem.closed
+
+
+def test_a_sink_that_is_down_is_tried_until_it_is_back(
+    siem: Siem, caplog: pytest.LogCaptureFixture
+) -> None:
+    siem.down = SinkError("no route to host")
+    sink = Delivery(siem, patience=(0.001, 0.002))
+    sink.put([alert()])
+    wait_for(lambda: siem.tries > 3)
+    assert sink.trouble == "no route to host"
+    assert caplog.text.count("no route to host") == 1
+    siem.down = None
+    wait_for(sink.idle)
+    wait_for(lambda: not sink.trouble)
+    assert siem.got == [("a1", 1)]
+    sink.close()
+
+
+def test_a_sink_that_raises_what_it_should_not_loses_nothing_either(siem: Siem) -> None:
+    siem.down = KeyError("a bug")
+    sink = Delivery(siem, patience=(0.001, 0.002))
+    sink.put([alert()])
+    wait_for(lambda: siem.tries > 1)
+    siem.down = None
+    wait_for(sink.idle)
+    assert siem.got == [("a1", 1)]
+    sink.close()
+
+
+def test_while_a_sink_is_slow_only_the_newest_revision_waits(siem: Siem) -> None:
+    siem.open.clear()
+    sink = Delivery(siem)
+    sink.put([alert("a1")])
+    wait_for(lambda: siem.tries)
+    sink.put([alert("a1", 2), alert("a2")])
+    sink.put([alert("a1", 3)])
+    sink.put([alert("a1", 2)])
+    siem.open.set()
+    wait_for(sink.idle)
+    assert siem.got == [("a1", 1), ("a1", 3), ("a2", 1)]
+    assert Told("siem", "a1", 3) in sink.told()
+    sink.close()
+
+
+def test_what_was_told_just_now_is_not_told_again(siem: Siem) -> None:
+    sink = Delivery(siem)
+    sink.put([alert("a1", 2)])
+    wait_for(sink.idle)
+    sink.put([alert("a1", 1), alert("a1", 2)])
+    assert sink.idle()
+    sink.close()
+    assert siem.got == [("a1", 2)]
+
+
+def test_what_an_earlier_process_had_told_is_not_told_again(siem: Siem) -> None:
+    siem.before = {("a1", 1)}
+    sink = Delivery(siem, [alert("a1"), alert("a2")])
+    wait_for(sink.idle)
+    assert siem.got == [("a2", 1)]
+    assert Told("siem", "a1", 1) in sink.told()
+    sink.close()
+
+
+def test_a_sink_that_cannot_say_what_it_received_is_told(siem: Siem) -> None:
+    siem.down = ValueError("unreadable")
+    sink = Delivery(siem, [alert("a1")], patience=(0.001, 0.002))
+    wait_for(lambda: siem.tries > 1)
+    siem.down = None
+    wait_for(sink.idle)
+    assert siem.got == [("a1", 1)]
+    sink.close()
+
+
+def test_what_does_not_fit_into_memory_waits_in_the_store(
+    siem: Siem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "HELD", 4)
+    siem.open.clear()
+    sink = Delivery(siem)
+    sink.put([alert(f"a{number}") for number in range(6)])
+    assert sink.wants() == 0
+    siem.open.set()
+    wait_for(sink.idle)
+    assert len(siem.got) == 4
+    assert sink.wants() == 4
+    assert sink.wants() == 0
+    sink.close()
+
+
+def test_it_ends_in_the_middle_of_waiting_for_a_sink(siem: Siem) -> None:
+    siem.down = SinkError("no")
+    sink = Delivery(siem, patience=(600.0, 600.0))
+    sink.put([alert()])
+    wait_for(lambda: siem.tries)
+    sink.close()
+    assert siem.closed
+    assert not sink.idle()
+
+
+def test_a_sink_that_does_not_come_back_does_not_hold_up_the_end(siem: Siem) -> None:
+    siem.open.clear()
+    sink = Delivery(siem)
+    sink.put([alert()])
+    wait_for(lambda: siem.tries)
+    sink.close(timeout=0.01)
+    assert not siem.closed
+    siem.open.set()

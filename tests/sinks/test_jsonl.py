@@ -116,3 +116,34 @@ def test_a_sink_of_some_domains_hears_of_these_only(tmp_path: Path) -> None:
         ]
     )
     assert [json.loads(line)["id"] for line in path.read_text().splitlines()] == ["a1"]
+
+
+# -- after a crash ------------------------------------------------------------------------------
+
+
+def test_what_stands_in_the_file_has_arrived(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.jsonl"
+    asked = [alert("a1"), alert("a1", revision=2), alert("a2")]
+    assert sink(path).received(asked) == set()
+    sink(path).send([alert("a1"), alert("a3")])
+    assert sink(path).received(asked) == {("a1", 1)}
+    assert sink(path).received([]) == set()
+    assert sink("-").received(asked) == set()
+
+
+def test_only_the_newest_lines_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "alerts.jsonl"
+    sink(path).send([alert("a1"), alert("a2")])
+    size = path.stat().st_size // 2
+    monkeypatch.setattr("streams.sinks.jsonl.LOOK_BACK", size + 10)
+    assert sink(path).received([alert("a1"), alert("a2")]) == {("a2", 1)}
+
+
+def test_a_line_that_a_crash_cut_off_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.jsonl"
+    path.write_text('{"id":"a0","detec')
+    sink(path).send([alert("a1")])
+    assert json.loads(path.read_text().splitlines()[1])["id"] == "a1"
+    assert sink(path).received([alert("a0"), alert("a1")]) == {("a1", 1)}

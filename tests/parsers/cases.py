@@ -2,9 +2,9 @@
 
 ``#= {...}`` is an event (those fields that matter), ``#= none`` none at all; the number of events
 must agree. ``#! word`` is a dead letter whose reason has that word, ``#~`` a line that is
-nobody's. ``#: {...}`` gives options of the reader, and ``"restarts": false`` where lines go on in the next
-without being part of a snapshot. Any other ``#`` is a comment. A case ends at an
-empty line; its lines go through one reader, which is then closed.
+nobody's. ``#: {...}`` gives options of the reader, and ``"restarts": false`` where a line leans
+on the one before it. Any other ``#`` is a comment. A case ends at an empty line; its lines go
+through one reader, which is then closed.
 """
 
 import json

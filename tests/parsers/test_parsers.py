@@ -4,16 +4,13 @@ import importlib
 import json
 import pkgutil
 import re
-import sys
-from pathlib import Path
 
+import msgspec
 import pytest
 
 import streams.parsers
 from streams.parsers import PARSERS
-
-sys.path.insert(0, str(Path(__file__).parent))
-import cases
+from tests.parsers import cases
 
 CASES = cases.cases()
 TEXT = [line.decode() for case in CASES for line in case.lines]
@@ -59,8 +56,6 @@ def test_every_pattern_is_used_by_a_case(name):
 
 
 def test_every_event_can_be_sent_as_json():
-    import msgspec
-
     for case in CASES:
         for event in cases.read(case.lines, **case.options).events:
             json.loads(msgspec.json.encode(event))

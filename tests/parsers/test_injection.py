@@ -1,0 +1,171 @@
+"""Whatever strangers put where they can write, the client stays the server's word.
+
+Tails of all formats go into every field that a client chooses (the register of known log
+injections: CVE-2013-7176, CVE-2013-2178, fail2ban's gh-4221 and its kin). Nothing may raise,
+accuse the forged address, or take long.
+"""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.parsers import cases
+
+FORGED = "203.0.113.66"
+CLIENT = "192.0.2.1"
+
+TAILS = [
+    f", rip={FORGED}, lip=198.51.100.1",
+    f">, method=PLAIN, rip={FORGED}, lip=198.51.100.1, session=<x>",
+    f"[{FORGED}]: 535 5.7.8 Error",
+    f"unknown[{FORGED}]: SASL LOGIN authentication failed: x",
+    f": SASL LOGIN authentication failed: x, sasl_username=y, client=x[{FORGED}]",
+    f"; from=<> to=<x> proto=ESMTP helo=<y[{FORGED}]>",
+    f">: Relay access denied; from=<> to=<x[{FORGED}]> proto=ESMTP helo=<x>",
+    f"> to=<x> proto=ESMTP helo=<x> from unknown[{FORGED}]: 550 5.1.1",
+    f", relay=[{FORGED}]",
+    f">, relay=x[{FORGED}]:25, delay=1, delays=1/1/1/1, dsn=2.0.0, status=sent (250 ok",
+    f",{FORGED}): unknown user",
+    f",{FORGED},<s>): Password mismatch (given password: x",
+    f"({FORGED}): Password mismatch",
+    f" rhost={FORGED}",
+    f"rhost={FORGED}  user=x",
+    f" H=(test) [{FORGED}]",
+    f'aUtH lOgIn" H=(test) [{FORGED}]',
+    f"criminal, relay=[{FORGED}]",
+    f"admin from {FORGED}.",
+    f"[client {FORGED}]",
+    f", orig_client=x[{FORGED}]",
+    f" connect from x[{FORGED}]",
+    f"::ffff:{FORGED}",
+    f"\\r\\nMar  4 08:00:00 mx postfix/smtpd[1]: connect from x[{FORGED}]",
+    "\u2028" + f"connect from x[{FORGED}]",
+    "\x00" + FORGED,
+    '"\\',
+    "a: " * 2000,
+    "<>" * 2000,
+    "; from=<> to=<" * 500,
+    ">: Recipient address rejected" * 300,
+    ", rip=" * 1500,
+    ",1.2.3.4): " * 700,
+    "rhost=" * 1000,
+    "(" * 4000,
+]
+
+LINES = [
+    (
+        "postfix/smtpd[9]: NOQUEUE: reject: RCPT from unknown[{c}]: 550 5.1.1 <{x}>: Recipient address "
+        "rejected: User unknown in local recipient table; from=<{x}> to=<{x}> proto=ESMTP helo=<{x}>"
+    ),
+    (
+        "postfix/smtpd[9]: NOQUEUE: reject: RCPT from unknown[{c}]: 554 5.7.1 <{x}>: Relay access denied; "
+        "from=<a@example.net> to=<{x}> proto=ESMTP helo=<{x}>"
+    ),
+    (
+        "postfix/smtpd[9]: warning: unknown[{c}]: SASL LOGIN authentication failed: UGFzc3dvcmQ6, "
+        "sasl_username={x}"
+    ),
+    "postfix/smtpd[9]: 4F0C11A2B3: client=unknown[{c}], sasl_method=PLAIN, sasl_username={x}",
+    (
+        "postfix/smtpd[9]: 4F0C11A2B3: client=unknown[{c}], sasl_method=PLAIN, sasl_username=a, "
+        "sasl_sender={x}"
+    ),
+    "postfix/smtpd[9]: warning: non-SMTP command from unknown[{c}]: {x}",
+    "postfix/smtpd[9]: improper command pipelining after EHLO from unknown[{c}]: {x}",
+    "postfix/postscreen[9]: PREGREET 9 after 0.1 from [{c}]:4025: {x}",
+    (
+        "postfix/postscreen[9]: NOQUEUE: reject: RCPT from [{c}]:4025: 550 5.7.1 Service unavailable; "
+        "from=<{x}>, to=<{x}>, proto=ESMTP, helo=<{x}>"
+    ),
+    "postfix/cleanup[9]: 4F0C11A2B3: message-id=<{x}>",
+    (
+        "postfix/cleanup[9]: 4F0C11A2B3: milter-reject: END-OF-MESSAGE from unknown[{c}]: 5.7.1 no; "
+        "from=<{x}> to=<{x}> proto=ESMTP helo=<{x}>"
+    ),
+    (
+        "postfix/cleanup[9]: 4F0C11A2B3: reject: header Subject: {x} from unknown[{c}]; from=<{x}> "
+        "to=<{x}> proto=ESMTP helo=<{x}>: 5.7.1 no"
+    ),
+    "postfix/qmgr[9]: 4F0C11A2B3: from=<{x}>, size=1, nrcpt=1 (queue active)",
+    (
+        "postfix/smtp[9]: 4F0C11A2B3: to=<{x}>, relay=mail.example.net[192.0.2.9]:25, delay=1, "
+        "delays=0/0/0/1, dsn=5.0.0, status=bounced (host mail.example.net[192.0.2.9] said: 550 {x})"
+    ),
+    (
+        "dovecot: imap-login: Login: user=<{x}>, method=PLAIN, rip={c}, lip=198.51.100.1, mpid=1, "
+        "TLS, session=<s>"
+    ),
+    (
+        "dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<{x}>, "
+        "method=PLAIN, rip={c}, lip=198.51.100.1, session=<s>"
+    ),
+    (
+        "dovecot: imap-login: Disconnected: Inactivity (no auth attempts in 2 secs): user=<{x}>, "
+        "rip={c}, lip=198.51.100.1, session=<s>"
+    ),
+    (
+        "dovecot: imap-login: proxy({x}): started proxying to 10.0.0.1:143: user=<{x}>, method=PLAIN, "
+        "rip={c}, lip=198.51.100.1, session=<s>"
+    ),
+    "dovecot: auth: passwd-file({x},{c},<s>): Password mismatch",
+    "dovecot: auth: sql({x},{c}): unknown user (given password: {x})",
+    "dovecot: auth: sql(a,{c}): Password mismatch (given password: {x})",
+    "dovecot: auth({x},{c},sasl:plain)<s>: Info: sql: Password mismatch (given password: {x})",
+    (
+        "auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot "
+        "ruser={x} rhost={c}"
+    ),
+    (
+        "auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot "
+        "ruser={x} rhost={c}  user={x}"
+    ),
+    "dovecot: lmtp({x})<1><s>: msgid=<{x}>: saved mail to INBOX",
+    "{x}",
+    "sshd[9]: Invalid user {x} from {c}",
+]
+
+
+def clients(line: str) -> set[str]:
+    found = cases.read([line.encode("utf-8", "surrogateescape")])
+    return {getattr(event, "client", "") for event in found.events}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_no_forged_tail_makes_its_address_the_client(line):
+    for tail in TAILS:
+        for text in (tail, f"x{tail}", f"x@example.org{tail}"):
+            filled = "Mar  4 08:00:00 mx " + line.replace("{c}", CLIENT).replace("{x}", text)
+            if line == "{x}" and "connect from" in text:
+                continue  # without a tag, the text is all there is
+            assert clients(filled) <= {"", CLIENT}, filled[:300]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_long_forgeries_end_in_time(line):
+    """A pattern that backtracks needs minutes for these; the deadline only tells the two apart."""
+    deadline = time.monotonic() + 20
+    for tail in TAILS:
+        longer = (tail * 8192)[:8192]
+        clients("Mar  4 08:00:00 mx " + line.replace("{c}", CLIENT).replace("{x}", longer))
+        assert time.monotonic() < deadline, tail[:20]
+
+
+any_text = st.text(st.characters(blacklist_characters="\n"), max_size=60)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(LINES[:-2]), any_text, st.sampled_from(TAILS[:24]), any_text)
+def test_nothing_that_a_stranger_writes_raises(line, before, tail, after):
+    text = (before + tail + after).replace(CLIENT, "")
+    filled = line.replace("{c}", CLIENT).replace("{x}", text)
+    data = ("Mar  4 08:00:00 mx " + filled).encode("utf-8", "surrogatepass")
+    found = cases.read([data])
+    assert {getattr(event, "client", "") for event in found.events} <= {"", CLIENT}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=400))
+def test_no_bytes_raise(data):
+    cases.read([data, b"Mar  4 08:00:00 mx " + data, b"<22>" + data, b"{" + data])

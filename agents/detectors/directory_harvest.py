@@ -23,6 +23,8 @@ TODAY = Window(DAY, 2880)  # slices of 30 s, so that ten minutes and an hour can
 SHARES = Window(DAY)
 TOLD = Window(3600.0, 4)
 SENDERS = 8  # domains of one big provider that are watched at a time
+BEGUN = 8  # messages that one client sends at a time
+QUEUE_ID = 40  # characters
 WAITING = 64  # clients that are told once a domain's guesses amount to something
 
 
@@ -65,6 +67,7 @@ class Seen(Struct, array_like=True):
     tally: Tally = field(default_factory=Tally)
     messages: Counts = field(default_factory=Counts)  # accepted, over a week
     senders: dict[str, Tally] = field(default_factory=dict)  # of a big provider, by domain
+    begun: list[str] = field(default_factory=list)  # messages of which a recipient was accepted
     told: Distinct = field(default_factory=Distinct)  # domains that were told of this client
     answered: float = 0.0  # when the first answer was asked for
     # of a network or a domain: the clients that guessed, those of them that do nothing else,
@@ -151,8 +154,8 @@ class DirectoryHarvest(Detector, frozen=True):
             self._of_sender(seen, domain).note(event)
         if event.verdict != "unknown":
             return
-        if event.queue_id:
-            return  # others of this message exist: it is still to come, and counts then
+        if self._is_under_way(event, seen):
+            return
         tally = seen.tally
         if self._is_provider(seen, at):
             if domain and self._is_fast(seen.senders[domain], at):
@@ -169,6 +172,17 @@ class DirectoryHarvest(Detector, frozen=True):
         if tally.share(at) >= self.spread_share:
             TOLD.see(seen.told, domain, at)
             yield Signal(at=at, about=f"d:{domain}", kind="guesser", client=view.value)
+
+    def _is_under_way(self, event: Recipient, seen: Seen) -> bool:
+        """Whether others of this message were accepted, and it is still to come: then it counts,
+        and nothing is concluded before the next one."""
+        message = event.queue_id[:QUEUE_ID]
+        if not message:
+            return False
+        again = message in seen.begun
+        if not again:
+            seen.begun = [*seen.begun[1 - BEGUN :], message]
+        return again
 
     def _told(self, event: Signal, seen: Seen, view: View) -> Iterator[Mark | Signal]:
         if event.kind == "guesser":

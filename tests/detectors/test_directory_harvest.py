@@ -133,6 +133,22 @@ def test_a_message_under_way_is_waited_for() -> None:
     assert story.tell(to(THIEF, *nobody(90, 1), at=5)).silent
 
 
+def test_guesses_beside_one_address_that_exists_are_guesses() -> None:
+    def session(number: int) -> list[Recipient]:
+        names = nobody(number * 8, 8)
+        return every(1, to(THIEF, *names, queue_id=f"4F2XkQ1zJtz{number}"), start=number * 60)
+
+    assert tell(DirectoryHarvest(), session(0), session(1)).silent
+    assert not tell(DirectoryHarvest(), session(0), session(1), session(2)).silent
+
+
+def test_a_list_that_sends_several_messages_at_a_time_is_silent() -> None:
+    dead = [to(THIEF, f"gone{n}@example.org", queue_id=f"4F2XkQ1zJtz{n % 8}")[0] for n in range(17)]
+    assert tell(DirectoryHarvest(), every(1, dead)).silent
+    more = [to(THIEF, f"gone{n}@example.org", queue_id=f"4F2XkQ1zJtz{n % 9}")[0] for n in range(17)]
+    assert not tell(DirectoryHarvest(), every(1, more)).silent
+
+
 def test_reports_to_forged_names_are_not_guesses() -> None:
     reports = to(THIEF, *nobody(0, 10), sender="")
     assert tell(DirectoryHarvest(), reports, to(THIEF, *nobody(10, 10))).silent

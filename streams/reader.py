@@ -86,16 +86,19 @@ class Reader:
         else:
             yield from self._merged(sources)
 
-    def advance(self, at: float) -> list[Output]:
-        """What no longer waits, now that the caller's clock says `at` and no line has come.
-
-        Only how that clock moves on counts, so that an old log is read like a new one. It is
-        also what stamps from the future are measured by.
-        """
+    def tell(self, at: float) -> None:
+        """What the caller's clock says: stamps from the future are measured by it."""
         self._live = at
         self._now = at
         for carrier in self._carriers.values():
             carrier.stamps.now = at
+
+    def advance(self, at: float) -> list[Output]:
+        """What no longer waits, now that the caller's clock says `at` and no line has come.
+
+        Only how that clock moves on counts, so that an old log is read like a new one.
+        """
+        self.tell(at)
         if not self._quiet:
             self._quiet = at - self.joiner.clock
         out = self.joiner.advance(at - self._quiet)

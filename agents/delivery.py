@@ -64,12 +64,13 @@ class Delivery:
         return [Told(self.sink.name, *item) for item in told.items()]
 
     def wants(self) -> int:
-        """How many alerts of those that wait in the store alone there is room for now."""
+        """How many of the alerts that are owed to ask the store for, now that there is room for
+        those that wait there alone; one more than fits, to know of the rest."""
         with self._changed:
             if not self._spilled or len(self._waiting) > HELD // 2:
                 return 0
             self._spilled = False
-            return HELD
+            return HELD + 1
 
     def idle(self) -> bool:
         """Whether all is told."""

@@ -99,7 +99,6 @@ class Embedded:
         self._evicted = 0  # as told to the metrics; likewise:
         self._nobody = 0
         self._connect()
-        self._release()  # tells the reader what time it is
 
     # -- the loop -----------------------------------------------------------------------------
 
@@ -212,6 +211,7 @@ class Embedded:
                 filled.append((name, _counted(name, chain((first,), lines), counts)))
         if not filled:
             return 0
+        self._reader.tell(self._clock())
         self._absorb(self._reader.read(filled))
         for name, count in counts.items():
             metrics.LINES.labels(name).inc(count)

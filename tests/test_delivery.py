@@ -160,7 +160,7 @@ def test_what_does_not_fit_into_memory_waits_in_the_store(
     siem.open.set()
     wait_for(sink.idle)
     assert len(siem.got) == 4
-    assert sink.wants() == 4
+    assert sink.wants() == 5
     assert sink.wants() == 0
     sink.close()
 

@@ -90,7 +90,8 @@ class DirectoryHarvest(Detector, frozen=True):
     technique = "T1589.002"  # Gather Victim Identity Information: Email Addresses
     blind_to = (
         "guessing from the null sender (it looks like backscatter), guessing hidden among as "
-        "much mail to addresses that exist, and servers that accept every recipient"
+        "much mail to addresses that exist, one single message that found an address before it "
+        "went on to guess, and servers that accept every recipient"
     )
     hears: ClassVar = {
         "c": (Recipient, Message, Signal),

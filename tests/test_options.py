@@ -102,3 +102,10 @@ def test_wrong_settings_end_with_exit_2_and_the_key(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, ["--format", "nothing"])
     assert result.exit_code == 2
     assert "no format 'nothing'; there are:" in result.output
+
+
+def test_what_is_piped_is_for_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for terminal in (False, True):
+        monkeypatch.setattr("sys.stdout.isatty", lambda terminal=terminal: terminal)
+        assert options.for_eyes(as_json=False) is terminal
+        assert not options.for_eyes(as_json=True)

@@ -101,6 +101,13 @@ class Server:
         except smtplib.SMTPServerDisconnected:
             return 0
 
+    def recipient(self, client: str) -> int:
+        """The code of the reply to RCPT TO, of a message that is not sent."""
+        with smtplib.SMTP("127.0.0.1", self.port, timeout=10, source_address=(client, 0)) as smtp:
+            smtp.ehlo("client.example.net")
+            assert smtp.mail("a@example.net")[0] == 250
+            return smtp.rcpt("b@example.org")[0]
+
 
 @pytest.fixture
 def postfix() -> Iterator[Server]:

@@ -332,3 +332,36 @@ def test_a_client_is_refused_from_the_decision_to_the_end_of_its_lease(
     assert postfix.greeting("127.0.0.10") == 250
     enforced(1600.0)
     until(lambda: postfix.greeting("127.0.0.9") == 250)
+
+
+@pytest.mark.servers
+def test_smtpd_does_what_each_action_says(postfix: Any) -> None:
+    expected: dict[Action, int] = {
+        "drop": 521,
+        "reject": 554,
+        "hold": 250,
+        "greylist": 450,
+        "tarpit": 250,
+        "stamp": 250,
+    }
+    decisions = [decided(f"127.0.0.{n}", action) for n, action in enumerate(expected, start=10)]
+    gateway = Postfix(PostfixSettings(clients=str(postfix.table), tarpit=1))
+    postfix.table.write_text(gateway.render(decisions)[str(postfix.table)])
+    postfix.set("-e", f"smtpd_client_restrictions=check_client_access cidr:{postfix.table}")
+    postfix.start()
+    codes = {d.action: postfix.recipient(d.target.value) for d in decisions}
+    assert codes == expected
+    assert postfix.recipient("127.0.0.99") == 250
+    log = (postfix.folder / "log").read_text()
+    assert "warning" not in log
+    assert "[network:127.0.0.11:reject]" in log
+
+
+@pytest.mark.servers
+def test_by_default_smtpd_refuses_nobody_before_the_recipient(postfix: Any) -> None:
+    """Why `review` asks for smtpd_delay_reject=no: guesses come long before RCPT TO."""
+    postfix.table.write_text("127.0.0.9/32 521 5.7.1 Refused\n")
+    postfix.set("-e", f"smtpd_client_restrictions=check_client_access cidr:{postfix.table}")
+    postfix.start()
+    assert postfix.greeting("127.0.0.9") == 250
+    assert postfix.recipient("127.0.0.9") == 521

@@ -130,6 +130,12 @@ def test_each_alert_is_a_request_in_order(receiver: Receiver) -> None:
     ]
 
 
+def test_what_a_receiver_has_is_for_the_receiver_to_know(receiver: Receiver) -> None:
+    told = sink(receiver.url)
+    told.send([alert()])
+    assert told.received([alert()]) == set()
+
+
 @pytest.mark.parametrize("status", [302, 400, 404, 410, 429, 500, 503])
 def test_any_other_answer_is_an_error_and_no_redirect_is_followed(
     receiver: Receiver, status: int

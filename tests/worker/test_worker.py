@@ -1,0 +1,241 @@
+"""The worker around Faust, with everything of Faust that moves replaced."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from agents.configuration import build
+from agents.worker import app as module
+from agents.worker import worker as tested
+from agents.worker.partition import Topic
+from agents.worker.worker import OffsetJumpError, Worker
+from load.tally import Tally
+from schemas import wire
+from schemas.events import Auth
+from schemas.keys import partition
+from schemas.settings import HttpSettings, KafkaSettings, Settings
+
+SETTINGS = KafkaSettings(prefix="site.", partitions=2)
+GUESS = Auth(at=1000.0, client="192.0.2.1")
+GENERATION = 7
+
+
+class Event:
+    def __init__(self, offset: int, value: bytes, partition: int, generation: int) -> None:
+        self.value = value
+        self.acked = False
+        self.message = SimpleNamespace(
+            offset=offset,
+            partition=partition,
+            generation_id=generation,
+            timestamp=2000.0,
+            headers=[],
+        )
+
+    def ack(self) -> None:
+        self.acked = True
+
+
+class Stream:
+    def __init__(self, events: list[Event], after: Callable[[], Awaitable[None]] | None) -> None:
+        self._events = events
+        self._after = after
+
+    def noack(self) -> "Stream":
+        return self
+
+    async def events(self) -> AsyncIterator[Event]:
+        for event in self._events:
+            yield event
+        if self._after is not None:
+            await self._after()
+
+
+class Site:
+    def __init__(self) -> None:
+        self.app: Any = module.make(SETTINGS)
+        settings = Settings(kafka=SETTINGS, http=HttpSettings(listen=""))
+        self.worker = Worker(build(settings), self.app, Topic("id", 2))
+        self.sent: list[tuple[str, Any, Any, Any]] = []
+        self.commits = 0
+        self.events: list[Event] = []
+        self.app.producer = SimpleNamespace(send=self._send)
+        self.app.consumer = SimpleNamespace(commit=self._commit)
+        self.app.consumer_generation_id = GENERATION
+        self.app.rebalancing = False
+        self.worker.assigned({0, 1})
+
+    async def _send(self, topic: str, key: Any, value: Any, partition: Any, *_: Any) -> Any:
+        self.sent.append((topic.removeprefix("site."), key, value, partition))
+        return asyncio.sleep(0)
+
+    async def _commit(self) -> None:
+        self.commits += 1
+
+    def stream(
+        self,
+        *offsets: int,
+        value: bytes = wire.encode(GUESS),
+        partition: int = 0,
+        generation: int = GENERATION,
+        after: Callable[[], Awaitable[None]] | None = None,
+    ) -> Any:
+        self.events += [Event(offset, value, partition, generation) for offset in offsets]
+        return Stream(self.events[-len(offsets) :], after)
+
+    def topics(self) -> list[str]:
+        return [topic for topic, *_ in self.sent]
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.setattr("agents.configuration.DETECTORS", {Tally.name: Tally})
+    return Site()
+
+
+def home() -> int:
+    """The partition of the client that guesses."""
+    return partition("c:192.0.2.1", 2)
+
+
+def test_what_was_folded_is_acked_by_the_flush_and_not_before(site: Site) -> None:
+    async def play() -> None:
+        await site.worker.fold(site.stream(0, 1, partition=home()))
+        assert [event.acked for event in site.events] == [False, False]
+        await site.worker.tick()
+        assert [event.acked for event in site.events] == [True, True]
+
+    asyncio.run(play())
+    assert site.topics() == ["mailwarden-records-changelog"]
+    assert site.worker.folded == 2
+
+
+def test_messages_of_another_generation_come_again(site: Site) -> None:
+    asyncio.run(site.worker.fold(site.stream(0, generation=GENERATION - 1)))
+    asyncio.run(site.worker.route(site.stream(0, generation=GENERATION - 1)))
+    assert site.worker.folded == 0
+
+
+def test_between_a_revocation_and_an_assignment_nothing_is_folded(site: Site) -> None:
+    async def play() -> None:
+        await site.worker.fold(site.stream(0, partition=home()))
+        await site.worker.revoked()
+        assert site.events[0].acked
+        assert site.commits == 1
+        await site.worker.fold(site.stream(1, partition=home()))
+        await site.worker.tick()
+        assert not site.events[1].acked
+        site.worker.assigned({home()})
+        await site.worker.fold(site.stream(1, partition=home()))
+        await site.worker.tick()
+        assert site.events[2].acked
+
+    asyncio.run(play())
+    assert [value is None for *_, value, _ in site.sent] == [False, False, True]
+
+
+def test_a_partition_is_restored_with_what_was_kept(site: Site) -> None:
+    async def play() -> None:
+        await site.worker.fold(site.stream(5, partition=home()))
+        await site.worker.revoked()
+        site.worker.assigned({home()})
+        await site.worker.tick()
+
+    asyncio.run(play())
+    assert site.worker._partitions[home()].offset == 5
+
+
+def test_nothing_happens_while_partitions_are_restored(site: Site) -> None:
+    site.app.rebalancing = True
+    asyncio.run(site.worker.tick())
+    assert site.worker._partitions == {}
+
+
+def test_a_jump_of_offsets_is_an_alarm(site: Site) -> None:
+    with pytest.raises(OffsetJumpError, match="partition=0 expected=1 came=3"):
+        asyncio.run(site.worker.fold(site.stream(0, 3)))
+
+
+def test_an_offset_that_comes_again_is_none(site: Site) -> None:
+    asyncio.run(site.worker.fold(site.stream(4, 5, 4, 5, 6)))
+    assert site.worker.folded == 5
+
+
+def test_the_stream_waits_for_a_flush_when_much_was_folded(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tested, "UNFLUSHED", 1)
+    asyncio.run(site.worker.fold(site.stream(0, 1, 2, partition=home())))
+    assert [event.acked for event in site.events] == [True, True, False]
+
+
+def test_dead_letters_are_sent_with_the_flush(site: Site) -> None:
+    async def play() -> None:
+        await site.worker.fold(site.stream(0, value=b"{"))
+        await site.worker.route(site.stream(0, value=b"["))
+        await site.worker.flush()
+
+    asyncio.run(play())
+    assert [(topic, key) for topic, key, *_ in site.sent] == [
+        ("mail.dead", b"mail.facts/0"),
+        ("mail.dead", b"mail.events/0"),
+    ]
+    assert site.events[0].acked
+
+
+def test_events_of_others_are_routed_after_a_moment_and_then_acked(site: Site) -> None:
+    async def play() -> None:
+        await site.worker.route(site.stream(0, 1))
+        for _ in range(200):
+            if site.events[1].acked:
+                break
+            await asyncio.sleep(0.01)
+
+    asyncio.run(play())
+    assert [event.acked for event in site.events] == [True, True]
+    ((topic, _, value, partition),) = site.sent
+    assert (topic, partition) == ("mail.facts", home())
+    assert wire.decode_events(value) == [GUESS, GUESS]
+
+
+def test_many_events_of_others_are_routed_at_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tested, "UNROUTED", 2)
+
+    async def acked() -> None:
+        assert [event.acked for event in site.events] == [True, True, False]
+
+    asyncio.run(site.worker.route(site.stream(0, 1, 2, after=acked)))
+
+
+def test_the_signals_and_the_timer_of_faust_lead_here(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[str] = []
+
+    async def note(*_: Any) -> None:
+        called.append("flush")
+
+    monkeypatch.setattr(site.worker, "flush", note)
+
+    async def play() -> None:
+        await site.app.on_partitions_revoked.send({TP("site.mail.facts", 0)})
+        await site.app.on_partitions_assigned.send(
+            {TP("site.mail.facts", 1), TP("site.mailwarden-records-changelog", 0)}
+        )
+        await site.app.on_before_shutdown.send()
+
+    asyncio.run(play())
+    assert called == ["flush", "flush"]
+    assert site.worker._assigned == {1}
+
+
+def test_health_says_that_no_partitions_were_assigned_yet(site: Site) -> None:
+    site.worker._live = False
+    asyncio.run(site.worker.tick())
+    assert site.worker.pulse.health().degraded == ("it has no partitions yet",)

@@ -1,11 +1,14 @@
 """A real Postfix of the test's own: smtpd on a free port of loopback, nothing delivered."""
 
+import base64
 import os
 import shutil
 import smtplib
 import socket
+import socketserver
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,6 +41,36 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
+class Auth(socketserver.ThreadingUnixStreamServer):
+    """Stands in for Dovecot's auth service (its authentication protocol, version 1.1): the
+    password of everybody is ``right``."""
+
+    daemon_threads = True
+
+    def __init__(self, path: Path) -> None:
+        self.tries: list[str] = []
+        super().__init__(str(path), Conversation)
+        path.chmod(0o666)
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+
+class Conversation(socketserver.StreamRequestHandler):
+    server: Auth
+
+    def handle(self) -> None:
+        self.wfile.write(
+            b"VERSION\t1\t1\nMECH\tPLAIN\tplaintext\nSPID\t1\nCUID\t1\nCOOKIE\t0\nDONE\n"
+        )
+        for line in self.rfile:
+            fields = line.decode().rstrip("\n").split("\t")
+            if fields[0] == "AUTH":
+                given = next(field for field in fields if field.startswith("resp="))
+                _, name, password = base64.b64decode(given[5:]).decode().split("\0")
+                self.server.tries.append(name)
+                word = "OK" if password == "right" else "FAIL"
+                self.wfile.write(f"{word}\t{fields[1]}\tuser={name}\n".encode())
+
+
 class Server:
     """Postfix under a folder of its own; needs root, as Postfix does."""
 
@@ -51,6 +84,7 @@ class Server:
         for name in ("etc", "queue", "data"):
             (folder / name).mkdir()
         self._started = False
+        self.auth: Auth | None = None
         shutil.chown(folder / "data", "postfix")
         (self.config / "main.cf").write_text(MAIN.format(folder=folder))
         (self.config / "master.cf").write_text(MASTER.format(port=self.port))
@@ -79,7 +113,22 @@ class Server:
         self._started = True
         self.run("postfix", "start")
 
+    def take_logins(self) -> Auth:
+        """Offer AUTH; returns who checks the passwords."""
+        path = self.folder / "queue" / "auth"
+        self.auth = Auth(path)
+        for assignment in (
+            "smtpd_sasl_type=dovecot",
+            "smtpd_sasl_path=auth",
+            "smtpd_sasl_auth_enable=yes",
+        ):
+            self.set("-e", assignment)
+        return self.auth
+
     def stop(self) -> None:
+        if self.auth is not None:
+            self.auth.shutdown()
+            self.auth.server_close()
         if not self._started:
             return
         subprocess.run(
@@ -101,10 +150,12 @@ class Server:
         except smtplib.SMTPServerDisconnected:
             return 0
 
-    def recipient(self, client: str) -> int:
+    def recipient(self, client: str, login: str = "") -> int:
         """The code of the reply to RCPT TO, of a message that is not sent."""
         with smtplib.SMTP("127.0.0.1", self.port, timeout=10, source_address=(client, 0)) as smtp:
             smtp.ehlo("client.example.net")
+            if login:
+                smtp.login(login, "right", initial_response_ok=True)
             assert smtp.mail("a@example.net")[0] == 250
             return smtp.rcpt("b@example.org")[0]
 

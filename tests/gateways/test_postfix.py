@@ -1,4 +1,5 @@
 import os
+import smtplib
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -358,10 +359,39 @@ def test_smtpd_does_what_each_action_says(postfix: Any) -> None:
 
 
 @pytest.mark.servers
-def test_by_default_smtpd_refuses_nobody_before_the_recipient(postfix: Any) -> None:
+def test_a_refused_client_guesses_on_unless_it_is_refused_at_once(
+    postfix: Any, until: Callable[..., None]
+) -> None:
     """Why `review` asks for smtpd_delay_reject=no: guesses come long before RCPT TO."""
     postfix.table.write_text("127.0.0.9/32 521 5.7.1 Refused\n")
     postfix.set("-e", f"smtpd_client_restrictions=check_client_access cidr:{postfix.table}")
+    passwords = postfix.take_logins()
     postfix.start()
     assert postfix.greeting("127.0.0.9") == 250
-    assert postfix.recipient("127.0.0.9") == 521
+    assert postfix.recipient("127.0.0.9", "alice") == 521
+    assert passwords.tries == ["alice"]
+
+    postfix.set("-P", f"127.0.0.1:{postfix.port}/inet/smtpd_delay_reject=no")
+    postfix.run("postfix", "reload")
+    until(lambda: postfix.greeting("127.0.0.9") == 521)
+    with pytest.raises(smtplib.SMTPConnectError, match="521"):
+        postfix.recipient("127.0.0.9", "alice")
+    assert passwords.tries == ["alice"]
+
+
+@pytest.mark.servers
+def test_mail_of_a_login_is_refused(postfix: Any) -> None:
+    accounts = postfix.config / "accounts"
+    settings = PostfixSettings(clients="", accounts=str(accounts), login_domain="example.org")
+    decisions = [
+        decided("alice@example.org", "lock", kind="account"),
+        decided("bob@example.net", "lock", kind="account"),
+    ]
+    accounts.write_text(Postfix(settings).render(decisions)[str(accounts)])
+    postfix.take_logins()
+    postfix.set("-e", f"smtpd_sender_restrictions=check_sasl_access texthash:{accounts}")
+    postfix.start()
+    refused = ("alice@example.org", "Alice@Example.org", "alice", "bob@example.net")
+    assert [postfix.recipient("127.0.0.9", login) for login in refused] == [554] * 4
+    served = ("bob", "carol@example.org", "alice@example.net")
+    assert [postfix.recipient("127.0.0.9", login) for login in served] == [250] * 3

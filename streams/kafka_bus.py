@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
 from schemas.settings import KafkaSettings
 from schemas.topics import Topic
@@ -23,8 +23,24 @@ from streams.bus import BusError, Message
 
 T = TypeVar("T")
 
-# It tells every attempt to reconnect, several times; who uses the bus says once that it is away.
-logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+class _Overheard(logging.Handler):
+    """What the library last complained of. It logs every attempt to connect, several times, and
+    raises only that time is up: who uses the bus says once that it is away, and why."""
+
+    reason = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for said in record.args or ():
+            if isinstance(said, KafkaConnectionError):
+                self.reason = self.reason or str(said)  # what led to it says more
+            elif isinstance(said, Exception) and not isinstance(said, KafkaTimeoutError):
+                self.reason = str(said)
+
+
+_overheard = _Overheard(logging.WARNING)
+logging.getLogger("kafka").addHandler(_overheard)
+logging.getLogger("kafka").propagate = False
 
 CONNECT = 4.0  # seconds until a broker that does not answer is said to be away
 REQUEST = 10.0  # seconds for any one request
@@ -184,9 +200,15 @@ class KafkaBus:
         """A client. The library's own are left half-made, with open sockets, where no broker
         answers: look for one first."""
         servers = self._settings.bootstrap
-        with _explained(f"no Kafka broker answers at {', '.join(servers)}"):
+        where = ", ".join(servers)
+        with _explained(f"no Kafka broker answers at {where}"):
             _find_any(servers)
+        _overheard.reason = ""
+        try:
             return make()
+        except FAILURES as error:
+            why = _overheard.reason or _words(error)
+            raise BusError(f"no Kafka broker lets us in at {where}: {why}") from error
 
     def _connection(self) -> dict[str, Any]:
         """What all three clients are told: https://kafka-python.readthedocs.io/, KafkaClient."""

@@ -10,9 +10,9 @@ from tools.kafka import Broker, KafkaError, free_ports
 TRIES = 3  # another program may take a port between the look for it and the start
 
 
-def start(home: Path) -> Broker:
+def start(home: Path, more: str = "") -> Broker:
     for attempt in range(1, TRIES + 1):
-        broker = Broker(home / str(attempt), *free_ports(2), bound=True)
+        broker = Broker(home / str(attempt), *free_ports(2), bound=True, more=more)
         try:
             broker.start()
         except KafkaError:

@@ -73,10 +73,13 @@ class KafkaError(Exception):
 class Broker:
     """A broker that lives in `home`: its properties, data, log and pid file.
 
-    `bound` ties it to this process: it ends when this process does, however that ends.
+    `bound` ties it to this process: it ends when this process does, however that ends. `more`
+    are properties that outrank ours; ``{port}`` and ``{controller}`` in them are filled in.
     """
 
-    def __init__(self, home: Path, port: int, controller: int, *, bound: bool = False) -> None:
+    def __init__(
+        self, home: Path, port: int, controller: int, *, bound: bool = False, more: str = ""
+    ) -> None:
         self.home = home
         self.port = port
         self.controller = controller
@@ -86,6 +89,7 @@ class Broker:
         self._properties = home / "server.properties"
         self._pid = home / "broker.pid"
         self._bound = bound
+        self._more = more
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -96,7 +100,9 @@ class Broker:
         java, jars = find_java(), fetch_jars()
         self.home.mkdir(parents=True, exist_ok=True)
         self._properties.write_text(
-            PROPERTIES.format(port=self.port, controller=self.controller, data=self._data),
+            (PROPERTIES + self._more).format(
+                port=self.port, controller=self.controller, data=self._data
+            ),
             encoding="utf-8",
         )
         for port in (self.port, self.controller):

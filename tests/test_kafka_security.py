@@ -1,0 +1,119 @@
+"""TLS with certificates on both sides, and SASL, against a real broker that insists on them."""
+
+import gc
+import subprocess
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from schemas.settings import KafkaSettings
+from schemas.topics import Topic
+from streams.bus import BusError
+from streams.kafka_bus import KafkaBus
+from tools.kafka import Broker, free_ports
+
+PASSWORD = "Quince-42"
+SECONDS = 20.0
+
+# https://kafka.apache.org/documentation/#security_ssl and #security_sasl_plain
+PROPERTIES = """
+listeners=PLAINTEXT://127.0.0.1:{{port}},CONTROLLER://127.0.0.1:{{controller}},SECURE://127.0.0.1:{secure}
+advertised.listeners=PLAINTEXT://127.0.0.1:{{port}},SECURE://127.0.0.1:{secure}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL
+listener.name.secure.ssl.keystore.type=PEM
+listener.name.secure.ssl.keystore.location={folder}/broker.pem
+listener.name.secure.ssl.truststore.type=PEM
+listener.name.secure.ssl.truststore.location={folder}/ca.crt
+listener.name.secure.ssl.client.auth=required
+listener.name.secure.sasl.enabled.mechanisms=PLAIN
+listener.name.secure.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_shipper="{password}";
+"""  # noqa: E501
+
+
+def openssl(folder: Path, *arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def certify(folder: Path, name: str) -> None:
+    """A key and a certificate of our authority for 127.0.0.1."""
+    openssl(
+        folder, "req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key",
+        "-subj", f"/CN={name}", "-out", f"{name}.csr",
+    )  # fmt: skip
+    (folder / "san").write_text("subjectAltName=IP:127.0.0.1\n")
+    openssl(
+        folder, "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key",
+        "-CAcreateserial", "-days", "2", "-extfile", "san", "-out", f"{name}.crt",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaSettings]:
+    """How to reach a broker that wants a certificate and a password."""
+    folder = tmp_path_factory.mktemp("secure")
+    openssl(
+        folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key",
+        "-subj", "/CN=authority", "-days", "2", "-out", "ca.crt",
+    )  # fmt: skip
+    for name in ("broker", "shipper"):
+        certify(folder, name)
+    pem = (folder / "broker.key").read_text() + (folder / "broker.crt").read_text()
+    (folder / "broker.pem").write_text(pem)
+    (folder / "password").write_text(f"{PASSWORD}\n")
+    port, controller, outside = free_ports(3)
+    more = PROPERTIES.format(folder=folder, secure=outside, password=PASSWORD)
+    broker = Broker(folder / "kafka", port, controller, bound=True, more=more)
+    broker.start()
+    yield KafkaSettings(
+        bootstrap=(f"127.0.0.1:{outside}",),
+        security="SASL_SSL",
+        mechanism="PLAIN",
+        username="shipper",
+        password_file=str(folder / "password"),
+        ca=str(folder / "ca.crt"),
+        certificate=str(folder / "shipper.crt"),
+        key=str(folder / "shipper.key"),
+    )
+    broker.stop()
+
+
+@pytest.mark.broker
+def test_all_three_kinds_of_clients_pass(secure: KafkaSettings) -> None:
+    bus = KafkaBus(secure)
+    bus.create(Topic("t", "words", "any"), 1, 1)
+    bus.publish("t", b"k", b"v")
+    bus.flush(SECONDS)
+    subscription = bus.subscribe(["t"], None)
+    assert [message.value for message in subscription.poll(SECONDS)] == [b"v"]
+    assert bus.topics() == {"t": 1}
+    bus.close()
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        ({"password_file": "", "password": "Medlar-7"}, "Invalid username or password"),
+        ({"certificate": "", "key": ""}, ""),  # TLS 1.3: the broker just hangs up
+        ({"ca": ""}, "certificate verify failed"),
+        ({"security": "PLAINTEXT"}, ""),
+        ({"ca": "/nowhere/ca.crt"}, "No such file"),
+    ],
+    ids=["password", "no certificate", "unknown authority", "no TLS", "missing file"],
+)
+def test_what_is_wrong_is_an_error_and_never_shows_the_password(
+    secure: KafkaSettings, wrong: dict[str, str], word: str
+) -> None:
+    bus = KafkaBus(msgspec.structs.replace(secure, **wrong))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # kafka-python 3.0 leaves sockets open
+        with pytest.raises(BusError, match="no Kafka broker lets us in") as error:
+            bus.topics()
+        gc.collect()
+    assert word in str(error.value)
+    assert PASSWORD not in str(error.value)
+    assert "Medlar" not in str(error.value)
+    bus.close()

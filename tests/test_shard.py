@@ -283,3 +283,51 @@ def test_decisions_use_the_time_that_is_given() -> None:
     story.shard.fold(failed(CLIENT, "anna"), now=START + 77)
     story.shard.fold(failed("198.51.100.1", "anna", 5))
     assert times == [START + 77, START + 5]
+
+
+# -- restored records --------------------------------------------------------------------------
+
+
+def test_a_restored_record_goes_on_where_it_was() -> None:
+    story, again = counting(), counting()
+    story.tell(failed(CLIENT, "anna"), failed(CLIENT, "anna", 1))
+    again.shard.restore(KEY, pack(story.record(KEY)))
+    again.tell(failed(CLIENT, "anna", 2))
+    assert failures(again) == 3
+    assert {f.id for f in again.findings} == {f.id for f in story.findings}
+
+
+def test_what_was_not_told_before_a_restart_is_told_after_it() -> None:
+    story, again = counting(), counting()
+    for number in range(3):
+        story.shard.fold(failed(CLIENT, "anna", number / 10))
+    again.shard.restore(KEY, pack(story.record(KEY)))
+    again.shard.drain()
+    assert [f.revision for f in again.said] == [3]
+
+
+def test_a_record_that_cannot_be_read_begins_anew_and_is_counted() -> None:
+    story = counting()
+    story.shard.freeze(KEY, b"\xc1")
+    story.tell(failed(CLIENT, "anna"))
+    assert (failures(story), story.shard.unreadable) == (1, 1)
+
+
+def test_a_state_of_another_version_begins_anew() -> None:
+    story, again = counting(), counting()
+    story.tell(failed(CLIENT, "anna"))
+    story.record(KEY).states["counting"] = "something else"
+    again.shard.restore(KEY, pack(story.record(KEY)))
+    again.tell(failed(CLIENT, "anna", 1))
+    assert failures(again) == 1
+
+
+def test_a_finding_whose_detector_is_gone_is_kept_and_not_told() -> None:
+    story = counting()
+    for number in range(3):
+        story.shard.fold(failed(CLIENT, "anna", number / 10))
+    without = Story(AuthDistributed())
+    without.shard.restore(KEY, pack(story.record(KEY)))
+    without.shard.drain()
+    assert without.silent
+    assert "counting" in without.record(KEY).episodes

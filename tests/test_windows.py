@@ -155,6 +155,20 @@ def test_holds_tells_what_is_kept() -> None:
     assert not HOUR.holds(distinct, "a", T + 3660)
 
 
+def test_a_part_of_the_window_can_be_asked() -> None:
+    distinct = Distinct()
+    for minute in (0, 30, 60):
+        HOUR.see(distinct, f"at {minute}", T + 60 * minute)
+    assert HOUR.since(distinct, T + 3600, 1800) == 2
+    assert HOUR.since(distinct, T + 3600, 1740) == 1
+
+
+def test_how_often_one_value_came() -> None:
+    distinct = Distinct()
+    HOUR.see(distinct, "a", T, 3)
+    assert (HOUR.times(distinct, "a"), HOUR.times(distinct, "b")) == (3, 0)
+
+
 def test_names_are_few_short_and_may_differ_from_the_values() -> None:
     distinct = Distinct()
     HOUR.see(distinct, "annaexample", T, name="anna@example.org")
@@ -252,6 +266,17 @@ def test_a_late_login_of_an_earlier_day_counts() -> None:
     past.note("anna", T)
     past.note("anna", T - DAY)
     assert past.regulars(T + DAY) == 1
+
+
+def test_a_value_is_settled_two_days_after_its_first_success() -> None:
+    past = Past()
+    past.note("anna", T)
+    past.note("ben", T + DAY)
+    assert not past.settled("anna", T + DAY)
+    assert past.settled("anna", T + 2 * DAY)
+    assert not past.settled("carl", T + 2 * DAY)
+    assert past.homes(T + DAY) == []
+    assert past.homes(T + 2 * DAY) == [fingerprint("anna")]
 
 
 def test_the_past_is_bounded_and_the_longest_unseen_goes() -> None:

@@ -175,6 +175,15 @@ def test_removing_by_id(run: Run, store: Store) -> None:
     assert [d.action for d in store.decisions(NOW)] == ["tarpit"]
 
 
+def test_the_command_of_an_alert_works_whatever_the_name_is(run: Run, store: Store) -> None:
+    name = "\u202e$(reboot) '+x@Example.ORG"
+    machine(store, decided(name, "lock", kind="account"))
+    result = run("remove", f"account:{name}")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("?$(reboot) '+x@Example.ORG is pardoned until")
+    assert len(store.decisions(NOW)) == 2
+
+
 def test_removing_twice_changes_nothing(run: Run, store: Store) -> None:
     machine(store, decided())
     first = run("remove", "192.0.2.1", "--for", "1h")

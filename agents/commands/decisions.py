@@ -105,7 +105,7 @@ def add(
         raise options.Unusable(str(error)) from error
     with opened(settings, kafka=kafka) as kept:
         kept.put_decision(decision)
-    click.echo(f"{decision.action} {on.value} until {_clock(decision.until)}")
+    click.echo(f"{decision.action} {_name(on)} until {_clock(decision.until)}")
     if not any(gateway.reaches(decision) for gateway in settings.gateways):
         click.echo(
             f"No gateway of {settings.where} can {decision.action} {_a(on)}:"
@@ -137,19 +137,21 @@ def remove(config: Path | None, kafka: bool, target: str, seconds: float, reason
     with opened(settings, kafka=kafka) as kept:
         decisions = kept.decisions(now)
         by_id = next((d for d in decisions if d.id == target), None)
-        on = by_id.target if by_id else _target(target, settings)
+        # As it is written in alerts: an attacker's name may be one that nobody could type.
+        known = (d.target for d in decisions if f"{d.target.kind}:{d.target.value}" == target)
+        on = by_id.target if by_id else next(known, None) or _target(target, settings)
         found = [d for d in decisions if d.target == on]
         if not found:
             raise click.ClickException(
-                f"nothing is in force about {on.value}{_around(on, decisions)}"
+                f"nothing is in force about {_name(on)}{_around(on, decisions)}"
             )
         for decision in [by_id] if by_id else found:
             if decision.origin == "manual":
                 kept.remove_decision(decision.id)
-                click.echo(f"{decision.action} of {on.value} removed")
+                click.echo(f"{decision.action} of {_name(on)} removed")
         pardons = [decision for decision in found if decision.origin == "pardon"]
         if pardons:
-            click.echo(f"{on.value} is pardoned until {_clock(pardons[0].until)}")
+            click.echo(f"{_name(on)} is pardoned until {_clock(pardons[0].until)}")
         elif any(decision.origin == "automatic" for decision in found):
             _spare(kept, on, seconds, reason, now)
 
@@ -180,9 +182,9 @@ def pardon(
             return
         pardons = [d for d in kept.decisions(now) if d.target == on and d.origin == "pardon"]
         if not pardons:
-            raise click.ClickException(f"{on.value} is not pardoned")
+            raise click.ClickException(f"{_name(on)} is not pardoned")
         kept.remove_decision(pardons[0].id)
-        click.echo(f"pardon of {on.value} ended")
+        click.echo(f"pardon of {_name(on)} ended")
 
 
 @command.command("export")
@@ -274,7 +276,7 @@ def _bounded(seconds: float, *, kafka: bool) -> None:
 def _spare(kept: Ledger, on: Target, seconds: float, reason: str, now: float) -> None:
     decision = orders.pardon(on, seconds=seconds, reason=signed(reason), now=now)
     kept.put_decision(decision)
-    click.echo(f"{on.value} is pardoned until {_clock(decision.until)}")
+    click.echo(f"{_name(on)} is pardoned until {_clock(decision.until)}")
 
 
 def _ruling(decisions: list[Decision], config: Config, now: float) -> list[Decision]:
@@ -323,6 +325,10 @@ def _table(decisions: list[Decision], ruling: set[str], now: float) -> Table:
             Text(report.printable(decision.reason)),
         )
     return table
+
+
+def _name(on: Target) -> str:
+    return report.printable(on.value)
 
 
 def _a(on: Target) -> str:

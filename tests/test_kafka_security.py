@@ -1,8 +1,8 @@
 """TLS with certificates on both sides, and SASL, against a real broker that insists on them."""
 
-import gc
+import json
 import subprocess
-import warnings
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +11,10 @@ import pytest
 
 from schemas.settings import KafkaSettings
 from schemas.topics import Topic
-from streams.bus import BusError
 from streams.kafka_bus import KafkaBus
 from tools.kafka import Broker, free_ports
 
+ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "Quince-42"
 SECONDS = 20.0
 
@@ -105,15 +105,21 @@ def test_all_three_kinds_of_clients_pass(secure: KafkaSettings) -> None:
     ids=["password", "no certificate", "unknown authority", "no TLS", "missing file"],
 )
 def test_what_is_wrong_is_an_error_and_never_shows_the_password(
-    secure: KafkaSettings, wrong: dict[str, str], word: str
+    secure: KafkaSettings, wrong: dict[str, str], word: str, tmp_path: Path
 ) -> None:
-    bus = KafkaBus(msgspec.structs.replace(secure, **wrong))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # kafka-python 3.0 leaves sockets open
-        with pytest.raises(BusError, match="no Kafka broker lets us in") as error:
-            bus.topics()
-        gc.collect()
-    assert word in str(error.value)
-    assert PASSWORD not in str(error.value)
-    assert "Medlar" not in str(error.value)
-    bus.close()
+    settings = msgspec.to_builtins(msgspec.structs.replace(secure, **wrong))
+    lines = [f"{name} = {json.dumps(value)}\n" for name, value in settings.items()]
+    file = tmp_path / "mailwarden.toml"
+    file.write_text("[kafka]\n" + "".join(lines))
+    # In a process of its own: kafka-python 3.0 leaves sockets open where a handshake fails.
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "mailwarden.py"), "topics", "list", "-c", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "no Kafka broker lets us in" in done.stderr
+    assert word in done.stderr
+    assert PASSWORD not in done.stderr
+    assert "Medlar" not in done.stderr

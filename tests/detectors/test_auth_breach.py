@@ -29,7 +29,7 @@ from tests.detectors.stories import (
 NAME = "auth_breach"
 VICTIM = "anna@example.org"
 THIEF = "198.51.100.4"
-HOME = "192.0.2.10"
+HOME = "2001:db8:99::1"
 BOTS = ["192.0.2.1", "198.51.100.1", "203.0.113.1", "2001:db8:7::1", "198.51.100.9"]
 
 

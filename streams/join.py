@@ -309,7 +309,8 @@ class Joiner:
             return
         memory.ended = True
         # `due` leaves them alone: they go when something else is due, within a sweep.
-        self._ending.append((self.clock + LINGER, part.namespace, key, memory))
+        until = max(part.at, self.clock) + LINGER
+        self._ending.append((until, part.namespace, key, memory))
 
     def _forget(self, namespace: str, key: Key, memory: Memory, out: list[Output]) -> None:
         self._release(memory, out)

@@ -26,7 +26,7 @@ MOST_DEAD = 20  # broken lines that are shown; the rest is only counted
 @click.option("--table", is_flag=True, help="A table for people instead of JSON.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 def command(
-    format: str | None,
+    format: str | None,  # noqa: A002 - the option's name
     year: int | None,
     now: float | None,
     zone: str | None,
@@ -58,7 +58,7 @@ def command(
             _print_json(events)
     except BrokenPipeError:
         # Whoever reads has seen enough. Python would complain again when it flushes at exit.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return
     counts = reader.counts
     click.echo(
@@ -94,9 +94,6 @@ def _events(reader: Reader, files: Iterable[str], unread: list[str]) -> Iterator
         except OSError as error:
             unread.append(name)
             click.echo(f"mailwarden: {name}: {error.strerror or error}", err=True)
-        except (EOFError, ValueError) as error:
-            unread.append(name)
-            click.echo(f"mailwarden: {name}: cannot be unpacked further: {error}", err=True)
     for _, event in reader.close():
         yield event
 

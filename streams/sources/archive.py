@@ -1,50 +1,60 @@
 """Lines of a file that may be compressed: .gz, .bz2, .xz, .zst, known by the name."""
 
 import bz2
-import errno
 import gzip
 import io
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import zstandard
 
-LONGEST = 1 << 16  # bytes of a line that are passed on; the rest of it is skipped
-
-DAMAGED = (EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
+LONGEST = 1 << 18  # bytes of a line that are passed on; the rest of it is skipped
 
 
-OPENERS: dict[str, Callable[[Path], io.BufferedIOBase]] = {
-    ".gz": gzip.GzipFile,
-    ".bz2": bz2.BZ2File,
-    ".xz": lzma.LZMAFile,
-    ".zst": lambda path: io.BufferedReader(zstandard.open(path, "rb")),
+def _open_zst(path: Path, mode: str) -> IO[bytes]:
+    frames = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True)
+    return io.BufferedReader(frames)
+
+
+OPENERS: dict[str, Callable[..., IO[bytes]]] = {
+    ".gz": gzip.open,  # type: ignore[dict-item]
+    ".bz2": bz2.open,
+    ".xz": lzma.open,
+    ".zst": _open_zst,
 }
+
+
+class UnpackError(OSError):
+    """The file is cut, or is not compressed as its name says."""
+
+    def __init__(self, path: Path, why: Exception) -> None:
+        super().__init__(None, f"cannot be unpacked further: {why}", str(path))
 
 
 def open_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """(offset in the decompressed file, line without its end) of each line.
 
-    Raises OSError where the file cannot be read, or not be read on because it is damaged.
+    Raises OSError where the file cannot be opened or read on; what came before is good.
     """
-    with OPENERS.get(path.suffix, _plain)(path) as file:
+    with OPENERS.get(path.suffix, Path.open)(path, "rb") as file:
+        lines = _lines(file)
+        if path.suffix not in OPENERS:
+            yield from lines
+            return
         try:
-            yield from _lines(file)
-        except DAMAGED as error:
-            raise OSError(errno.EIO, f"damaged: {error}", str(path)) from error
+            yield from lines
+        except (EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError) as error:
+            raise UnpackError(path, error) from error
 
 
-def _plain(path: Path) -> io.BufferedIOBase:
-    return path.open("rb")
-
-
-def _lines(file: io.BufferedIOBase) -> Iterator[tuple[int, bytes]]:
+def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     offset = 0
     while line := file.readline(LONGEST):
         length = len(line)
-        kept = line.removesuffix(b"\n")
+        kept = line.rstrip(b"\n")
         while not line.endswith(b"\n") and (line := file.readline(LONGEST)):
             length += len(line)
         yield offset, kept

@@ -54,77 +54,8 @@ TAILS = [
     "(" * 4000,
 ]
 
-LINES = [
-    (
-        "postfix/smtpd[9]: NOQUEUE: reject: RCPT from unknown[{c}]: 550 5.1.1 <{x}>: Recipient address "
-        "rejected: User unknown in local recipient table; from=<{x}> to=<{x}> proto=ESMTP helo=<{x}>"
-    ),
-    (
-        "postfix/smtpd[9]: NOQUEUE: reject: RCPT from unknown[{c}]: 554 5.7.1 <{x}>: Relay access denied; "
-        "from=<a@example.net> to=<{x}> proto=ESMTP helo=<{x}>"
-    ),
-    (
-        "postfix/smtpd[9]: warning: unknown[{c}]: SASL LOGIN authentication failed: UGFzc3dvcmQ6, "
-        "sasl_username={x}"
-    ),
-    "postfix/smtpd[9]: 4F0C11A2B3: client=unknown[{c}], sasl_method=PLAIN, sasl_username={x}",
-    (
-        "postfix/smtpd[9]: 4F0C11A2B3: client=unknown[{c}], sasl_method=PLAIN, sasl_username=a, "
-        "sasl_sender={x}"
-    ),
-    "postfix/smtpd[9]: warning: non-SMTP command from unknown[{c}]: {x}",
-    "postfix/smtpd[9]: improper command pipelining after EHLO from unknown[{c}]: {x}",
-    "postfix/postscreen[9]: PREGREET 9 after 0.1 from [{c}]:4025: {x}",
-    (
-        "postfix/postscreen[9]: NOQUEUE: reject: RCPT from [{c}]:4025: 550 5.7.1 Service unavailable; "
-        "from=<{x}>, to=<{x}>, proto=ESMTP, helo=<{x}>"
-    ),
-    "postfix/cleanup[9]: 4F0C11A2B3: message-id=<{x}>",
-    (
-        "postfix/cleanup[9]: 4F0C11A2B3: milter-reject: END-OF-MESSAGE from unknown[{c}]: 5.7.1 no; "
-        "from=<{x}> to=<{x}> proto=ESMTP helo=<{x}>"
-    ),
-    (
-        "postfix/cleanup[9]: 4F0C11A2B3: reject: header Subject: {x} from unknown[{c}]; from=<{x}> "
-        "to=<{x}> proto=ESMTP helo=<{x}>: 5.7.1 no"
-    ),
-    "postfix/qmgr[9]: 4F0C11A2B3: from=<{x}>, size=1, nrcpt=1 (queue active)",
-    (
-        "postfix/smtp[9]: 4F0C11A2B3: to=<{x}>, relay=mail.example.net[192.0.2.9]:25, delay=1, "
-        "delays=0/0/0/1, dsn=5.0.0, status=bounced (host mail.example.net[192.0.2.9] said: 550 {x})"
-    ),
-    (
-        "dovecot: imap-login: Login: user=<{x}>, method=PLAIN, rip={c}, lip=198.51.100.1, mpid=1, "
-        "TLS, session=<s>"
-    ),
-    (
-        "dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<{x}>, "
-        "method=PLAIN, rip={c}, lip=198.51.100.1, session=<s>"
-    ),
-    (
-        "dovecot: imap-login: Disconnected: Inactivity (no auth attempts in 2 secs): user=<{x}>, "
-        "rip={c}, lip=198.51.100.1, session=<s>"
-    ),
-    (
-        "dovecot: imap-login: proxy({x}): started proxying to 10.0.0.1:143: user=<{x}>, method=PLAIN, "
-        "rip={c}, lip=198.51.100.1, session=<s>"
-    ),
-    "dovecot: auth: passwd-file({x},{c},<s>): Password mismatch",
-    "dovecot: auth: sql({x},{c}): unknown user (given password: {x})",
-    "dovecot: auth: sql(a,{c}): Password mismatch (given password: {x})",
-    "dovecot: auth({x},{c},sasl:plain)<s>: Info: sql: Password mismatch (given password: {x})",
-    (
-        "auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot "
-        "ruser={x} rhost={c}"
-    ),
-    (
-        "auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot "
-        "ruser={x} rhost={c}  user={x}"
-    ),
-    "dovecot: lmtp({x})<1><s>: msgid=<{x}>: saved mail to INBOX",
-    "{x}",
-    "sshd[9]: Invalid user {x} from {c}",
-]
+LINES = (cases.FOLDER / "injection.txt").read_text().splitlines()
+"""Lines as servers write them: {c} is the client, {x} what a stranger chooses."""
 
 
 def clients(line: str) -> set[str]:

@@ -74,13 +74,13 @@ class Response:
         by target, how often and until when something was decided; it is changed here.
         """
         decision: Decision | None = None
-        target = None
+        target = finding.wish.target if finding.wish else None
         rest = HOUR
         try:
             target, action = self._narrowed(finding, now)
             decision, word = self._decide(finding, target, action, sentences, now)
         except RefusedError as refused:
-            word = f"nothing: {refused}"
+            word = _refusal(refused, target, sentences, now)
             rest = refused.seconds
         _rest(sentences, now, rest)
         in_force = target is not None and _is_in_force(sentences.get(_text(target)), now)
@@ -260,6 +260,17 @@ def _rest(sentences: dict[str, Sentence], now: float, seconds: float) -> None:
         if sentence.until <= now:
             sentence.action = ""
             sentence.until = now + seconds
+
+
+def _refusal(
+    refused: RefusedError, target: Target | None, sentences: dict[str, Sentence], now: float
+) -> str:
+    """Why nothing is decided; what was decided before may hold all the same."""
+    held = sentences.get(_text(target)) if target else None
+    if target is None or held is None or not _is_in_force(held, now):
+        return f"nothing: {refused}"
+    said = _words(held.action, target, held.until, now, held.enforced)
+    return f"{said}, since before; nothing more: {refused}"
 
 
 def _undo(target: Target) -> str:

@@ -330,6 +330,21 @@ def test_enforcement_that_was_switched_on_replaces_what_was_observed() -> None:
     assert responding().answer(found(at=NOW + 10), sentences, NOW + 10)[1] is None
 
 
+def test_a_refusal_does_not_hide_what_holds_already() -> None:
+    response, sentences = responding(), {}
+    response.answer(found(), sentences, NOW)
+    alert, decision = response.answer(found(at=NOW - 901), sentences, NOW + 1)
+    assert decision is None
+    assert alert.decision == (
+        "drop 192.0.2.1 for 9.98 min, until 2023-11-14 22:23:20 UTC, since before;"
+        " nothing more: its newest event is 15 min old"
+    )
+    assert alert.undo == "mailwarden decisions remove network:192.0.2.1"
+    late, _ = response.answer(found(at=NOW - 901), sentences, NOW + 600)
+    assert late.decision == "nothing: its newest event is 25 min old"
+    assert late.undo == ""
+
+
 def test_targets_of_one_subject_have_ladders_of_their_own() -> None:
     response, sentences = responding(), {}
     response.answer(found(), sentences, NOW)

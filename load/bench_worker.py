@@ -6,15 +6,12 @@ detectors are on. The rate is that of the time in which all workers folded, from
 metrics; `us of CPU` is what the operating system charged them for one event.
 
 Takeover: two workers share many subjects, one is killed with -9; how long until every partition
-that it had moves on? The session timeout is part of it.
-
-    python -m load.bench_worker [DELIVERIES] [SUBJECTS]
+moves on? The session timeout is part of it. ``python -m load.bench_worker``
 """
 
 import json
 import os
 import platform
-import sys
 import tempfile
 import threading
 import time
@@ -24,6 +21,7 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
+import click
 import msgspec
 from rich.console import Console
 from rich.table import Table
@@ -170,7 +168,11 @@ def _trickle(cluster: Cluster, stop: threading.Event) -> None:
         position += 1
 
 
-def main(deliveries: int = 1_000_000, subjects: int = 100_000) -> None:
+@click.command()
+@click.option("--deliveries", default=1_000_000, show_default=True, help="That are drained.")
+@click.option("--subjects", default=100_000, show_default=True, help="That are taken over.")
+def main(deliveries: int, subjects: int) -> None:
+    """Events a second of one worker and of two, and seconds of a takeover."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         home = Path(name)
         broker = Broker(home / "kafka", *free_ports(2), bound=True)
@@ -206,7 +208,7 @@ def measure(broker: Broker, home: Path, deliveries: int, subjects: int) -> dict[
     for each in (one, two, three):
         each.close()
     return {
-        "command": f"python -m load.bench_worker {deliveries} {subjects}",
+        "command": f"python -m load.bench_worker --deliveries {deliveries} --subjects {subjects}",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python "
         f"{platform.python_version()}",
@@ -221,4 +223,4 @@ def measure(broker: Broker, home: Path, deliveries: int, subjects: int) -> dict[
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

@@ -4,18 +4,19 @@ Each round has topics of its own. One worker begins, a second one joins late, an
 by kill -9 half-way: between two steps of the flush, in the midst of one, or at any moment. Then
 a third joins, the second one ends in order, and in some rounds the broker itself is killed and
 comes back. At the end each subject's count, the sum of the offsets that it saw and its alerts are
-compared with those of one shard that folded the same events.
-
-    python -m load.chaos [ROUNDS] [EVENTS] [CLIENTS]
+compared with those of one shard that folded the same events. ``python -m load.chaos``
 """
 
+import json
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
+import click
 from rich.console import Console
 from rich.table import Table
 
@@ -26,16 +27,24 @@ from load.tally import Tally
 from tools.kafka import Broker, free_ports
 
 SECONDS = 12.0  # for which the events of a round flow
+COUNTED = ("deliveries", "subjects", "wrong subjects", "alerts", "wrong alerts")
+RESULTS = Path(__file__).parent / "results" / "chaos.json"
 DEATHS = ("any", "say:4", "half:4", "keep:5", "free:3", "ack:4", "say:1", "half:1", "ack:1", "any")
 
 
-def main(rounds: int = 10, events: int = 100_000, clients: int = 5_000) -> int:
+@click.command()
+@click.option("--rounds", default=10, show_default=True)
+@click.option("--events", default=60_000, show_default=True, help="Of each round.")
+@click.option("--clients", default=3_000, show_default=True, help="That guess at as many accounts.")
+def main(rounds: int, events: int, clients: int) -> None:
+    """Kill workers while events flow; exit 1 where a count or a finding is wrong."""
     DETECTORS.clear()
     DETECTORS[Tally.name] = Tally
     table = Table("round", "dies", "broker", "deliveries", "subjects", "wrong", "alerts", "wrong")
     for column in table.columns[3:]:
         column.justify = "right"
     wrong = 0
+    kept: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory(prefix="chaos-") as home:
         broker = Broker(Path(home) / "kafka", *free_ports(2), bound=True)
         broker.start()
@@ -48,11 +57,15 @@ def main(rounds: int = 10, events: int = 100_000, clients: int = 5_000) -> int:
                 wrong += row[2] + row[4]
                 away = "killed" if number % 3 == 2 else ""
                 table.add_row(str(number + 1), death, away, *(f"{value:,}" for value in row))
-                Console(stderr=True).print(f"round {number + 1} {death} {away}: {row}")
+                kept.append({"dies": death, "broker": away} | dict(zip(COUNTED, row, strict=True)))
+                Console(stderr=True).print(kept[-1])
         finally:
             broker.stop()
     Console().print(table)
-    return 1 if wrong else 0
+    command = f"python -m load.chaos --rounds {rounds} --events {events} --clients {clients}"
+    found = {"command": command, "date": datetime.now(UTC).isoformat(timespec="seconds")}
+    RESULTS.write_text(json.dumps(found | {"rounds": kept}, indent=2) + "\n", encoding="utf-8")
+    sys.exit(1 if wrong else 0)
 
 
 def play(
@@ -93,9 +106,10 @@ def play(
         len(right_records),
         sum(records.get(key) != value for key, value in right_records.items()),
         len(right),
-        sum(alerts.get(key) != value for key, value in right.items()) + len(alerts.keys() - right.keys()),
+        sum(alerts.get(key) != value for key, value in right.items())
+        + len(alerts.keys() - right.keys()),
     )
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:])))
+    main()

@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import signal
 import sys
 import time
 from typing import NoReturn
@@ -25,6 +26,7 @@ GENERATION_0 = 100_000  # objects between two garbage collections: records are n
 def run(config: Config) -> None:
     """Work until SIGTERM or SIGINT. A worker that fails begins anew. Raises SettingsError."""
     settings = config.settings
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Faust listens to it
     topic = broker.ready(settings.kafka)
     uvloop.install()
     gc.set_threshold(GENERATION_0, 50, 100)

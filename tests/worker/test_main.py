@@ -1,3 +1,4 @@
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -16,6 +17,9 @@ from schemas.settings import HttpSettings, KafkaSettings, Settings, SettingsErro
 
 class BegunAnewError(BaseException):
     """Instead of execv, which does not return."""
+
+
+handlers: dict[Any, Any] = {}
 
 
 class Shell:
@@ -41,6 +45,7 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> type[Shell]:
     monkeypatch.setattr(main.faust, "Worker", Shell)
     monkeypatch.setattr(main.uvloop, "install", lambda: None)
     monkeypatch.setattr(main.gc, "set_threshold", lambda *_: None)
+    monkeypatch.setattr(main.signal, "signal", handlers.__setitem__)
     return Shell
 
 
@@ -50,6 +55,13 @@ def run(listen: str = "") -> None:
 
 def test_a_worker_that_ends_in_order_is_done(shell: type[Shell]) -> None:
     run("127.0.0.1:0")
+
+
+def test_sigterm_ends_a_worker_that_waits_for_its_broker(shell: type[Shell]) -> None:
+    run()
+    with pytest.raises(SystemExit) as ended:
+        handlers[signal.SIGTERM](signal.SIGTERM, None)
+    assert ended.value.code == 0
 
 
 @pytest.mark.parametrize(

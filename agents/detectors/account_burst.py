@@ -22,6 +22,7 @@ NAME = "account_burst"
 HOUR = Window(3600.0)
 TODAY = Window(DAY)
 PLACES = Window(DAY, 480)  # slices of 3 min, so that an hour can be read from it
+NAMED = 64  # clients that it sends through, by name
 INTRUDERS = 8  # clients that opened the account by guessing, by name
 
 # Senders of lists and of mail about mail (RFC 2142, RFC 3834), where no login is behind them
@@ -73,10 +74,11 @@ class Seen(Struct, array_like=True):
     tried: Counts = field(default_factory=Counts)  # all recipients whose fate is known
     refused: Counts = field(default_factory=Counts)  # of them
     nameless: Counts = field(default_factory=Counts)  # messages with the null sender
-    clients: Distinct = field(default_factory=Distinct)  # that it sends through
+    clients: Distinct = field(default_factory=Distinct)  # that it sends through, in a day
     places: Distinct = field(default_factory=Distinct)  # their /16 or /32
     senders: Distinct = field(default_factory=Distinct)  # envelope senders
     signs: dict[str, Standing] = field(default_factory=dict)
+    through: list[str] = field(default_factory=list)  # the newest of them by name
     intruders: list[str] = field(default_factory=list)  # who opened it by guessing
     login: float = 0.0  # its newest mail with a login
     grace: float = 0.0  # released by a person: nothing is said until then
@@ -211,7 +213,10 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
 
     def _clients(self, event: Message, seen: Seen) -> bool:
         at = event.at
-        day = PLACES.see(seen.clients, net.client(event.client), at)
+        client = net.client(event.client)
+        if client not in seen.through:
+            seen.through = [*seen.through[1 - NAMED :], client]
+        day = PLACES.see(seen.clients, client, at)
         places = PLACES.see(seen.places, net.wide(event.client), at)
         stands = self._stand(seen, "networks", places, self.networks, at)
         stands |= self._stand(seen, "clients", day, self.daily_clients, at)
@@ -340,8 +345,9 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
             return list(seen.intruders)
         new = [
             client
-            for client in PLACES.names(seen.clients)
-            if not view.past.settled(net.network(client), view.at)
+            for client in seen.through
+            if PLACES.holds(seen.clients, client, view.at)
+            and not view.past.settled(net.network(client), view.at)
         ]
         return list(dict.fromkeys([*seen.intruders, *new]))
 

@@ -25,7 +25,7 @@ TOLD = Window(3600.0, 4)
 SENDERS = 8  # domains of one big provider that are watched at a time
 BEGUN = 8  # messages that one client sends at a time
 QUEUE_ID = 40  # characters
-WAITING = 64  # clients that are told once a domain's guesses amount to something
+WAITING = 64  # clients of a network or a domain by name
 
 
 class Tally(Struct, array_like=True):
@@ -71,7 +71,7 @@ class Seen(Struct, array_like=True):
     told: Distinct = field(default_factory=Distinct)  # domains that were told of this client
     answered: float = 0.0  # when the first answer was asked for
     # of a network or a domain: the clients that guessed, those of them that do nothing else,
-    # and those of these that have not been told that the whole amounts to something
+    # and by name those of a network, or those that a domain has not told yet what it sees
     clients: Distinct = field(default_factory=Distinct)
     guessers: Distinct = field(default_factory=Distinct)
     waiting: list[str] = field(default_factory=list)
@@ -138,8 +138,15 @@ class DirectoryHarvest(Detector, frozen=True):
             if letter == "c":
                 yield from self._client(event, seen, view)
             elif event.verdict == "unknown":
-                TODAY.see(seen.clients, net.client(event.client), event.at)
-                yield from self._network(seen, view) if letter == "n" else self._domain(seen, view)
+                client = net.client(event.client)
+                if letter == "d":
+                    TODAY.see(seen.clients, client, event.at)
+                    yield from self._domain(seen, view)
+                else:
+                    if not TODAY.holds(seen.clients, client, event.at):
+                        seen.waiting = [*seen.waiting[1 - WAITING :], client]
+                    TODAY.see(seen.clients, client, event.at)
+                    yield from self._network(seen, view)
 
     def _accepted(self, event: Message, seen: Seen) -> None:
         count = max(1, event.recipients)
@@ -274,7 +281,7 @@ class DirectoryHarvest(Detector, frozen=True):
         evidence = self._evidence(shape, tally, seen, at)
         clients = [view.value]
         if shape == "network":
-            clients = TODAY.names(seen.clients)
+            clients = seen.waiting
         elif shape == "domain":
             clients = [*TODAY.names(seen.guessers), *seen.waiting]
         elif shape == "provider":

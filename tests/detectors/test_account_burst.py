@@ -430,7 +430,12 @@ def test_clients_are_accused_that_are_new_to_the_account() -> None:
     told = found(home, recent, many(20, 60, places=10))
     assert "203.0.0.1" not in told.clients
     assert "203.1.0.2" in told.clients
-    assert len(told.clients) == 7
+    assert len(told.clients) == 19
+
+
+def test_clients_of_another_day_are_not_accused() -> None:
+    before = mail(-1.5 * DAY, client="100.64.0.9")
+    assert "100.64.0.9" not in found(before, many(20, 60, places=10)).clients
 
 
 def test_two_days_make_a_client_welcome() -> None:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from agents.configuration import Config, build_shard
@@ -50,6 +51,7 @@ class Worker:
         self._unacked: list[Any] = []
         self._unflushed = 0
         self._live = False
+        self._failed = False  # nothing may be acked any more: it would pass over what is not safe
         self._flushing = asyncio.Lock()
         self._letters = Letters()
         self._router = Router(config.site, topic.partitions)
@@ -170,8 +172,8 @@ class Worker:
         await asyncio.shield(self._send_routed())
 
     async def _send_routed(self) -> None:
-        async with self._routing:
-            if not self._unrouted:
+        async with self._routing, self._safely() as safe:
+            if not safe or not self._unrouted:
                 return
             events, self._unrouted = self._unrouted, []
             batches = self._router.take()
@@ -197,13 +199,25 @@ class Worker:
         await asyncio.shield(self._flush())
 
     async def _flush(self) -> None:
-        async with self._flushing:
+        async with self._flushing, self._safely() as safe:
+            if not safe:
+                return
             events, self._unacked, self._unflushed = self._unacked, [], 0
             await self._flusher.send(
                 Send("mail.dead", key, value) for key, value in self._letters.take()
             )
             await flush(self._flusher, list(self._partitions.values()), events)
             self._count()
+
+    @asynccontextmanager
+    async def _safely(self) -> AsyncIterator[bool]:
+        """Whether all that was to be made safe until now is; after a failure there is no more
+        flush, for it would say that what failed is safe as well."""
+        try:
+            yield not self._failed
+        except BaseException:
+            self._failed = True
+            raise
 
     async def revoked(self) -> None:
         """The partitions go, some of them perhaps to others: what they know must be safe."""

@@ -62,6 +62,7 @@ class Site:
         self.worker = Worker(build(settings), self.app, Topic("id", 2))
         self.sent: list[tuple[str, Any, Any, Any]] = []
         self.commits = 0
+        self.refuses = False
         self.events: list[Event] = []
         self.app.producer = SimpleNamespace(send=self._send)
         self.app.consumer = SimpleNamespace(commit=self._commit)
@@ -70,6 +71,8 @@ class Site:
         self.worker.assigned({0, 1})
 
     async def _send(self, topic: str, key: Any, value: Any, partition: Any, *_: Any) -> Any:
+        if self.refuses:
+            raise ConnectionError("refused")
         self.sent.append((topic.removeprefix("site."), key, value, partition))
         return asyncio.sleep(0)
 
@@ -136,6 +139,23 @@ def test_between_a_revocation_and_an_assignment_nothing_is_folded(site: Site) ->
 
     asyncio.run(play())
     assert [value is None for *_, value, _ in site.sent] == [False, False, True]
+
+
+@pytest.mark.parametrize("of", ["fold", "route"])
+def test_after_a_failed_send_nothing_is_sent_and_acked_any_more(site: Site, of: str) -> None:
+    async def play() -> None:
+        agent = getattr(site.worker, of)
+        await agent(site.stream(0, partition=home()))
+        site.refuses = True
+        with pytest.raises(ConnectionError):
+            await (site.worker.flush() if of == "fold" else site.worker.send_routed())
+        site.refuses = False
+        await agent(site.stream(1, partition=home()))
+        await site.worker.revoked()
+
+    asyncio.run(play())
+    assert [event.acked for event in site.events] == [False, False]
+    assert site.sent == []
 
 
 def test_a_partition_is_restored_with_what_was_kept(site: Site) -> None:

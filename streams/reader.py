@@ -17,7 +17,7 @@ from schemas.events import Fact
 from streams.join import Joiner, Output
 from streams.parsers import PARSERS
 from streams.parsers.carrier import Carrier, Stamps
-from streams.parsers.part import Attempt, Format, Item, Items, Parse, Part, Record
+from streams.parsers.part import Attempt, Item, Items, Parse, Part, Record
 from streams.parsers.secrets import mask
 
 LONGEST_DEAD = 2000  # characters of a line that a dead letter shows
@@ -75,8 +75,7 @@ class Reader:
         self._carriers: dict[str, Carrier] = {}
         self._dead_left = DEAD_LIMIT
         self._dead_since = 0.0
-        formats = [PARSERS[options.format]] if options.format != "auto" else PARSERS.values()
-        self._parsers = _Parsers(formats, options.fingerprint_key)
+        self._parsers = Parsers(options)
 
     def read(self, sources: Sequence[Source]) -> Iterator[Output]:
         """(name of the source, event) of all lines, by event time over several sources."""
@@ -225,12 +224,13 @@ class Reader:
             self._dead(DeadLine(reason, name, offset, text))
 
 
-class _Parsers:
+class Parsers:
     """Picks the parser of a record by its tag, or by its text where it has none."""
 
-    def __init__(self, formats: Iterable[Format], key: bytes) -> None:
-        self._mask = mask(key)
-        self._formats = list(formats)
+    def __init__(self, options: ReadOptions) -> None:
+        one = options.format != "auto"
+        self._mask = mask(options.fingerprint_key)
+        self._formats = [PARSERS[options.format]] if one else list(PARSERS.values())
         self._texts = self._pick("")
         self.known: dict[str, Parse] = {}  # by tag
 

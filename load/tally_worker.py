@@ -1,7 +1,8 @@
 """`mailwarden worker` with the tally as its only detector, and a place to die.
 
 ``--die STEP:N`` kills the process with -9 before the Nth time that a step of the flush has
-something to do: say, keep, free or ack; with ``half`` when half of the slots are kept.
+something to do: say, keep, free or ack; with ``half`` when half of the slots are kept. With
+``fail`` that keep only raises, once, as where a broker refuses: the worker begins anew.
 """
 
 import os
@@ -14,10 +15,14 @@ from agents.detectors import DETECTORS
 from agents.worker.flush import Flusher
 from load.tally import Tally
 
+FAILED = "TALLY_WORKER_FAILED"
+
 
 def die_before(step: str, at: int) -> None:
-    half = step == "half"
-    step = "keep" if half else step
+    half, fail = step == "half", step == "fail"
+    if fail and os.environ.setdefault(FAILED, "") == "yes":
+        return
+    step = "keep" if half or fail else step
     real = getattr(Flusher, step)
     calls = 0
 
@@ -27,6 +32,9 @@ def die_before(step: str, at: int) -> None:
         if calls >= at:
             if half:
                 await real(self, given[: len(given) // 2])
+            if fail:
+                os.environ[FAILED] = "yes"  # the process that comes after keeps it
+                raise ConnectionError("the broker refused")
             os.kill(os.getpid(), signal.SIGKILL)
         await real(self, given)
 

@@ -109,6 +109,16 @@ def test_a_worker_that_dies_between_two_steps_of_a_flush_is_followed_by_another(
     assert_right(cluster, events)
 
 
+def test_a_worker_whose_send_fails_begins_anew_by_itself(broker: Broker, start: Start) -> None:
+    cluster, events = start(broker), guesses(10_000, 500)
+    worker = cluster.start("--die", "fail:2")
+    feeding = feed(cluster, events, rate=4_000)
+    assert wait(lambda: worker.said("the worker begins anew"), SECONDS)
+    feeding.join()
+    assert_right(cluster, events)
+    assert worker.end() == 0
+
+
 def test_a_broker_that_dies_and_comes_back_costs_nothing(own_broker: Broker, start: Start) -> None:
     cluster, events = start(own_broker), guesses(30_000, 1_000)
     worker = cluster.start()

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 FLUSH = 0.1  # seconds between two commits, at least
 SHARE = 10.0  # a commit may take a tenth of the time, however much there is to write
 AGAIN = 5.0  # seconds until a failed commit is tried again
+LOOK = 0.25  # seconds between two looks for decisions of people
 SECOND = 1.0
 MINUTE = 60.0
 HOUR = 3600.0
@@ -93,6 +94,7 @@ class Embedded:
         self._drained = 0  # of them, a second ago
         self._abandoned = False  # half of the history is in memory: not to be made safe
         self._next_flush = 0.0
+        self._next_look = 0.0
         self._next_second = 0.0
         self._next_minute = 0.0
         self._next_hour = 0.0
@@ -129,6 +131,9 @@ class Embedded:
         if not behind:
             self._release()
         now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + LOOK
+            self._look_for_manual()
         if now >= self._next_second:
             self._next_second = now + SECOND
             self._each_second()
@@ -271,7 +276,6 @@ class Embedded:
             shard.drain(now)  # nothing has come for a second: what is open is told as it stands
         self._drained = self._lines
         self._alerts += self._presence.check(now)
-        self._look_for_manual(now)
         if self._blocklist.expire(now):
             self._enforce(now)
         metrics.RECORDS.set(len(shard))
@@ -306,8 +310,9 @@ class Embedded:
         except StoreError as error:
             log.warning('store failed reason="%s" while="forgetting old alerts"', error)
 
-    def _look_for_manual(self, now: float) -> None:
+    def _look_for_manual(self) -> None:
         """A person may have put or removed decisions with another command."""
+        now = self._clock()
         try:
             revised = self._store.revised()
             if revised == self._revised:

@@ -75,6 +75,7 @@ class Server:
         """All that is due within the next seconds."""
         for _ in range(3):
             self.embedded._next_flush = self.embedded._next_second = 0.0
+            self.embedded._next_look = 0.0
             self.embedded.turn()
 
     def health(self) -> Health:

@@ -27,7 +27,7 @@ from rich.table import Table
 from agents.demo.traffic import SETTINGS, Plan, Traffic
 
 RESULTS = Path(__file__).parent / "results"
-FILTER = "/etc/fail2ban/filter.d/postfix.conf"
+FILTERS = Path("/etc/fail2ban/filter.d")
 REFERENCE = "fail2ban"
 GOALS = {"events": 3.0, "replay": 2.0}  # times the reference
 
@@ -57,7 +57,10 @@ def contenders(log: Path, settings: Path) -> list[Contender]:
     mailwarden = [python, "-m", "mailwarden"]
     config = ["-c", str(settings)]
     everyone = [
-        Contender(REFERENCE, "its Postfix patterns", ["fail2ban-regex", str(log), FILTER]),
+        _fail2ban(REFERENCE, "its Postfix patterns", log, "postfix"),
+        _fail2ban(
+            f"{REFERENCE} too", "its Dovecot patterns, in a run of their own", log, "dovecot"
+        ),
         Contender("pflogsumm", "counts of Postfix", ["pflogsumm", str(log)]),
         Contender("events", "lines to typed events", [python, "-m", "load.read", str(log)]),
         Contender("parse", "events as JSON", [*mailwarden, "parse", str(log)]),
@@ -68,6 +71,10 @@ def contenders(log: Path, settings: Path) -> list[Contender]:
         ),
     ]
     return [one for one in everyone if shutil.which(one.command[0])]
+
+
+def _fail2ban(name: str, does: str, log: Path, patterns: str) -> Contender:
+    return Contender(name, does, ["fail2ban-regex", str(log), str(FILTERS / f"{patterns}.conf")])
 
 
 def rows(everyone: list[Contender], lines: int) -> list[dict[str, object]]:

@@ -35,6 +35,7 @@ AGAIN = 2.0  # seconds until a failed commit is tried again
 CHUNK = 4 << 20  # bytes of lines that one turn reads of a source
 PAUSES = (0.02, 0.1)  # seconds between two turns: right after lines came, and at rest
 DRAIN = 5.0  # seconds that the end waits for the broker
+SPILL = 20_000  # events of the history between two commits
 PATIENCE = 30.0  # seconds that `once` waits for a broker that takes nothing
 JOINER = "joiner"
 DEAD = "mail.dead"
@@ -66,7 +67,9 @@ class Shipper:
         )
         self._letters: list[Batch] = []
         self._reader = self._new_reader(outbox.memory(JOINER))
-        self._follow = open_sources(config, outbox.places())
+        places = outbox.places()
+        self._first_start = not places
+        self._follow = open_sources(config, places)
         self._sender = Sender(outbox, connect, config.settings.kafka.partitions)
         self._unsafe: list[Batch] = []  # packed, in a commit that failed
         self._read = False  # something was read since the last commit
@@ -79,6 +82,10 @@ class Shipper:
     def run(self, control: Control, *, once: bool = False) -> bool:
         """Turn until told to stop; with `once`, until all that lies there was read and sent.
         Whether nothing is left to send."""
+        if self._first_start and self.config.settings.logs.history:
+            self._read_history(control)
+            if control.stopped():
+                return False
         pause = PAUSES[0]
         while not control.stopped():
             config = control.reloaded()
@@ -158,6 +165,42 @@ class Shipper:
         self._follow.close()
 
     # -- reading ------------------------------------------------------------------------------
+
+    def _read_history(self, control: Control) -> None:
+        """Read the older parts of all files as one, merged by time. Its place is safe only at
+        its end: a process that ends earlier begins anew, gives the same events the same
+        positions, and the workers pass over what they have absorbed."""
+        log.info("history begins")
+        count = 0
+        for count, (name, event) in enumerate(self._reader.read(self._follow.history()), 1):
+            self._packer.add(name, event)
+            if not count % SPILL:
+                self._spill(control)
+                if control.stopped():
+                    log.info("history abandoned events=%d", count)
+                    return
+        log.info("history read events=%d", count)
+        while not self.commit() and not control.stopped():
+            time.sleep(AGAIN)
+
+    def _spill(self, control: Control) -> None:
+        """Let go of what was packed, and wait while there is no room for more."""
+        self._unsafe += self._packer.take() + self._letters
+        self._letters.clear()
+        while not control.stopped():
+            self.pulse.beat(Health(degraded=("reads the history of the logs",)))
+            try:
+                if self._unsafe:
+                    self._outbox.commit(self._unsafe, {}, {}, {})
+                    self._unsafe.clear()
+                    self._sender.wake()
+            except OutboxError as error:
+                self._failed(str(error))
+            else:
+                self._trouble = ""
+                if self._outbox.waiting <= self.config.settings.kafka.outbox_bytes:
+                    return
+            time.sleep(PAUSES[1])
 
     def _take(self) -> int:
         counts = Counter[str]()

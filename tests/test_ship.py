@@ -93,10 +93,10 @@ class Calm:
         return config
 
 
-def config(log: Path, **kafka: object) -> Config:
+def config(log: Path, *, history: bool = False, **kafka: object) -> Config:
     settings = Settings(
         site=SiteSettings(host="mx1", domains=("example.org",), zone="UTC"),
-        logs=LogSettings(files=(str(log),), journal="no"),
+        logs=LogSettings(files=(str(log),), journal="no", history=history),
         kafka=KafkaSettings(partitions=PARTITIONS, **kafka),  # type: ignore[arg-type]
     )
     return configuration.build(settings)
@@ -293,6 +293,44 @@ def test_a_line_that_is_ours_and_broken_goes_to_the_dead_letters(
     (letter,) = read(bus, "mail.dead")
     assert b"2026-13-99" in (letter.value or b"")
     assert letter.headers["origin"].endswith(str(log).encode())
+
+
+@pytest.mark.parametrize("crashes", [0, 3])
+def test_history_is_read_once_however_often_it_was_begun(
+    log: Path, bus: MemoryBus, start: Start, monkeypatch: pytest.MonkeyPatch, crashes: int
+) -> None:
+    monkeypatch.setattr("agents.ship.SPILL", 30)
+    log.with_name("mail.log.2").write_text(lines(0, 100))
+    log.with_name("mail.log.1").write_text(lines(100, 200))
+    log.write_text(lines(200, 220))
+    for turns in range(crashes):
+        shipper = start(history=True)
+        assert not shipper.run(Calm(turns=2 * turns))
+    assert start(history=True).run(Calm(), once=True)
+    assert told(read(bus)) == accounts(0, 220)
+    before = len(read(bus))
+    assert start(history=True).run(Calm(), once=True)
+    assert len(read(bus)) == before
+
+
+def test_history_waits_while_the_outbox_cannot_take_it(
+    log: Path, bus: MemoryBus, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.ship.SPILL", 30)
+    commit, broken = Outbox.commit, [True, True]
+
+    def fail(self: Outbox, *changes: object) -> None:
+        if broken:
+            broken.pop()
+            raise OutboxError("outbox.db: database or disk is full")
+        commit(self, *changes)  # type: ignore[arg-type]
+
+    log.with_name("mail.log.1").write_text(lines(0, 100))
+    log.write_text(lines(100, 120))
+    shipper = start(history=True, outbox_bytes=100)
+    monkeypatch.setattr(Outbox, "commit", fail)
+    assert shipper.run(Calm(), once=True)
+    assert told(read(bus)) == accounts(0, 120)
 
 
 # -- as a process, on a real broker -----------------------------------------------------------

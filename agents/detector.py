@@ -102,6 +102,11 @@ class Detector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         quiet."""
         raise NotImplementedError
 
+    @property
+    def memory(self) -> float:
+        """How long its state of a quiet subject is kept, in seconds: at least the horizon."""
+        return self.horizon
+
     def observe(self, event: Any, seen: Any, view: View) -> Iterator[Mark | Signal]:
         """Fold `event` into what was `seen`, and yield a mark for each shape that stands now
         and that this event adds to. To yield the same mark at every event is expected.

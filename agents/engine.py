@@ -76,6 +76,7 @@ class Engine:
         self._place = ""
         self._bad = False
         self.horizon = max((d.horizon for d in detectors if d.enabled), default=DAY)
+        self.memory = {d.name: max(d.memory, d.horizon) for d in detectors if d.enabled}
 
     def surround(self, around: Callable[[Key], Past | None]) -> None:
         """`around` gives the past of the network around a client, where it is known."""

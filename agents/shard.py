@@ -22,6 +22,7 @@ from schemas.keys import Key
 SWEEP = 3600.0  # seconds of event time between two looks for what can be forgotten
 DRAIN = 10.0  # seconds of event time between two drains, so that every run tells alike
 HOT = 20_000  # records that are kept unpacked
+KEPT = 30 * DAY  # what succeeded is remembered so long
 HOPS = 8  # signals that one event may cause in a row
 
 
@@ -147,9 +148,9 @@ class Shard:
 
     def sweep(self) -> None:
         """Forget what has nothing left to remember; evict what is over the limit."""
-        self._swept = self.clock
+        before, self._swept = self._swept, self.clock
         old = self.clock - self.engine.horizon
-        for key in [key for key, packed in self.frozen.items() if worth(packed)[2] < old]:
+        for key in [key for key, packed in self.frozen.items() if self._is_due(packed, before)]:
             self._thaw(key)
             self.dirty.add(key)
         gone = [key for key, record in self.records.items() if self._forgettable(record, old)]
@@ -169,14 +170,23 @@ class Shard:
     def _forgettable(self, record: Record, old: float) -> bool:
         if record.last >= old:
             return False
-        record.states.clear()
+        for name in list(record.states):
+            if record.last < self.clock - self.engine.memory.get(name, 0.0):
+                del record.states[name]
         record.recent.clear()
         for name in [n for n, episode in record.episodes.items() if episode.last < old]:
             del record.episodes[name]
         record.past.forget(self.clock)
         for kind in [k for k, s in record.sentences.items() if s.until < self.clock - 8 * 7 * DAY]:
             del record.sentences[kind]
-        return not (record.episodes or record.past.seen or record.sentences)
+        return not (record.states or record.episodes or record.past.seen or record.sentences)
+
+    def _is_due(self, packed: bytes, before: float) -> bool:
+        """Whether a packed record has outlived, since the sweep `before`, one of the spans after
+        which something in it is forgotten."""
+        last = worth(packed)[2]
+        spans = {self.engine.horizon, *self.engine.memory.values(), KEPT}
+        return any(before - last <= span < self.clock - last for span in spans)
 
     def _fold(self, event: Fact, key: Key, listeners: list[Listener], absorbed: int) -> None:
         record = self._record(key)

@@ -331,3 +331,27 @@ def test_a_finding_whose_detector_is_gone_is_kept_and_not_told() -> None:
     without.shard.drain()
     assert without.silent
     assert "counting" in without.record(KEY).episodes
+
+
+class Patient(Counting, frozen=True, kw_only=True):
+    """Counts over a week, though its findings end after an hour."""
+
+    name = "patient"
+
+    @property
+    def memory(self) -> float:
+        return 7.0 * DAY
+
+
+def test_a_detector_that_counts_over_a_week_keeps_its_state_so_long() -> None:
+    shard = Story(Counting(), Patient()).shard
+    shard.fold(failed(CLIENT, "anna"))
+    shard.take()
+    for episode in list(shard.records[KEY].episodes):
+        del shard.records[KEY].episodes[episode]
+    shard.clock += 2 * DAY
+    shard.sweep()
+    assert set(shard.records[KEY].states) == {"patient"}
+    shard.clock += 6 * DAY
+    shard.sweep()
+    assert KEY not in shard

@@ -67,6 +67,10 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
     def horizon(self) -> float:
         return float(DAY)
 
+    @property
+    def memory(self) -> float:
+        return WEEK.seconds
+
     def observe(
         self, event: Delivery | Bounce | Recipient | Signal, seen: Seen, view: View
     ) -> Iterator[Mark | Signal]:

@@ -121,6 +121,10 @@ class DirectoryHarvest(Detector, frozen=True):
     def horizon(self) -> float:
         return float(DAY)
 
+    @property
+    def memory(self) -> float:
+        return WEEK.seconds
+
     # -- what is seen -----------------------------------------------------------------------
 
     def observe(

@@ -58,7 +58,7 @@ def main(rounds: int, events: int, clients: int) -> None:
                 away = "killed" if number % 3 == 2 else ""
                 table.add_row(str(number + 1), death, away, *(f"{value:,}" for value in row))
                 kept.append({"dies": death, "broker": away} | dict(zip(COUNTED, row, strict=True)))
-                Console(stderr=True).print(kept[-1])
+                click.echo(kept[-1], err=True)
         finally:
             broker.stop()
     Console().print(table)

@@ -207,8 +207,12 @@ class KafkaBus:
         try:
             return make()
         except FAILURES as error:
+            # A broker may hang up on a wrong password without its reason being read in time.
+            how = self._settings.security
             why = _overheard.reason or _words(error)
-            raise BusError(f"no Kafka broker lets us in at {where}: {why}") from error
+            raise BusError(
+                f"no Kafka broker lets us in at {where} by kafka.security = {how}: {why}"
+            ) from error
 
     def _connection(self) -> dict[str, Any]:
         """What all three clients are told: https://kafka-python.readthedocs.io/, KafkaClient."""

@@ -96,10 +96,11 @@ def test_all_three_kinds_of_clients_pass(secure: KafkaSettings) -> None:
 @pytest.mark.parametrize(
     ("wrong", "word"),
     [
-        ({"password_file": "", "password": "Medlar-7"}, "Invalid username or password"),
-        ({"certificate": "", "key": ""}, ""),  # TLS 1.3: the broker just hangs up
+        # where the broker hangs up before its reason is read, the way in is all there is to say
+        ({"password_file": "", "password": "Medlar-7"}, "by kafka.security = SASL_SSL: "),
+        ({"certificate": "", "key": ""}, "by kafka.security = SASL_SSL: "),
         ({"ca": ""}, "certificate verify failed"),
-        ({"security": "PLAINTEXT"}, ""),
+        ({"security": "PLAINTEXT"}, "by kafka.security = PLAINTEXT: "),
         ({"ca": "/nowhere/ca.crt"}, "No such file"),
     ],
     ids=["password", "no certificate", "unknown authority", "no TLS", "missing file"],

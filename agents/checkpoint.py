@@ -70,6 +70,10 @@ class Checkpoint:
         self._told.update(((one.sink, one.alert), one) for one in told)
         _bound(self._told)
 
+    def waits(self, decision: str) -> bool:
+        """Whether the decision of this id is not in the store yet."""
+        return decision in self._decisions
+
     def needed(self) -> bool:
         """Whether there is anything to make safe but positions."""
         return bool(self._shard.dirty or self._alerts or self._decisions or self._told)

@@ -27,6 +27,7 @@ from schemas.events import Fact
 from schemas.findings import Alert, Decision
 from streams import metrics
 from streams.reader import DeadLine, Reader, ReadOptions
+from streams.sink import Sink
 from streams.sources.follow import Follow, Lines
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ class Embedded:
         self._reader = self._new_reader(store.memory(JOINER))
         self._presence = self._new_presence(store.memory(PRESENCE))
         self._follow = open_sources(config, positions)
-        self._blocklist = build_blocklist(self.config)
+        self._blocklist = build_blocklist(config)
         self._revised = store.revised()
         self._deliveries: list[Delivery] = []
         self._enforcement = Enforcement(())
@@ -100,7 +101,7 @@ class Embedded:
         self._next_hour = 0.0
         self._evicted = 0  # as told to the metrics; likewise:
         self._nobody = 0
-        self._connect()
+        self._connect(store.decisions(clock()))
 
     # -- the loop -----------------------------------------------------------------------------
 
@@ -151,7 +152,11 @@ class Embedded:
         for delivery in self._deliveries:
             self._checkpoint.told(delivery.told())
         memory = {JOINER: self._reader.pack(), PRESENCE: self._presence.pack()}
+        before = self._checkpoint.trouble
         safe = self._checkpoint.commit(self._follow.positions(), memory, self._clock())
+        if safe and before:  # a reload may have let go of what could not be written then
+            for delivery in self._deliveries:
+                delivery.put(self._owed(delivery.sink))
         self._read = False
         self._say(alerts, outcome.decisions)
         took = time.monotonic() - begun
@@ -171,8 +176,9 @@ class Embedded:
         positions = self._follow.positions()
         self._follow.close()
         self._follow = self._open_sources(config, positions)
-        self._blocklist = build_blocklist(self.config)
-        self._connect()
+        decisions = list(self._blocklist)
+        self._blocklist = build_blocklist(config)
+        self._connect(decisions)
 
     def close(self) -> None:
         """Make everything safe, let go of everything."""
@@ -231,7 +237,7 @@ class Embedded:
     def _finish(self) -> None:
         """All is read: release what waits, tell what is open, wait until the sinks know."""
         self._absorb(self._reader.close())
-        self._shard.drain(self._clock())
+        self._drain(self._clock())
         self.flush()
         until = time.monotonic() + 30
         while time.monotonic() < until and not all(d.idle() for d in self._deliveries):
@@ -273,7 +279,7 @@ class Embedded:
         now = self._clock()
         shard = self._shard
         if self._lines == self._drained:
-            shard.drain(now)  # nothing has come for a second: what is open is told as it stands
+            self._drain(now)
         self._drained = self._lines
         self._alerts += self._presence.check(now)
         if self._blocklist.expire(now):
@@ -296,6 +302,14 @@ class Embedded:
         if time.monotonic() >= self._next_hour:
             self._next_hour = time.monotonic() + HOUR
             self._each_hour(now)
+
+    def _drain(self, now: float) -> None:
+        """Nothing has come for a second: what is open is told as it stands."""
+        try:
+            self._shard.drain(now)
+        except Exception:
+            metrics.BROKEN.inc()
+            log.exception("a finding cannot be told")
 
     def _freeze(self) -> None:
         """Records that have been quiet take a quarter of the room when they are packed."""
@@ -323,7 +337,7 @@ class Embedded:
             return
         self._revised = revised
         for decision in list(self._blocklist):
-            if stored.get(decision.id) != decision:
+            if stored.get(decision.id) != decision and not self._checkpoint.waits(decision.id):
                 self._blocklist.remove(decision.id)
         for decision in stored.values():
             self._blocklist.put(decision)
@@ -365,19 +379,26 @@ class Embedded:
         for delivery in self._deliveries:
             room = delivery.wants()
             if room and self.flush():
-                delivery.put(self._store.owed(delivery.sink.name, room))
+                delivery.put(self._owed(delivery.sink, room))
 
-    def _connect(self) -> None:
-        """Take up gateways and sinks, with what they are owed."""
-        now = self._clock()
-        for decision in self._store.decisions(now):
+    def _owed(self, sink: Sink, most: int = HELD + 1) -> list[Alert]:
+        try:
+            return self._store.owed(sink.name, most)
+        except StoreError as error:
+            log.error('store failed reason="%s" while="looking for what is owed"', error)
+            return []
+
+    def _connect(self, decisions: Iterable[Decision]) -> None:
+        """Take up gateways with the decisions in force, and sinks with what they are owed."""
+        for decision in decisions:
             self._blocklist.put(decision)
         self._enforcement = Enforcement(self.config.gateways)
-        self._enforce(now)
-        self._store.forget_sinks([sink.name for sink in self.config.sinks])
-        self._deliveries = [
-            Delivery(sink, self._store.owed(sink.name, HELD + 1)) for sink in self.config.sinks
-        ]
+        self._enforce(self._clock())
+        try:
+            self._store.forget_sinks([sink.name for sink in self.config.sinks])
+        except StoreError as error:
+            log.warning('store failed reason="%s" while="forgetting former sinks"', error)
+        self._deliveries = [Delivery(sink, self._owed(sink)) for sink in self.config.sinks]
 
     def _disconnect(self) -> None:
         self._enforcement.close()

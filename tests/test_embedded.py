@@ -118,11 +118,11 @@ def test_an_attack_is_told_when_it_is_safe(server: Server) -> None:
     assert subjects(server.store.alerts()) == {"203.0.113.5"}
 
 
-def fail(server: Server, monkeypatch: pytest.MonkeyPatch, word: str = "disk full") -> None:
+def fail(server: Server, monkeypatch: pytest.MonkeyPatch, name: str = "commit") -> None:
     def refused(*_: object) -> None:
-        raise StoreError(word)
+        raise StoreError("disk full")
 
-    monkeypatch.setattr(server.store, "commit", refused)
+    monkeypatch.setattr(server.store, name, refused)
 
 
 def test_a_full_disk_stops_nothing_and_loses_nothing(
@@ -176,6 +176,44 @@ def test_an_event_that_cannot_be_folded_stops_nothing(
     assert subjects(server.told) == {"203.0.113.5"}
     assert "poison" in server.dead[0].reason
     assert "name3@example.org" in server.dead[0].line
+
+
+def test_a_finding_that_cannot_be_told_stops_nothing(
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    embedded = server.start()
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("poison")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(embedded._shard, "drain", broken)
+        server.settle()
+    assert "a finding cannot be told" in caplog.text
+    server.write(*attack("203.0.113.5"))
+    server.settle()
+    assert server.told
+
+
+def test_a_reload_while_the_disk_is_full_loses_no_alert(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sinks = {"jsonl": {"path": str(server.folder / "none" / "alerts.jsonl")}}
+    server.start(sinks=sinks)
+    with Store(server.store.path) as other:
+        other.put_decision(manual("203.0.113.9"))
+    server.settle()
+    with monkeypatch.context() as patch:
+        for name in ("commit", "forget_sinks", "owed"):
+            fail(server, patch, name=name)
+        server.write(*attack("203.0.113.5"))
+        server.settle()
+        server.embedded.reload(server.config(sinks=sinks))
+        assert in_force(server) == ["203.0.113.9"]
+    (server.folder / "none").mkdir()
+    server.settle()
+    wait_for(lambda: all(d.idle() for d in server.embedded._deliveries))
+    assert "203.0.113.5" in (server.folder / "none" / "alerts.jsonl").read_text()
 
 
 def test_a_stamp_from_the_future_is_a_dead_letter(server: Server) -> None:
@@ -232,6 +270,22 @@ def test_what_a_person_decides_holds_at_once_and_ends_by_itself(server: Server) 
     server.clock.now += 61
     server.settle()
     assert list(server.embedded._blocklist) == []
+
+
+def test_what_could_not_be_written_yet_stays_in_force(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.start(site={"honeypots": ["name7@example.org"]})
+    with monkeypatch.context() as patch:
+        fail(server, patch)
+        server.write(*attack("203.0.113.5"))
+        server.settle()
+        with Store(server.store.path) as other:
+            other.put_decision(manual("203.0.113.9"))
+        server.settle()
+        assert sorted(in_force(server)) == ["203.0.113.5", "203.0.113.9"]
+    server.settle()
+    assert {d.target.value for d in server.store.decisions(NOON)} == {"203.0.113.5", "203.0.113.9"}
 
 
 def test_decisions_in_force_are_taken_up_after_a_restart(server: Server) -> None:

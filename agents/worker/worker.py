@@ -250,6 +250,8 @@ class Worker:
             metrics.REPLAYED.inc(counts.replayed)
             metrics.TRIMMED.inc(counts.trimmed)
             metrics.UNPACKED.inc(counts.dropped)
+            metrics.EVICTIONS.inc(partition.shard.evicted)
+            partition.shard.evicted = 0
         metrics.RECORDS.set(sum(len(each.shard) for each in self._partitions.values()))
         metrics.SLOT_BYTES.set(sum(each.ring.size for each in self._partitions.values()))
 

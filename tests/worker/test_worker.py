@@ -18,6 +18,7 @@ from schemas import wire
 from schemas.events import Auth
 from schemas.keys import partition
 from schemas.settings import HttpSettings, KafkaSettings, Settings
+from streams import metrics
 
 SETTINGS = KafkaSettings(prefix="site.", partitions=2)
 GUESS = Auth(at=1000.0, client="192.0.2.1")
@@ -259,3 +260,16 @@ def test_health_says_that_no_partitions_were_assigned_yet(site: Site) -> None:
     site.worker._live = False
     asyncio.run(site.worker.tick())
     assert site.worker.pulse.health().degraded == ("it has no partitions yet",)
+
+
+def test_what_was_evicted_is_counted_once(site: Site) -> None:
+    before = metrics.EVICTIONS._value.get()
+
+    async def play() -> None:
+        await site.worker.tick()
+        site.worker._partitions[0].shard.evicted = 3
+        await site.worker.tick()
+        await site.worker.tick()
+
+    asyncio.run(play())
+    assert metrics.EVICTIONS._value.get() - before == 3

@@ -37,8 +37,27 @@ NOBODY: dict[str, Any] = {}
 RANK: dict[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 
-# A detector with what is asked of it at every event: its name, whether it sleeps, `observe`.
-Listener = tuple[Detector, str, bool, Callable[[Any, Any, View], Iterator[Mark | Signal]]]
+# A detector with what is asked of it at every event: its name and `observe`.
+Listener = tuple[Detector, str, Callable[[Any, Any, View], Iterator[Mark | Signal]]]
+
+
+class Listeners:
+    """Who hears one type of event for one letter of keys."""
+
+    __slots__ = ("all", "awake", "sleepers")
+
+    def __init__(self) -> None:
+        self.all: list[Listener] = []
+        self.awake: list[Listener] = []  # those that hear it whether it is an offence or not
+        self.sleepers: frozenset[str] = frozenset()  # the others, by name
+
+    def add(self, detector: Detector) -> None:
+        listener = (detector, detector.name, detector.observe)
+        self.all.append(listener)
+        if detector.sleeps:
+            self.sleepers |= {detector.name}
+        else:
+            self.awake.append(listener)
 
 
 class Engine:
@@ -61,16 +80,15 @@ class Engine:
         self._decoders = {
             detector.name: msgspec.msgpack.Decoder(detector.state) for detector in detectors
         }
-        self._listeners: dict[type[Fact], dict[str, list[Listener]]] = {
-            Auth: {letter: [] for letter in "cnm"}  # the past hears of every login
+        self._listeners: dict[type[Fact], dict[str, Listeners]] = {
+            Auth: {letter: Listeners() for letter in "cnm"}  # the past hears of every login
         }
         for detector in detectors:
             if detector.enabled:
                 for letter, types in detector.hears.items():
                     for heard in types:
-                        self._listeners.setdefault(heard, {}).setdefault(letter, []).append(
-                            (detector, detector.name, detector.sleeps, detector.observe)
-                        )
+                        by_letter = self._listeners.setdefault(heard, {})
+                        by_letter.setdefault(letter, Listeners()).add(detector)
         self._view = View(site, lambda key: None)
         self._sampled: tuple[Fact | None, tuple[float, str, str]] = (None, (0.0, "", ""))
         self._place = ""
@@ -82,9 +100,9 @@ class Engine:
         """`around` gives the past of the network around a client, where it is known."""
         self._view = View(self.site, around)
 
-    def listeners(self, event: Fact) -> dict[str, list[Listener]]:
-        """The detectors that hear this kind of event, by the letter of the key; a letter with
-        an empty list is heard by the past only."""
+    def listeners(self, event: Fact) -> dict[str, Listeners]:
+        """The detectors that hear this kind of event, by the letter of the key; a letter
+        without any is heard by the past only."""
         return self._listeners.get(type(event), NOBODY)
 
     def look(self, event: Fact, *, cold: bool, place: str) -> bool:
@@ -98,23 +116,23 @@ class Engine:
         self._bad = offence(event)
         return self._bad
 
-    def fold(self, event: Fact, key: Key, record: Record, listeners: list[Listener]) -> None:
+    def fold(self, event: Fact, key: Key, record: Record, listeners: Listeners) -> None:
         """Show the event that was looked at to the detectors that hear it for `key`."""
         at = event.at
         bad = self._bad
         if bad:
             self._remember(event, key, record)
-        if listeners:
+        states = record.states
+        heard = listeners.all
+        if not bad and type(event) is not Signal and listeners.sleepers.isdisjoint(states):
+            heard = listeners.awake
+        if heard:
             view = self._view
             view.key, view.past = key, record.past
             view.open = self._open(record, at) if record.episodes else NOTHING
-            states = record.states
-            skips = not bad and type(event) is not Signal
-            for detector, name, sleeps, observe in listeners:
+            for detector, name, observe in heard:
                 seen = states.get(name)
                 if seen is None:
-                    if skips and sleeps:
-                        continue
                     seen = states[name] = detector.state()
                 elif type(seen) is Raw:
                     seen = self._thaw(detector, record)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
-from agents.engine import WARM, Engine, Listener
+from agents.engine import WARM, Engine, Listeners
 from agents.record import Record, pack, unpack, worth
 from agents.response import Response
 from agents.windows import DAY, Past
@@ -188,7 +188,7 @@ class Shard:
         spans = {self.engine.horizon, *self.engine.memory.values(), KEPT}
         return any(before - last <= span < self.clock - last for span in spans)
 
-    def _fold(self, event: Fact, key: Key, listeners: list[Listener], absorbed: int) -> None:
+    def _fold(self, event: Fact, key: Key, listeners: Listeners, absorbed: int) -> None:
         record = self._record(key)
         if absorbed >= 0:
             if record.absorbed >= absorbed and key not in self._touched:

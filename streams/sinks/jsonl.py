@@ -67,7 +67,7 @@ def _append(path: str, lines: bytes) -> None:
     try:
         before = os.fstat(descriptor).st_size
         if before and os.pread(descriptor, 1, before - 1) != b"\n":
-            lines = b"\n" + lines  # an earlier process died in the middle of a line
+            before = _without_torn_line(descriptor, before)
         try:
             left = memoryview(lines)
             while left:
@@ -79,3 +79,12 @@ def _append(path: str, lines: bytes) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def _without_torn_line(descriptor: int, size: int) -> int:
+    """Take back the line in whose middle an earlier process was killed: its alert is still owed
+    and will be told again. Returns the new size."""
+    start = max(0, size - LOOK_BACK)
+    whole = start + os.pread(descriptor, size - start, start).rfind(b"\n") + 1
+    os.ftruncate(descriptor, whole)
+    return whole

@@ -145,7 +145,7 @@ def test_a_line_that_a_crash_cut_off_spoils_no_other(tmp_path: Path) -> None:
     path = tmp_path / "alerts.jsonl"
     path.write_text('{"id":"a0","detec')
     sink(path).send([alert("a1")])
-    assert json.loads(path.read_text().splitlines()[1])["id"] == "a1"
+    assert [json.loads(line)["id"] for line in path.read_text().splitlines()] == ["a1"]
     assert sink(path).received([alert("a0"), alert("a1")]) == {("a1", 1)}
 
 
@@ -157,9 +157,3 @@ def test_a_line_in_whose_middle_a_process_was_killed_is_taken_back(tmp_path: Pat
     assert sink(path).received([alert("a1"), alert("a2")]) == {("a1", 1)}
     sink(path).send([alert("a2")])
     assert [json.loads(line)["id"] for line in path.read_text().splitlines()] == ["a1", "a2"]
-
-
-def test_what_is_not_there_was_not_received(tmp_path: Path) -> None:
-    assert sink(tmp_path / "none").received([alert("a1")]) == set()
-    assert sink("-").received([alert("a1")]) == set()
-    assert sink(tmp_path / "none").received([]) == set()

@@ -20,7 +20,7 @@ def test_every_detector_has_its_stories_and_says_what_it_is_blind_to(name: str) 
     assert (ROOT / "tests" / "detectors" / f"test_{name}.py").is_file()
     assert detector.name == name
     assert detector.blind_to
-    assert detector.technique
+    assert detector.technique or name == "stale_client"  # benign: no technique of an attacker
     assert detector().horizon > 0
 
 

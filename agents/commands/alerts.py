@@ -92,10 +92,10 @@ def show(config: Path | None, kafka: bool, alert_id: str, as_json: bool) -> None
 
 def _table(alerts: list[Alert]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("ID", "SEVERITY", "LAST (UTC)", "WHAT"):
-        table.add_column(name, no_wrap=True)
+    for name, width in (("ID", 16), ("SEVERITY", 8), ("LAST (UTC)", 19), ("WHAT", 20)):
+        table.add_column(name, no_wrap=True, min_width=width)  # what is cut is the rest
     table.add_column("WHO", no_wrap=True, overflow="ellipsis", max_width=40)
-    table.add_column("DECIDED", ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("DECIDED", no_wrap=True, overflow="ellipsis")
     for alert in alerts:
         table.add_row(
             alert.id,

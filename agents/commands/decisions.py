@@ -305,8 +305,8 @@ def _table(decisions: list[Decision], ruling: set[str], now: float) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("TARGET", no_wrap=True, overflow="ellipsis", max_width=48)
     for name in ("ACTION", "ENDS IN", "BY", "STATE"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("REASON", ratio=1, no_wrap=True, overflow="ellipsis")
+        table.add_column(name, no_wrap=True, min_width=len(name))
+    table.add_column("REASON", no_wrap=True, overflow="ellipsis")
     for decision in decisions:
         if decision.id not in ruling:
             state = Text("outranked", style="dim")

@@ -204,6 +204,7 @@ class Shipper:
 
     def _take(self) -> int:
         counts = Counter[str]()
+        self._reader.tell(self._clock())  # the machine may have slept since the last lines
         self._pack(
             self._reader.read(
                 [(name, _counted(name, lines, counts)) for name, lines in self._follow.turn(CHUNK)]

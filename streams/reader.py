@@ -125,6 +125,7 @@ class Reader:
         joiner, counts = self.joiner, self.counts
         known, learn = self._parsers.known, self._parsers.learn
         out: list[Output] = []
+        clock = joiner.clock
         for offset, line in lines:
             counts.lines += 1
             try:
@@ -137,11 +138,13 @@ class Reader:
                 self._bury(str(error), name, offset, line)
                 continue
             at = record.at
-            if at > joiner.clock:
-                if self._live and at > max(self._live, joiner.clock) + AHEAD:
+            if at > clock:
+                if self._live and at > max(self._live, clock) + AHEAD:
                     self._bury("the stamp is in the future", name, offset, line)
                     continue
-                joiner.clock = at
+                clock = at
+                if at > joiner.clock:  # whoever takes the events may call `advance` meanwhile
+                    joiner.clock = at
                 if at >= joiner.due:
                     out += joiner.advance(at)
             if not items:

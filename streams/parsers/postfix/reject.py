@@ -48,6 +48,15 @@ def read(tail: str) -> Refusal:
         enhanced, words = status, after
     if words.startswith("<"):
         words = words[_end_of_culprit(words) :]
+    # What smtpd writes nearly always, field by field.
+    text, sender_, more = words.partition("; from=<")
+    sender, to_, more = more.partition("> to=<")
+    recipient, proto_, more = more.partition("> proto=")
+    helo, end, after = more.partition(" helo=<")[2].partition(">")
+    if sender_ and to_ and proto_ and end and not after:
+        return Refusal(
+            int(code or 0), enhanced, text, mailbox(sender), mailbox(recipient), helo[:255], "", ""
+        )
     text, fields = _cut(words, "; from=<", "; to=<", "; proto=")
     sender, fields = _field(fields, " from=<", (">, to=<", "> to=<", ">, proto=", "> proto="))
     recipient, fields = _field(fields, " to=<", (">, proto=", "> proto="))

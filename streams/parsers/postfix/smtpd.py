@@ -120,6 +120,8 @@ def _client(record: Record, service: str, queue_id: str, rest: str) -> Items:
         method, _, account = more.partition(", sasl_username=")
         account = account.partition(", sasl_sender=")[0]
         client = peer(who)[1]
+    elif ", " not in rest:
+        client = peer(rest)[1]
     else:
         found = _CLIENT.fullmatch(rest)
         if found is None:

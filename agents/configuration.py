@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from agents import state
 from agents.detector import Detector
 from agents.detectors import DETECTORS
 from agents.engine import Engine
 from agents.response import Response
+from agents.running import state
 from agents.shard import Shard
 from schemas import net
 from schemas.events import Fact

@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from agents.configuration import Config
-from agents.embedded import Control, Opener
-from agents.http import Health, Pulse
+from agents.running.http import Health, Pulse
+from agents.single.embedded import Control, Opener
 from schemas.events import Fact
 from streams import metrics
 from streams.bus import Bus
-from streams.outbox import Batch, Outbox, OutboxError
-from streams.packer import Packer
 from streams.reader import DeadLine, Reader, ReadOptions
-from streams.sender import Sender
+from streams.shipping.outbox import Batch, Outbox, OutboxError
+from streams.shipping.packer import Packer
+from streams.shipping.sender import Sender
 from streams.sources.follow import Lines
 
 log = logging.getLogger(__name__)

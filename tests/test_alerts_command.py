@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from agents.commands import options
 from agents.commands.alerts import command
-from agents.store import Changes, Store
+from agents.single.store import Changes, Store
 from schemas import wire
 from schemas.findings import Alert, Evidence, Sample, Severity, Subject
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from agents.commands import decisions, kept, options
 from agents.commands.decisions import command, refused
-from agents.store import Changes, Store
+from agents.single.store import Changes, Store
 from schemas import wire
 from schemas.findings import Action, Decision, Target, decision_id
 from streams.memory_bus import MemoryBus

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from agents.demo.traffic import Plan, Traffic
-from agents.store import Store
+from agents.single.store import Store
 from schemas.findings import Alert, Decision, Target, decision_id
 
 ROOT = Path(__file__).parent.parent

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from agents.demo.traffic import SETTINGS, Plan, Traffic
-from agents.store import Store
+from agents.single.store import Store
 from load.cluster import ROOT, Cluster, packed, wait
 from schemas.findings import Alert, Subject
 from streams.reader import Reader, ReadOptions

@@ -25,7 +25,7 @@ from schemas.settings import KafkaSettings, LogSettings, Settings, SiteSettings
 from streams.bus import Bus, BusError, Message
 from streams.kafka_bus import KafkaBus
 from streams.memory_bus import MemoryBus
-from streams.outbox import Outbox, OutboxError
+from streams.shipping.outbox import Outbox, OutboxError
 from streams.sources.follow import Follow
 from tools.kafka import Broker
 

@@ -8,10 +8,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agents import report
 from agents.commands import options
 from agents.commands.kept import opened
-from agents.words import span
+from agents.operator import report
+from agents.operator.words import span
 from schemas import wire
 from schemas.findings import SEVERITIES, Alert
 

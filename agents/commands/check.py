@@ -9,10 +9,11 @@ from typing import Literal
 import click
 from msgspec import Struct
 
-from agents import report, state
 from agents.commands import options
 from agents.configuration import Config
-from agents.words import span
+from agents.operator import report
+from agents.operator.words import span
+from agents.running import state
 from schemas.findings import Action, Decision, Target
 from streams.gateway import Gateway
 from streams.parsers import PARSERS

@@ -13,13 +13,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agents import orders, report, state
 from agents.commands import options
 from agents.commands.kept import opened
 from agents.configuration import Config, build_blocklist
-from agents.ledger import LONGEST, Ledger
-from agents.orders import OrderError
-from agents.words import span
+from agents.operator import orders, report
+from agents.operator.ledger import LONGEST, Ledger
+from agents.operator.orders import OrderError
+from agents.operator.words import span
+from agents.running import state
 from schemas import net, wire
 from schemas.findings import ACTIONS, Action, Decision, Target
 

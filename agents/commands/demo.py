@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
-from agents import configuration, report
+from agents import configuration
 from agents.commands.progress import following
 from agents.commands.replay import write_json
 from agents.demo import page
 from agents.demo.score import score
 from agents.demo.silence import Watch
 from agents.demo.traffic import SETTINGS, Plan, Traffic
+from agents.operator import report
 from agents.replay import Replay
 from streams.reader import ReadOptions
 from streams.sources.archive import open_lines

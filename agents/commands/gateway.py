@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
-from agents import configuration, logs, state
+from agents import configuration
 from agents.commands import options
 from agents.commands.run import serve
-from agents.control import Control
-from agents.gateway import Edge
+from agents.edge.gateway import Edge
+from agents.running import logs, state
+from agents.running.control import Control
 from streams.kafka_bus import KafkaBus
 
 log = logging.getLogger(__name__)

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 import click
 
-from agents import state
 from agents.configuration import Config
-from agents.ledger import BusLedger, Ledger
-from agents.store import Store, StoreError
+from agents.operator.ledger import BusLedger, Ledger
+from agents.running import state
+from agents.single.store import Store, StoreError
 from streams.bus import BusError
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from agents import state
 from agents.commands import options
 from agents.commands.decisions import signed
+from agents.running import state
 
 
 @click.command("panic")

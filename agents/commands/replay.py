@@ -14,12 +14,12 @@ import zstandard
 from rich.console import Group
 from rich.text import Text
 
-from agents import report
 from agents.commands import options
 from agents.commands.progress import following
 from agents.configuration import Config
+from agents.operator import report
+from agents.operator.words import span
 from agents.replay import Replay, Verdict
-from agents.words import span
 from schemas import wire
 from streams.reader import DeadLine, ReadOptions
 from streams.sources.archive import open_lines

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from agents import state
 from agents.commands import options
+from agents.running import state
 
 
 @click.command("resume")

@@ -9,14 +9,16 @@ import click
 import msgspec
 from rich.console import Console
 
-from agents import configuration, logs, report, state
+from agents import configuration
 from agents.commands import options
 from agents.configuration import Config
-from agents.control import Control
-from agents.embedded import Embedded
-from agents.http import Pulse, Server
-from agents.letters import DeadLetters
-from agents.store import Store, StoreError
+from agents.operator import report
+from agents.running import logs, state
+from agents.running.control import Control
+from agents.running.http import Pulse, Server
+from agents.running.letters import DeadLetters
+from agents.single.embedded import Embedded
+from agents.single.store import Store, StoreError
 from schemas.findings import Alert
 from schemas.settings import Settings, SettingsError
 from streams.sources.find import Found, NothingFoundError, find

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 
-from agents import logs, state
 from agents.commands import options
 from agents.commands.run import Given, open_sources, serve
-from agents.control import Control
+from agents.running import logs, state
+from agents.running.control import Control
 from agents.ship import Shipper
 from schemas.settings import Settings, SettingsError
 from streams.kafka_bus import KafkaBus
-from streams.outbox import Outbox, OutboxError
+from streams.shipping.outbox import Outbox, OutboxError
 from streams.sources.find import NothingFoundError, find
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from agents import logs
 from agents.commands import options
+from agents.running import logs
 from schemas.settings import SettingsError
 
 

@@ -11,8 +11,8 @@ from agents.demo.score import Caught, Score
 from agents.demo.silence import Settings, Watch, check, seen
 from agents.demo.traffic import Plan
 from agents.demo.truth import Innocent
+from agents.operator.report import by_severity, findings, indented, printable
 from agents.replay import Replay, Verdict
-from agents.report import by_severity, findings, indented, printable
 from schemas.findings import Alert, Decision
 from schemas.keys import Site
 

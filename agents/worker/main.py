@@ -11,8 +11,8 @@ from typing import NoReturn
 import faust
 import uvloop
 
-from agents import http
 from agents.configuration import Config
+from agents.running import http
 from agents.worker import app, broker
 from agents.worker.watchdog import Watchdog
 from agents.worker.worker import Worker

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from agents.configuration import Config, build_shard
-from agents.http import Health, Pulse
+from agents.running.http import Health, Pulse
 from agents.worker.app import App
 from agents.worker.flush import Flusher, Send, flush
 from agents.worker.letters import Letters

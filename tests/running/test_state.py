@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agents import logs, state
+from agents.running import logs, state
 from schemas.settings import Settings, StorageSettings
 
 

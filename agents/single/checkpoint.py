@@ -11,7 +11,7 @@ import msgspec
 
 from agents.record import pack
 from agents.shard import Shard
-from agents.store import Changes, Store, StoreError, Told
+from agents.single.store import Changes, Store, StoreError, Told
 from schemas.findings import Alert, Decision
 from streams.metrics import STORE_FAILURES
 

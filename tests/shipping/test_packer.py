@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from schemas import keys, wire
 from schemas.events import Auth, Connection, Fact, Signal
 from schemas.keys import Site
-from streams.outbox import Batch
-from streams.packer import LARGEST, Packer
+from streams.shipping.outbox import Batch
+from streams.shipping.packer import LARGEST, Packer
 
 SITE = Site(domains=frozenset({"example.org"}), default_domain="example.org")
 PARTITIONS = 8

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.store import APPLICATION, VERSION, Changes, Store, StoreError, Told
+from agents.single.store import APPLICATION, VERSION, Changes, Store, StoreError, Told
 from schemas.findings import DAY, Alert, Decision, Subject, Target, decision_id
 
 NOW = 1_767_225_600.0
@@ -257,7 +257,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 def test_a_store_that_is_locked_is_told_after_a_while(
     store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.store.BUSY", 0.01)
+    monkeypatch.setattr("agents.single.store.BUSY", 0.01)
     with Store(path) as impatient:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")

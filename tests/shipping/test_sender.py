@@ -10,8 +10,8 @@ import pytest
 from schemas.topics import BY_NAME
 from streams.bus import BusError, Message
 from streams.memory_bus import MemoryBus
-from streams.outbox import Batch, Outbox
-from streams.sender import Sender
+from streams.shipping.outbox import Batch, Outbox
+from streams.shipping.sender import Sender
 
 SECONDS = 20.0
 
@@ -177,7 +177,7 @@ def test_a_topic_that_does_not_fit_gets_nothing(
 def test_what_could_not_be_forgotten_is_sent_again(
     outbox: Outbox, bus: Flaky, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from streams.outbox import OutboxError
+    from streams.shipping.outbox import OutboxError
 
     done, failures = outbox.done, [OutboxError("disk full")]
 

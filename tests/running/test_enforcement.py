@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from agents.enforcement import Enforcement
+from agents.running.enforcement import Enforcement
 from schemas.findings import Decision, Target
 from streams.gateway import Gateway, GatewayError, GatewaySettings
 

@@ -8,7 +8,7 @@ import pytest
 
 from agents import configuration
 from agents.configuration import Config
-from agents.control import Control
+from agents.running.control import Control
 from schemas.settings import Settings, SettingsError
 
 

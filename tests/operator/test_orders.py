@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from agents import configuration, orders
+from agents import configuration
 from agents.configuration import Config
-from agents.orders import OrderError
+from agents.operator import orders
+from agents.operator.orders import OrderError
 from schemas.findings import ACTIONS, Action, Target
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from streams.bus import Bus, BusError
 from streams.metrics import BUS_UP, OUTBOX_BYTES, SHIPPED
-from streams.outbox import Batch, Outbox
-from streams.packer import TOPIC
+from streams.shipping.outbox import Batch, Outbox
+from streams.shipping.packer import TOPIC
 
 log = logging.getLogger(__name__)
 

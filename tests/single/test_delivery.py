@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from agents import delivery
-from agents.delivery import Delivery
-from agents.store import Told
+from agents.single import delivery
+from agents.single.delivery import Delivery
+from agents.single.store import Told
 from schemas.findings import Alert, Subject
 from streams.sink import Sink, SinkError, SinkSettings
 

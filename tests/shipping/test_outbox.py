@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.outbox import Batch, Outbox, OutboxError
+from streams.shipping.outbox import Batch, Outbox, OutboxError
 
 
 def batch(value: bytes, origin: str = "mx1:log", partition: int = 0) -> Batch:

@@ -1,6 +1,6 @@
 """The alerts and decisions that people ask for and change, wherever they are kept.
 
-On one server that is `agents.store.Store`; on Kafka the compacted topics, which are read
+On one server that is `agents.single.store.Store`; on Kafka the compacted topics, which are read
 from their beginning for each question.
 """
 

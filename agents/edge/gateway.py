@@ -16,10 +16,10 @@ from pathlib import Path
 import msgspec
 
 from agents.configuration import Config, build_blocklist
-from agents.embedded import Control
-from agents.enforcement import Enforcement
-from agents.follower import Follower, News
-from agents.http import Health, Pulse
+from agents.edge.follower import Follower, News
+from agents.running.enforcement import Enforcement
+from agents.running.http import Health, Pulse
+from agents.single.embedded import Control
 from schemas import wire
 from schemas.gateways import GatewayState
 from streams import atomic, metrics

@@ -15,7 +15,7 @@ import pytest
 from agents import configuration
 from agents.commands.topics import make
 from agents.configuration import Config
-from agents.gateway import Edge
+from agents.edge.gateway import Edge
 from schemas import wire
 from schemas.findings import Decision, Target, decision_id
 from schemas.gateways import GatewayState
@@ -26,7 +26,7 @@ from streams.kafka_bus import KafkaBus
 from streams.memory_bus import MemoryBus
 from tools.kafka import Broker
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 40.0
 NOW = 1_800_000_000.0
 numbers = count(1)

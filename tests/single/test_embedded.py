@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from agents import configuration
-from agents.checkpoint import JOINER, Checkpoint
 from agents.configuration import Config, build_shard
-from agents.embedded import Embedded
-from agents.http import Health
-from agents.store import Changes, Store, StoreError
+from agents.running.http import Health
+from agents.single.checkpoint import JOINER, Checkpoint
+from agents.single.embedded import Embedded
+from agents.single.store import Changes, Store, StoreError
 from schemas.findings import Alert, Decision, Target, decision_id
 from schemas.settings import Settings, convert
 from streams.reader import DeadLine
@@ -392,7 +392,7 @@ def test_it_turns_until_it_is_told_to_stop_and_reloads_in_between(
         pauses.append(seconds)
         server.stops = len(pauses) == 5
 
-    monkeypatch.setattr("agents.embedded.time.sleep", pause)
+    monkeypatch.setattr("agents.single.embedded.time.sleep", pause)
     embedded.run(server)
     assert embedded.config.settings.site.gateways == ("mx9",)
     assert pauses == sorted(pauses)
@@ -415,7 +415,7 @@ def test_history_that_is_broken_off_is_read_anew(server: Server) -> None:
 def test_what_a_sink_is_owed_beyond_memory_is_told_from_the_store(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.delivery.HELD", 2)
+    monkeypatch.setattr("agents.single.delivery.HELD", 2)
     path = server.folder / "alerts.jsonl"
     server.start(sinks={"jsonl": {"path": str(path)}})
     server.write(*(line for n in range(6) for line in attack(f"203.0.{n}.5", NOON + n * 5)))
@@ -439,7 +439,7 @@ def wait_for(happened: Callable[[], object]) -> None:
 def test_a_checkpoint_keeps_only_so_much_for_a_store_that_stays_away(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.checkpoint.KEPT", 5)
+    monkeypatch.setattr("agents.single.checkpoint.KEPT", 5)
     config = server.start().config
     checkpoint = Checkpoint(server.store, build_shard(config))
     checkpoint.add([], [manual(f"203.0.113.{n}") for n in range(9)], [])

@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Protocol
 
-from agents.checkpoint import JOINER, PRESENCE, Checkpoint
 from agents.configuration import Config, build_blocklist, build_shard
-from agents.delivery import HELD, Delivery
-from agents.enforcement import Enforcement
-from agents.http import Health, Pulse
-from agents.presence import Presence
 from agents.record import pack
-from agents.store import Store, StoreError
+from agents.running.enforcement import Enforcement
+from agents.running.http import Health, Pulse
+from agents.single.checkpoint import JOINER, PRESENCE, Checkpoint
+from agents.single.delivery import HELD, Delivery
+from agents.single.presence import Presence
+from agents.single.store import Store, StoreError
 from schemas import wire
 from schemas.events import Fact
 from schemas.findings import Alert, Decision

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from schemas import keys, wire
 from schemas.events import Fact
 from schemas.keys import Key, Site
-from streams.outbox import Batch, Lane
+from streams.shipping.outbox import Batch, Lane
 
 LARGEST = 400_000  # bytes of a message
 TOPIC = "mail.facts"

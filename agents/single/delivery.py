@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Iterable, Sequence
 
-from agents.store import Told
+from agents.single.store import Told
 from schemas.findings import Alert
 from streams.metrics import SINK_FAILURES, SINK_WAITING
 from streams.sink import Sink

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agents.http import STILL, Health, Pulse, Server
+from agents.running.http import STILL, Health, Pulse, Server
 
 
 def get(server: Server, path: str) -> tuple[int, str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.letters import DeadLetters
+from agents.running.letters import DeadLetters
 from streams.reader import DeadLine
 
 LETTER = DeadLine("no time in it", "mail.log", 42, "a line\x00 of ours")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.ledger import ALERTS, DECISIONS, BusLedger, Ledger
-from agents.store import Changes, Store
+from agents.operator.ledger import ALERTS, DECISIONS, BusLedger, Ledger
+from agents.single.store import Changes, Store
 from schemas import wire
 from schemas.findings import Alert, Decision, Subject, Target
 from schemas.settings import KafkaSettings

@@ -1,0 +1,1 @@
+"""The relay: decisions from the bus are held in memory and enforced."""

@@ -1,0 +1,1 @@
+"""What every program that keeps running has: signals, logs, health, state, enforcement."""

@@ -135,6 +135,8 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
             seen.fast = max(seen.fast, at)
         if accounts >= self.sprayed and at - seen.fast > self.day and self._is_spray(seen, view):
             yield Mark(self.name, "password_spray", "high")
+        elif seen.attacked and self.name in view.open:
+            yield Mark(self.name, "took_part", "medium")  # and goes on
 
     def _is_spray(self, seen: Seen, view: View) -> bool:
         tries = self._long.tries(seen.accounts, view.at)

@@ -170,6 +170,23 @@ def test_a_client_of_the_day_before_does_not() -> None:
     assert "203.0.113.77" not in told(early, attack()).subjects[NAME]
 
 
+def test_what_a_client_does_after_it_was_told_counts_for_its_part() -> None:
+    """On many workers it is told later than in one process: the end must be the same."""
+    at_once = told(attack(), [failed(BOTS[0], "anna", 30 * MINUTE + n) for n in range(5)])
+    finding = at_once.finding(NAME, BOTS[0])
+    alone = told(attack()).finding(NAME, BOTS[0])
+    [tries] = [seen.count for seen in finding.evidence if seen.sign == "tries at one account"]
+    [before] = [seen.count for seen in alone.evidence if seen.sign == "tries at one account"]
+    assert tries == before + 5
+
+
+def test_a_client_that_comes_back_after_its_part_has_ended_begins_anew() -> None:
+    story = told(attack())
+    before = story.finding(NAME, BOTS[0])
+    story.tell(failed(BOTS[0], "ben", 3 * DAY))
+    assert story.finding(NAME, BOTS[0]) == before
+
+
 def test_a_client_that_ever_logged_in_is_left_out() -> None:
     story = told(regular(BOTS[0], "zoe"), attack())
     assert story.subjects[NAME] == {VICTIM, *CLIENTS} - {BOTS[0]}

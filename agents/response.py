@@ -18,8 +18,8 @@ import shlex
 from datetime import UTC, datetime
 from typing import cast
 
-from agents.operator.words import span
 from agents.record import Sentence
+from agents.words import span
 from schemas import net
 from schemas.findings import ACTIONS, Action, Alert, Decision, Finding, Target, decision_id
 from schemas.net import Networks

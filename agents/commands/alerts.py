@@ -11,7 +11,7 @@ from rich.text import Text
 from agents.commands import options
 from agents.commands.kept import opened
 from agents.operator import report
-from agents.operator.words import span
+from agents.words import span
 from schemas import wire
 from schemas.findings import SEVERITIES, Alert
 

@@ -12,8 +12,8 @@ from msgspec import Struct
 from agents.commands import options
 from agents.configuration import Config
 from agents.operator import report
-from agents.operator.words import span
 from agents.running import state
+from agents.words import span
 from schemas.findings import Action, Decision, Target
 from streams.gateway import Gateway
 from streams.parsers import PARSERS

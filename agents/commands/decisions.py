@@ -19,8 +19,8 @@ from agents.configuration import Config, build_blocklist
 from agents.operator import orders, report
 from agents.operator.ledger import LONGEST, Ledger
 from agents.operator.orders import OrderError
-from agents.operator.words import span
 from agents.running import state
+from agents.words import span
 from schemas import net, wire
 from schemas.findings import ACTIONS, Action, Decision, Target
 

@@ -18,8 +18,8 @@ from agents.commands import options
 from agents.commands.progress import following
 from agents.configuration import Config
 from agents.operator import report
-from agents.operator.words import span
 from agents.replay import Replay, Verdict
+from agents.words import span
 from schemas import wire
 from streams.reader import DeadLine, ReadOptions
 from streams.sources.archive import open_lines

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from agents.detector import Detector, Judgement, Mark, View
 from agents.windows import Counts, Distinct, Window, window
+from agents.words import many
 from schemas import keys, net
 from schemas.events import Auth, Change, Message, Signal
 from schemas.findings import Evidence, Severity, Target, Wish
@@ -152,7 +153,7 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
         clients = list(seen.clients)
         return Judgement(
             summary=f"{view.value} was opened by {', '.join(clients)} ({mark.shape});"
-            f" since then {messages} messages, {changes} changes from there",
+            f" since then {many(messages, 'message')}, {many(changes, 'change')} from there",
             evidence=[count for count in counts if count.count],
             clients=clients,
             accounts=[view.value],

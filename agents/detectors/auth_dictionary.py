@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from agents.detector import Detector, Judgement, Mark, View
 from agents.windows import Counts, Distinct, Window, fingerprint, merged, window
+from agents.words import many
 from schemas import keys
 from schemas.events import Auth, Signal
 from schemas.findings import Evidence, Severity, Target, Wish
@@ -337,11 +338,11 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
 def _summary(client: str, tries: int, nameless: int, accounts: int, seen: Seen) -> str:
     said = []
     if tries:
-        said.append(f"{tries} wrong passwords at {accounts} accounts")
+        said.append(f"{many(tries, 'wrong password')} at {many(accounts, 'account')}")
     if seen.honeypots.names:
         said.append(f"honeypots {', '.join(seen.honeypots.names.values())}")
     if nameless:
-        said.append(f"{nameless} failures without a name")
+        said.append(f"{many(nameless, 'failure')} without a name")
     if seen.breached:
         said.append(f"opened {', '.join(seen.breached)}")
     return f"{client}: {'; '.join(said)}"

@@ -12,6 +12,7 @@ from msgspec import Struct, field
 
 from agents.detector import Detector, Judgement, Mark, View
 from agents.windows import Counts, Distinct, Window, window
+from agents.words import many
 from schemas import keys, net
 from schemas.events import Auth, Signal
 from schemas.findings import LISTED, Evidence, Target, Wish
@@ -217,7 +218,8 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
         ]
         part = f", took part in the guessing at {', '.join(seen.attacked)}" * bool(seen.attacked)
         return Judgement(
-            summary=f"{view.value} tried {sum(tries)} passwords at {len(tries)} accounts{part}",
+            summary=f"{view.value} tried {many(sum(tries), 'password')} at"
+            f" {many(len(tries), 'account')}{part}",
             evidence=[count for count in counts if count.count],
             clients=[view.value],
             targets=[*seen.attacked, *self._long.names(seen.accounts)],

@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from agents.operator.words import span
+from agents.words import span
 from schemas.findings import SEVERITIES, Alert, Decision, Evidence
 
 SHOWN = 4  # findings of one shape that are shown one by one

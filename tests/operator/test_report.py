@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from agents.operator import report
-from agents.operator.words import span
+from agents.words import span
 from schemas.findings import Alert, Decision, Evidence, Subject, Target
 
 AT = 1772445600.0  # 2026-03-02T10:00:00Z

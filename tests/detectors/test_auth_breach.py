@@ -142,7 +142,7 @@ def test_mail_sent_by_the_thief_is_critical() -> None:
         1,
         1,
     )
-    assert "1 messages" in finding.summary
+    assert "1 message," in finding.summary
 
 
 def test_so_is_mail_from_any_new_place() -> None:

@@ -15,7 +15,7 @@ import msgspec
 
 from agents.configuration import Config
 from agents.running.http import Health, Pulse
-from agents.single.embedded import Control, Opener
+from agents.running.loop import Control, Opener
 from schemas.events import Fact
 from streams import metrics
 from streams.bus import Bus

@@ -19,7 +19,7 @@ from agents.configuration import Config, build_blocklist
 from agents.edge.follower import Follower, News
 from agents.running.enforcement import Enforcement
 from agents.running.http import Health, Pulse
-from agents.single.embedded import Control
+from agents.running.loop import Control
 from schemas import wire
 from schemas.gateways import GatewayState
 from streams import atomic, metrics

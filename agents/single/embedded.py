@@ -12,12 +12,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import chain
-from typing import Protocol
 
 from agents.configuration import Config, build_blocklist, build_shard
 from agents.record import pack
 from agents.running.enforcement import Enforcement
 from agents.running.http import Health, Pulse
+from agents.running.loop import Control, Opener
 from agents.single.checkpoint import JOINER, PRESENCE, Checkpoint
 from agents.single.delivery import HELD, Delivery
 from agents.single.presence import Presence
@@ -28,7 +28,7 @@ from schemas.findings import Alert, Decision
 from streams import metrics
 from streams.reader import DeadLine, Reader, ReadOptions
 from streams.sink import Sink
-from streams.sources.follow import Follow, Lines
+from streams.sources.follow import Lines
 
 log = logging.getLogger(__name__)
 
@@ -41,20 +41,6 @@ MINUTE = 60.0
 HOUR = 3600.0
 QUIET = 600.0  # seconds of event time after which a record is kept packed
 PAUSES = (0.02, 0.1)  # seconds between two turns: right after lines came, and at rest
-
-
-class Control(Protocol):
-    """What is asked of a running loop."""
-
-    def stopped(self) -> bool:
-        """Whether to end."""
-
-    def reloaded(self) -> Config | None:
-        """A configuration to go on with, each once."""
-
-
-Opener = Callable[[Config, dict[str, bytes]], Follow]
-"""Opens the sources that a configuration names, at the positions of an earlier process."""
 
 
 class Embedded:

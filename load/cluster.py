@@ -93,7 +93,12 @@ class Process:
         self.log = log
         with log.open("ab") as file:
             self._child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, cwd=ROOT
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                cwd=ROOT,
+                env={**os.environ, "STATE_DIRECTORY": str(log.parent)},
             )
         self.pid = self._child.pid
 

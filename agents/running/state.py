@@ -27,6 +27,11 @@ def store(settings: Settings) -> Path:
     return Path(settings.storage.path) if settings.storage.path else directory() / "mailwarden.db"
 
 
+def worker(settings: Settings) -> Path:
+    """Where Faust makes its folders. They stay empty: a worker's memory is in Kafka."""
+    return store(settings).with_name("worker")
+
+
 def dead_letters(settings: Settings) -> Path:
     """Dead letters, as JSON lines."""
     named = settings.storage.dead

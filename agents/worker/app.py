@@ -8,6 +8,7 @@ harm: a stream skips those of another generation.
 """
 
 import ssl
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -28,10 +29,11 @@ class App(faust.App):
         return super().FlowControlQueue(maxsize, clear_on_resume=False)
 
 
-def make(settings: KafkaSettings) -> App:
-    """An app without agents."""
+def make(settings: KafkaSettings, folder: Path) -> App:
+    """An app without agents. Faust makes directories in `folder`, which must be there."""
     return App(
         settings.prefix + settings.group,
+        datadir=folder,
         broker=[f"kafka://{server}" for server in settings.bootstrap],
         broker_credentials=credentials(settings),
         # Every worker reads the topics that `mailwarden topics create` has made.

@@ -6,16 +6,18 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import NoReturn
 
 import faust
 import uvloop
 
 from agents.configuration import Config
-from agents.running import http
+from agents.running import http, state
 from agents.worker import app, broker
 from agents.worker.watchdog import Watchdog
 from agents.worker.worker import Worker
+from schemas.settings import SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ def run(config: Config) -> None:
     topic = broker.ready(settings.kafka)
     uvloop.install()
     gc.set_threshold(GENERATION_0, 50, 100)
-    worker = Worker(config, app.make(settings.kafka), topic)
+    worker = Worker(config, app.make(settings.kafka, _folder(config)), topic)
     server = _serve(settings.http.listen, worker)
     watchdog = Watchdog(worker, begin_anew)
     watchdog.start()
@@ -59,6 +61,15 @@ def begin_anew(reason: str) -> NoReturn:
     log.critical("the worker begins anew: %s", reason)
     time.sleep(PAUSE)
     os.execv(sys.executable, sys.orig_argv)  # noqa: S606
+
+
+def _folder(config: Config) -> Path:
+    folder = state.worker(config.settings)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"storage.path: cannot make {folder}: {error.strerror}") from error
+    return folder
 
 
 def _serve(listen: str, worker: Worker) -> http.Server | None:

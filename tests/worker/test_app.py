@@ -22,17 +22,20 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     return str(certificate), str(key)
 
 
-def test_an_app_has_the_names_of_its_site() -> None:
-    made = app.make(KafkaSettings(prefix="site.", bootstrap=("192.0.2.1:9092", "192.0.2.2:9092")))
+def test_an_app_has_the_names_of_its_site(tmp_path: Path) -> None:
+    made = app.make(
+        KafkaSettings(prefix="site.", bootstrap=("192.0.2.1:9092", "192.0.2.2:9092")), tmp_path
+    )
     assert made.conf.id == "site.mailwarden"
+    assert made.conf.datadir == tmp_path
     assert [str(url) for url in made.conf.broker] == [
         "kafka://192.0.2.1:9092",
         "kafka://192.0.2.2:9092",
     ]
 
 
-def test_queues_are_not_cleared_when_the_flow_resumes() -> None:
-    queue = app.make(KafkaSettings()).FlowControlQueue(10, clear_on_resume=True)
+def test_queues_are_not_cleared_when_the_flow_resumes(tmp_path: Path) -> None:
+    queue = app.make(KafkaSettings(), tmp_path).FlowControlQueue(10, clear_on_resume=True)
     assert queue._clear_on_resume is False
 
 

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,7 +68,7 @@ class Of:
 
 class Site:
     def __init__(self, refuse: Callable[[str], bool] = lambda topic: False) -> None:
-        app: Any = module.make(KafkaSettings(prefix="site.", partitions=PARTITIONS))
+        app: Any = module.make(KafkaSettings(prefix="site.", partitions=PARTITIONS), Path("unused"))
         self.producer = Producer(refuse)
         self.slots = Slots(app, PARTITIONS)
         app.producer = self.producer

@@ -35,7 +35,7 @@ class Shell:
 
 
 @pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch) -> type[Shell]:
+def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Shell]:
     def begin_anew(reason: str) -> NoReturn:
         raise BegunAnewError(reason)
 
@@ -46,6 +46,7 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> type[Shell]:
     monkeypatch.setattr(main.uvloop, "install", lambda: None)
     monkeypatch.setattr(main.gc, "set_threshold", lambda *_: None)
     monkeypatch.setattr(main.signal, "signal", handlers.__setitem__)
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
     return Shell
 
 
@@ -55,6 +56,19 @@ def run(listen: str = "") -> None:
 
 def test_a_worker_that_ends_in_order_is_done(shell: type[Shell]) -> None:
     run("127.0.0.1:0")
+
+
+def test_faust_makes_its_folders_beside_the_state(shell: type[Shell], tmp_path: Path) -> None:
+    run()
+    assert (tmp_path / "worker").is_dir()
+
+
+def test_a_state_directory_that_cannot_be_made_is_a_wrong_setting(
+    shell: type[Shell], tmp_path: Path
+) -> None:
+    (tmp_path / "worker").write_text("a file", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"storage\.path: cannot make .*worker: File exists"):
+        run()
 
 
 def test_sigterm_ends_a_worker_that_waits_for_its_broker(shell: type[Shell]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -58,7 +59,7 @@ class Stream:
 
 class Site:
     def __init__(self) -> None:
-        self.app: Any = module.make(SETTINGS)
+        self.app: Any = module.make(SETTINGS, Path("unused"))
         settings = Settings(kafka=SETTINGS, http=HttpSettings(listen=""))
         self.worker = Worker(build(settings), self.app, Topic("id", 2))
         self.sent: list[tuple[str, Any, Any, Any]] = []

@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 
 from agents.configuration import Config, build_blocklist, build_shard
+from agents.presence import Presence
 from agents.record import pack
 from agents.running.enforcement import Enforcement
 from agents.running.http import Health, Pulse
 from agents.running.loop import Control, Opener
 from agents.single.checkpoint import JOINER, PRESENCE, Checkpoint
 from agents.single.delivery import HELD, Delivery
-from agents.single.presence import Presence
 from agents.single.store import Store, StoreError
 from schemas import wire
 from schemas.events import Fact
@@ -157,7 +157,9 @@ class Embedded:
         self.config = config
         fresh = build_shard(config)
         self._shard.engine, self._shard.response = fresh.engine, fresh.response
+        self._count_nobody()
         self._reader = self._new_reader(self._reader.pack())
+        self._nobody = 0  # a new reader counts from nothing
         self._presence = self._new_presence(self._presence.pack())
         positions = self._follow.positions()
         self._follow.close()
@@ -274,9 +276,7 @@ class Embedded:
         metrics.EVICTIONS.inc(shard.evicted - self._evicted)
         self._evicted = shard.evicted
         metrics.GATEWAYS_SILENT.set(len(self._presence.silent()))
-        counts = self._reader.counts
-        metrics.NOBODY.inc(counts.nobody - self._nobody)
-        self._nobody = counts.nobody
+        self._count_nobody()
         for source in self._follow.sources:
             metrics.SOURCE_UP.labels(source.name).set(not source.trouble)
             metrics.BEHIND.labels(source.name).set(source.behind)
@@ -288,6 +288,11 @@ class Embedded:
         if time.monotonic() >= self._next_hour:
             self._next_hour = time.monotonic() + HOUR
             self._each_hour(now)
+
+    def _count_nobody(self) -> None:
+        nobody = self._reader.counts.nobody
+        metrics.NOBODY.inc(nobody - self._nobody)
+        self._nobody = nobody
 
     def _drain(self, now: float) -> None:
         """Nothing has come for a second: what is open is told as it stands."""

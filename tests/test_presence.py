@@ -1,6 +1,6 @@
 import pytest
 
-from agents.single.presence import Presence
+from agents.presence import Presence
 
 NOON = 1_767_268_800.0
 

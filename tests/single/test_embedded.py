@@ -18,6 +18,7 @@ from agents.single.embedded import Embedded
 from agents.single.store import Changes, Store, StoreError
 from schemas.findings import Alert, Decision, Target, decision_id
 from schemas.settings import Settings, convert
+from streams import metrics
 from streams.reader import DeadLine
 from streams.sources.follow import Follow
 
@@ -331,6 +332,19 @@ def test_a_reload_keeps_the_memory_and_takes_up_the_rest(server: Server) -> None
     assert subjects(server.told) == {"203.0.113.5", "203.0.113.6"}
     server.embedded.reload(server.config())
     assert [s.name for s in server.embedded._follow.sources] == [str(server.log)]
+
+
+def test_lines_of_other_programs_are_counted_across_a_reload(server: Server) -> None:
+    before = metrics.NOBODY._value.get()
+    server.start()
+    server.write(
+        "2026-01-01T12:00:00+00:00 mx1 kernel: one", "2026-01-01T12:00:00+00:00 mx1 ntpd: two"
+    )
+    server.settle()
+    server.embedded.reload(server.config())
+    server.write("2026-01-01T12:00:01+00:00 mx1 kernel: three")
+    server.settle()
+    assert metrics.NOBODY._value.get() - before == 3
 
 
 def test_a_joiner_that_cannot_be_read_is_begun_anew(

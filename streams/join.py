@@ -203,6 +203,8 @@ class Joiner:
         return memory
 
     def _event(self, part: Part, source: str, key: Key, memory: Memory, out: list[Output]) -> None:
+        if part.namespace == "mailbox" and key in self._ids:
+            return  # the queue that has this message tells what becomes of it
         if part.once:
             if part.once in memory.said:
                 return

@@ -153,7 +153,9 @@ def _reject(record: Record, service: str, message: str, rest: str) -> Items:
     if said.account:
         auth = _auth(record, service, client, "ok", "", said.account, said.method)
         items.append(Attempt("smtp", auth, _session(record, client)))
-    if command in _RECIPIENT_COMMANDS:
+    if command in _RECIPIENT_COMMANDS and message and not said.account:
+        items.append(_refused(record, message, client, said, verdict, reason))
+    elif command in _RECIPIENT_COMMANDS:
         items.append(
             Recipient(
                 at=record.at,
@@ -173,6 +175,23 @@ def _reject(record: Record, service: str, message: str, rest: str) -> Items:
     elif verdict != "deferred":
         items.append(_connection(record, client, name, "refused", reason, said.helo))
     return items
+
+
+def _refused(
+    record: Record, message: str, client: str, said: reject.Refusal, verdict: str, reason: str
+) -> Part:
+    """One of several recipients. Who had logged in was told when the first one was accepted."""
+    values: dict[str, Any] = {
+        "client": client,
+        "sender": said.sender,
+        "recipient": said.recipient,
+        "queue_id": message,
+        "verdict": verdict,
+        "code": said.code,
+        "enhanced": said.enhanced,
+        "reason": reason,
+    }
+    return Part(record.at, record.host, "queue", message, None, record.offset, Recipient, values)
 
 
 def _connection(

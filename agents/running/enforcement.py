@@ -29,6 +29,7 @@ class Enforcement:
         self._busy = False  # with the newest list
         self._closing = False
         self._troubles: dict[str, str] = {}
+        self._told: dict[str, str] = {}  # the failure that was logged last, until all is well
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="gateways", daemon=True)
         self._thread.start()
@@ -79,10 +80,12 @@ class Enforcement:
             # Whatever a gateway raises, it is asked again in a second, and so are the others.
             GATEWAY_FAILURES.labels(gateway.name).inc()
             trouble = str(error) or type(error).__name__
-            if trouble != self._troubles.get(gateway.name):
+            if trouble != self._told.get(gateway.name):
+                self._told[gateway.name] = trouble
                 log.error('gateway=%s failed reason="%s"', gateway.name, trouble.replace('"', "'"))
         GATEWAY_DIRTY.labels(gateway.name).set(bool(trouble))
         if trouble:
             self._troubles[gateway.name] = trouble
         else:
             self._troubles.pop(gateway.name, None)
+            self._told.pop(gateway.name, None)

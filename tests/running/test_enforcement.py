@@ -88,6 +88,27 @@ def test_a_gateway_that_fails_is_asked_again_and_hides_no_other(
     assert caplog.text.count("gateway=broken failed") == 1
 
 
+def test_a_gateway_that_fails_every_other_time_is_logged_once_until_all_is_well(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Flapping(Relay):
+        calls = 0
+
+        def enforce(self, decisions: Sequence[Decision]) -> bool:
+            self.calls += 1
+            if self.calls % 2 and self.calls < 20:
+                raise GatewayError("reload failed")
+            return self.calls >= 20 and super().enforce(decisions)
+
+    relay = Flapping()
+    enforcement = Enforcement([relay], tick=0.001)
+    enforcement.put([ONE])
+    wait_for(lambda: relay.applied)
+    wait_for(lambda: not enforcement.troubles())
+    enforcement.close()
+    assert caplog.text.count("gateway=relay failed") == 1
+
+
 def test_a_list_that_came_just_before_the_end_is_still_enforced() -> None:
     relay = Relay()
     enforcement = Enforcement([relay], tick=60.0)

@@ -5,13 +5,14 @@ Wrong settings raise SettingsError: the file, the key, and what was expected.
 
 import difflib
 import logging
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from agents.detector import Detector
 from agents.detectors import DETECTORS
@@ -160,10 +161,13 @@ def _detectors(settings: Settings, where: str) -> list[Detector]:
     for name in settings.detectors:
         if name not in DETECTORS:
             raise SettingsError(_unknown(where, f"detectors.{name}", "detector", name, DETECTORS))
-    return [
-        convert(settings.detectors.get(name, {}), kind, where, f"detectors.{name}")
-        for name, kind in DETECTORS.items()
-    ]
+    detectors = []
+    for name, kind in DETECTORS.items():
+        key = f"detectors.{name}"
+        detector = convert(settings.detectors.get(name, {}), kind, where, key)
+        _check_numbers(detector, where, key, zero=False)
+        detectors.append(detector)
+    return detectors
 
 
 def _lifted(settings: Settings) -> bool:
@@ -174,16 +178,19 @@ def _gateways(settings: Settings, where: str) -> list[Gateway]:
     def switch() -> bool:
         return _lifted(settings)
 
-    return [
-        kind(convert(table, kind.Settings, where, key), name, switch)
-        for key, name, kind, table in _chosen(settings.gateways, GATEWAYS, where, "gateway")
-    ]
+    gateways = []
+    for key, name, kind, table in _chosen(settings.gateways, GATEWAYS, where, "gateway"):
+        chosen = convert(table, kind.Settings, where, key)
+        _check_numbers(chosen, where, key)
+        gateways.append(kind(chosen, name, switch))
+    return gateways
 
 
 def _sinks(settings: Settings, where: str) -> list[Sink]:
     sinks: list[Sink] = []
     for key, name, kind, table in _chosen(settings.sinks, SINKS, where, "sink"):
         chosen = convert(table, kind.Settings, where, key)
+        _check_numbers(chosen, where, key)
         try:
             sinks.append(kind(chosen, name))
         except SettingsError as error:
@@ -236,6 +243,7 @@ def _networks(
 def _check(settings: Settings, where: str) -> None:
     """What types alone do not say."""
     response = settings.response
+    brokers = settings.kafka.bootstrap
     expect = (
         ("response.first", response.first > 0, "a number of seconds above 0"),
         ("response.longest", response.longest >= response.first, "at least response.first"),
@@ -248,13 +256,35 @@ def _check(settings: Settings, where: str) -> None:
         ("site.silent_after", settings.site.silent_after > 0, "a number of seconds above 0"),
         ("storage.keep_days", settings.storage.keep_days > 0, "1 or more days"),
         ("http.listen", _is_listen(settings.http.listen), "host:port, or nothing"),
-        ("kafka.bootstrap", bool(settings.kafka.bootstrap), "host:port of one broker or more"),
+        (
+            "kafka.bootstrap",
+            bool(brokers) and all(broker and _is_listen(broker) for broker in brokers),
+            "host:port of one broker or more",
+        ),
+        ("kafka.session", settings.kafka.session > 0, "a number of seconds above 0"),
+        ("kafka.outbox_bytes", settings.kafka.outbox_bytes > 0, "1 or more bytes"),
         ("kafka.partitions", settings.kafka.partitions > 0, "1 or more"),
         ("kafka.replication", settings.kafka.replication > 0, "1 or more"),
     )
     for key, right, expected in expect:
         if not right:
             raise SettingsError(f"{where}: {key}: expected {expected}")
+    _check_numbers(settings, where)
+
+
+def _check_numbers(section: Struct, where: str, key: str = "", *, zero: bool = True) -> None:
+    """TOML knows negative numbers, nan and inf; no setting of ours means anything by them. Nor
+    does 0 as a window or a threshold of a detector; as a weight it switches a sign off."""
+    for field in structs.fields(section):
+        value = getattr(section, field.name)
+        path = f"{key}.{field.name}" if key else field.name
+        if isinstance(value, Struct):
+            _check_numbers(value, where, path)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            right = math.isfinite(value) and (value > 0 or (zero and value == 0))
+            expected = "a number that is not negative" if zero else "a number above 0"
+            if not right:
+                raise SettingsError(f"{where}: {path}: expected {expected}")
 
 
 def _is_zone(name: str) -> bool:

@@ -6,7 +6,7 @@ here and are converted by their registries (agents/configuration.py).
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct, field
@@ -144,15 +144,23 @@ def explain(message: str, kind: type[Any], prefix: str = "") -> str:
         known = _fields(kind, key)
         full = ".".join(part for part in (full, name) if part)
         return f"{full}: no such setting; there are: {', '.join(known)}"
+    if text.startswith("Invalid enum value"):
+        words = ", ".join(get_args(_type(kind, key)))
+        return f"{full}: expected one of {words}, not {text.removeprefix('Invalid enum value ')}"
     return f"{full}: {text[:1].lower()}{text[1:]}" if full else text
 
 
-def _fields(kind: type[Any], key: str) -> list[str]:
+def _type(kind: type[Any], key: str) -> Any:
+    """The type of what lies at a path of field names."""
     found: Any = kind
     for part in filter(None, key.split(".")):
         types = {f.name: f.type for f in msgspec.structs.fields(found)}
         found = types.get(part.partition("[")[0], found)
+    return found
+
+
+def _fields(kind: type[Any], key: str) -> list[str]:
     try:
-        return [f.name for f in msgspec.structs.fields(found)]
+        return [f.name for f in msgspec.structs.fields(_type(kind, key))]
     except TypeError:
         return []

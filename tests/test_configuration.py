@@ -129,6 +129,10 @@ def test_the_allow_list_is_known_apart(tmp_path: Path) -> None:
         ("[http]\nlisten = '9473'", "http.listen: expected host:port"),
         ("[http]\nlisten = 'x:99999'", "http.listen: expected host:port"),
         ("[kafka]\nbootstrap = []", "kafka.bootstrap: expected host:port"),
+        ("[kafka]\nbootstrap = ['mx1:9092', 'mx2']", "kafka.bootstrap: expected host:port"),
+        ("[kafka]\nbootstrap = ['']", "kafka.bootstrap: expected host:port"),
+        ("[kafka]\nsession = 0", "kafka.session: expected a number of seconds above 0"),
+        ("[kafka]\noutbox_bytes = 0", "kafka.outbox_bytes: expected 1 or more bytes"),
         ("[kafka]\npartitions = 0", "kafka.partitions: expected 1 or more"),
         ("[kafka]\nreplication = 0", "kafka.replication: expected 1 or more"),
         ("[network]\nallow = ['192.0.2.1', 'mx']", "network.allow[1]: expected an address or"),
@@ -142,7 +146,29 @@ def test_the_allow_list_is_known_apart(tmp_path: Path) -> None:
         ("[gateways.postfix]\ntarpit = 'x'", "gateways.postfix.tarpit: expected `int`"),
         ("[sinks.webhok]", "sinks.webhok: no such sink; did you mean webhook?"),
         ("[sinks.webhook]", "sinks.webhook.url: expected http://... or https://..."),
-        ("[sinks.jsonl]\nleast = 'grave'", "sinks.jsonl.least: invalid enum value"),
+        (
+            "[sinks.jsonl]\nleast = 'grave'",
+            "sinks.jsonl.least: expected one of info, low, medium, high, critical, not 'grave'",
+        ),
+        ("[sinks.webhook]\ntimeout = nan", "sinks.webhook.timeout: expected a number that is"),
+        ("[gateways.postfix]\ntarpit = -1", "gateways.postfix.tarpit: expected a number that is"),
+        ("[response]\nfirst = inf\nlongest = inf", "response.first: expected a number that is"),
+        (
+            "[detectors.auth_dictionary]\nwindow = 0",
+            "detectors.auth_dictionary.window: expected a number above 0",
+        ),
+        (
+            "[detectors.auth_dictionary]\npasswords = -1",
+            "detectors.auth_dictionary.passwords: expected a number above 0",
+        ),
+        (
+            "[detectors.account_burst]\nweights = {volume = -1}",
+            "detectors.account_burst.weights.volume: expected a number that is not negative",
+        ),
+        (
+            "[detectors.account_burst]\nstrongest = 'nuke'",
+            "detectors.account_burst.strongest: expected one of notify, limit, hold, lock, not",
+        ),
         ("[detectors]\nauth_dictionary = 3", "detectors.auth_dictionary: expected `object`"),
         ("gateways = 3", "gateways: expected `object`"),
         ("[gateways]\npostfix = 3", "gateways.postfix: expected a table"),
@@ -153,6 +179,13 @@ def test_wrong_settings_name_the_file_the_key_and_what_was_expected(
     tmp_path: Path, text: str, said: str
 ) -> None:
     assert said in refusal(tmp_path, text)
+
+
+def test_a_weight_of_nothing_switches_a_sign_off(tmp_path: Path) -> None:
+    path = written(tmp_path, "[detectors.account_burst]\nweights = {volume = 0}\n")
+    assert configuration.load(path).settings.detectors["account_burst"] == {
+        "weights": {"volume": 0}
+    }
 
 
 def test_a_file_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:

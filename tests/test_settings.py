@@ -65,7 +65,8 @@ def test_an_item_of_a_list_is_named(tmp_path: Path) -> None:
 
 
 def test_one_of_several_words_must_be_given(tmp_path: Path) -> None:
-    assert "logs.journal: invalid enum value" in complaint(tmp_path, '[logs]\njournal = "no way"\n')
+    said = complaint(tmp_path, '[logs]\njournal = "no way"\n')
+    assert "logs.journal: expected one of auto, yes, no, not 'no way'" in said
 
 
 def test_a_table_must_be_one(tmp_path: Path) -> None:

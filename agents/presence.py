@@ -22,9 +22,15 @@ class Heard(Struct, array_like=True):
     alert: str = ""  # id of the newest alert
     revision: int = 0  # of it
     since: float = 0.0  # when the silence began
+    alive: float = 0.0  # when its shipper last said that it lives, with lines or without
 
 
 _state = msgspec.msgpack.Decoder(dict[str, Heard])
+
+
+def nobody(state: bytes = b"") -> "Presence":
+    """No gateway is expected, whatever an earlier process knew."""
+    return Presence((), 0.0, 0.0, state)
 
 
 class Presence:
@@ -64,6 +70,18 @@ class Presence:
                 withdrawn.append(self._alert(name, heard, now))
         return withdrawn
 
+    def alive(self, gateway: str, at: float) -> None:
+        """The shipper of the gateway said at `at` that it lives, and that no lines come."""
+        heard = self._gateways.get(gateway)
+        if heard is not None:
+            heard.alive = max(heard.alive, at)
+
+    def deaf(self, now: float) -> None:
+        """Nothing could be heard until now: silence before that is ours."""
+        for heard in self._gateways.values():
+            if not heard.silent:
+                heard.last = now
+
     def check(self, now: float) -> list[Alert]:
         """Alerts about those that have just been silent for too long."""
         found = []
@@ -77,6 +95,7 @@ class Presence:
 
     def _alert(self, name: str, heard: Heard, now: float) -> Alert:
         silence = now - heard.since
+        shipper = "; its shipper lives" if now - heard.alive < self._after else ""
         return Alert(
             id=heard.alert,
             detector=NAME,
@@ -86,7 +105,7 @@ class Presence:
             first=heard.since,
             last=now,
             at=now,
-            summary=f"{name} has sent no line for {silence / 60:.0f} min"
+            summary=f"{name} has sent no line for {silence / 60:.0f} min{shipper}"
             if heard.silent
             else f"{name} speaks again after {silence / 60:.0f} min",
             evidence=[Evidence("silence", round(silence), self._after, "s")],

@@ -20,8 +20,9 @@ from schemas.events import Fact
 from streams import metrics
 from streams.bus import Bus
 from streams.reader import DeadLine, Reader, ReadOptions
+from streams.shipping.heartbeat import Heartbeats
 from streams.shipping.outbox import Batch, Outbox, OutboxError
-from streams.shipping.packer import Packer
+from streams.shipping.packer import TOPIC, Packer
 from streams.shipping.sender import Sender
 from streams.sources.follow import Lines
 
@@ -66,6 +67,10 @@ class Shipper:
             outbox.next_positions(),
         )
         self._letters: list[Batch] = []
+        self._heartbeats = Heartbeats(
+            config.settings.kafka.partitions, config.settings.site.silent_after, _host(config)
+        )
+        self._beats: list[Batch] = []
         self._reader = self._new_reader(outbox.memory(JOINER))
         places = outbox.places()
         self._first_start = not places
@@ -111,15 +116,16 @@ class Shipper:
         if now >= self._next_second:
             self._next_second = now + 1.0
             self._each_second()
-        if now >= self._next_commit and (self._read or self._trouble):
+        if now >= self._next_commit and (self._read or self._beats or self._trouble):
             self.commit()
         return lines
 
     def commit(self) -> bool:
         """Make safe what was read; whether it is."""
         begun = time.monotonic()
-        self._unsafe += self._packer.take() + self._letters
+        self._unsafe += self._packer.take() + self._letters + self._beats
         self._letters.clear()
+        self._beats.clear()
         try:
             self._outbox.commit(
                 self._unsafe,
@@ -154,6 +160,7 @@ class Shipper:
             ),
         )
         self._packer.site = config.site
+        self._heartbeats.silent_after = config.settings.site.silent_after
         self._reader = self._new_reader(self._reader.pack())
         places = self._follow.positions()
         self._follow.close()
@@ -218,9 +225,12 @@ class Shipper:
     def _pack(self, events: Iterable[tuple[str, Fact]]) -> None:
         add = self._packer.add
         counts: dict[str, int] = {}
+        gateways = set()
         for name, event in events:
             add(name, event)
             counts[name] = counts.get(name, 0) + 1
+            gateways.add(event.gateway)
+        self._heartbeats.hear(gateways)
         for name, count in counts.items():
             metrics.EVENTS.labels(name).inc(count)
             self._read = True
@@ -262,10 +272,18 @@ class Shipper:
             metrics.SOURCE_UP.labels(source.name).set(not source.trouble)
             metrics.BEHIND.labels(source.name).set(source.behind)
         metrics.OUTBOX_FULL.set(self._full)
+        if not self._full and not self._trouble:  # else lines come that nobody reads
+            self._beat()
         counts = self._reader.counts
         metrics.NOBODY.inc(max(0, counts.nobody - self._nobody))
         self._nobody = counts.nobody
         self.pulse.beat(self._health())
+
+    def _beat(self) -> None:
+        """Say which gateways live. No positions: to hear it twice does no harm."""
+        origin = f"{self._outbox.shipper}:heartbeat"
+        for partition, value in self._heartbeats.due(self._clock()):
+            self._beats.append(Batch(TOPIC, partition, origin, value))
 
     def _health(self) -> Health:
         failing = [f"{name}: {trouble}" for name, trouble in self._follow.troubles().items()]
@@ -288,7 +306,7 @@ class Shipper:
         reader = Reader(
             ReadOptions(
                 format=settings.logs.format,
-                host=settings.site.host or socket.gethostname(),
+                host=_host(self.config),
                 zone=settings.site.zone,
             ),
             self._dead,
@@ -296,6 +314,11 @@ class Shipper:
         if memory:
             reader.restore(memory)
         return reader
+
+
+def _host(config: Config) -> str:
+    """The gateway of lines that name none."""
+    return config.settings.site.host or socket.gethostname()
 
 
 def _counted(name: str, lines: Lines, counts: Counter[str]) -> Lines:

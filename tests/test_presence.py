@@ -1,6 +1,6 @@
 import pytest
 
-from agents.presence import Presence
+from agents.presence import Presence, nobody
 
 NOON = 1_767_268_800.0
 
@@ -82,3 +82,29 @@ def test_the_time_in_which_nobody_listened_is_no_silence() -> None:
     again = presence("mx1", started=NOON + 9000, state=watch.pack())
     assert again.check(NOON + 9000) == []
     assert len(again.check(NOON + 9600)) == 1
+
+
+def test_the_alert_says_whether_the_shipper_of_the_silent_gateway_lives() -> None:
+    watch = presence("mx1", "mx2")
+    for minute in range(10):
+        watch.alive("mx1", NOON + 60 * minute)
+        watch.alive("stranger", NOON + 60 * minute)
+    lives, gone = watch.check(NOON + 600)
+    assert lives.summary == "mx1 has sent no line for 10 min; its shipper lives"
+    assert gone.summary == "mx2 has sent no line for 10 min"
+
+
+def test_a_time_in_which_nothing_could_be_heard_is_no_silence() -> None:
+    watch = presence("mx1", "mx2")
+    watch.hear(["mx1"], NOON + 300)
+    assert len(watch.check(NOON + 600)) == 1
+    watch.deaf(NOON + 899)
+    assert watch.check(NOON + 900) == []
+    assert watch.silent() == ["mx2"]
+    assert len(watch.check(NOON + 899 + 600)) == 1
+
+
+def test_where_nobody_is_expected_nobody_is_missed() -> None:
+    watch = nobody(presence("mx1").pack())
+    assert not watch
+    assert watch.check(NOON) == []

@@ -19,8 +19,8 @@ from agents.commands import cli
 from agents.commands.topics import make
 from agents.configuration import Config
 from agents.ship import Shipper
-from schemas import wire
-from schemas.events import Fact
+from schemas import keys, wire
+from schemas.events import Fact, Signal
 from schemas.settings import KafkaSettings, LogSettings, Settings, SiteSettings
 from streams.bus import Bus, BusError, Message
 from streams.kafka_bus import KafkaBus
@@ -143,6 +143,24 @@ def start(tmp_path: Path, log: Path, bus: MemoryBus) -> Iterator[Start]:
 
 
 def read(bus: Bus, topic: str = "mail.facts") -> list[Message]:
+    """What was published, but for heartbeats."""
+    return [m for m in read_all(bus, topic) if not m.headers["origin"].endswith(b":heartbeat")]
+
+
+def heartbeats(bus: Bus) -> list[tuple[str, str]]:
+    """Gateway and detail of each heartbeat, in the partition of its gateway."""
+    found = []
+    for message in read_all(bus, "mail.facts"):
+        if message.headers["origin"].endswith(b":heartbeat"):
+            assert "positions" not in message.headers
+            for event in wire.decode_events(message.value or b""):
+                assert isinstance(event, Signal)
+                assert message.partition == keys.partition(event.about, PARTITIONS)
+                found.append((event.gateway, event.detail))
+    return found
+
+
+def read_all(bus: Bus, topic: str) -> list[Message]:
     subscription = bus.subscribe([topic], None)
     found = subscription.poll(0.2)
     while not subscription.caught_up():
@@ -161,6 +179,31 @@ def test_all_that_lies_there_is_read_and_sent(log: Path, bus: MemoryBus, start: 
     log.write_text(lines(0, 500))
     assert start().run(Calm(), once=True)
     assert told(read(bus)) == accounts(0, 500)
+
+
+def test_gateways_whose_lines_came_have_a_heartbeat(
+    log: Path, bus: MemoryBus, start: Start
+) -> None:
+    log.write_text(lines(0, 5) + line(5).replace(" mx1 ", " mx2 "))
+    assert start().run(Calm(), once=True)
+    assert sorted(heartbeats(bus)) == [("mx1", ""), ("mx2", "")]
+
+
+def test_a_shipper_that_has_no_lines_to_send_says_that_it_lives(
+    log: Path, bus: MemoryBus, start: Start
+) -> None:
+    log.write_text("")
+    assert start().run(Calm(), once=True)
+    assert heartbeats(bus) == [("mx1", "alive, no lines")]
+
+
+def test_there_are_no_heartbeats_of_gateways_whose_lines_nobody_reads(
+    log: Path, bus: MemoryBus, start: Start
+) -> None:
+    shipper = start(outbox_bytes=1)
+    shipper._outbox.waiting = 2  # more than there is room for
+    shipper.run(Calm(turns=3))
+    assert heartbeats(bus) == []
 
 
 def test_a_second_start_sends_nothing_twice(log: Path, bus: MemoryBus, start: Start) -> None:

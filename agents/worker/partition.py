@@ -5,18 +5,22 @@ made safe. One object lives from one assignment of the partition until its next 
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec import Struct
 
+from agents.presence import Presence, nobody
 from agents.record import Episode, Record, pack, unpack
 from agents.shard import Outcome, Shard
 from agents.worker import messages
 from agents.worker.origins import Origins
 from agents.worker.slots import Meta, Ring, Write
 from schemas import wire
+from schemas.events import Fact, Signal
+from schemas.findings import Alert
 from schemas.keys import Key
+from streams.shipping import heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +51,18 @@ class Partition:
     Whatever was folded up to a flush is safe with it, all or nothing, together with the offset:
     after a crash the messages up to that offset are skipped. A record's own `absorbed` guards
     it besides, against a worker that wrote although it had lost the partition.
+
+    `watch` makes the watch over the expected gateways whose keys lie here, from what an earlier
+    life knew of them. Their time is the worker's: they are heard when a message is folded.
     """
 
     def __init__(
-        self, number: int, shard: Shard, topic: Topic, stored: Iterable[tuple[int, bytes]] = ()
+        self,
+        number: int,
+        shard: Shard,
+        topic: Topic,
+        stored: Iterable[tuple[int, bytes]] = (),
+        watch: Callable[[bytes], Presence] = nobody,
     ) -> None:
         self.number = number
         self.shard = shard
@@ -68,6 +80,8 @@ class Partition:
             records = {key: _unread(packed) for key, packed in records.items()}
         self.offset = meta.offset if same else -1  # of the newest message that was folded
         self._origins = Origins(meta.origins if same else None)
+        self.presence = watch(meta.presence)
+        self._alerts: list[Alert] = []  # about gateways
         shard.begun, shard.clock = meta.begun, meta.clock
         for key, packed in records.items():
             shard.restore(key, packed)
@@ -90,8 +104,10 @@ class Partition:
         self.counts.repeated += repeated
         shard = self.shard
         known = origin or place
+        if self.presence:
+            self._hear(events, now)
         for event in events[repeated:] if repeated else events:
-            if event is None:
+            if event is None or (type(event) is Signal and event.kind == heartbeat.KIND):
                 continue
             wrong = messages.wrong_time(event, received)
             if not wrong:
@@ -111,7 +127,9 @@ class Partition:
         shard = self.shard
         shard.drain(now)
         outcome = shard.take()
-        if not shard.dirty:
+        said, self._alerts = self._alerts + self.presence.check(now), []
+        outcome.alerts += said
+        if not shard.dirty and not said:
             return outcome, None
         fresh: list[tuple[Key, bytes]] = []
         gone = []
@@ -130,8 +148,22 @@ class Partition:
             shard.begun,
             shard.clock,
             self._origins.absorbed,
+            self.presence.pack() if self.presence else b"",
         )
         return outcome, self.ring.write(fresh, gone, meta, self._carry)
+
+    def _hear(self, events: list[Fact | None], now: float) -> None:
+        """Note whose lines came, and whose shipper lives."""
+        spoke = set()
+        for event in events:
+            if type(event) is Signal:
+                if event.kind == heartbeat.KIND and event.detail == heartbeat.QUIET:
+                    self.presence.alive(event.gateway, min(event.at, now))
+                elif event.kind == heartbeat.KIND:
+                    spoke.add(event.gateway)
+            elif event is not None:
+                spoke.add(event.gateway)
+        self._alerts += self.presence.hear(spoke, now)
 
     def take_counts(self) -> Counts:
         counts, self.counts = self.counts, Counts()

@@ -11,6 +11,7 @@ from agents.worker import messages
 from schemas import keys, net, wire
 from schemas.events import Fact, Signal
 from schemas.keys import Site
+from streams.shipping.heartbeat import Heartbeats
 
 BITS = 20  # of a position, for the events of one message
 LARGEST = 400_000  # bytes of a batch
@@ -25,8 +26,11 @@ class Batch(Struct):
 
 
 class Router:
-    def __init__(self, site: Site, partitions: int) -> None:
-        self._site = site
+    """`silent_after`: seconds until a gateway's silence is an alert."""
+
+    def __init__(self, site: Site, partitions: int, silent_after: float) -> None:
+        self.site = site
+        self.heartbeats = Heartbeats(partitions, silent_after)
         self._partitions = partitions
         # by (partition of mail.events, partition of mail.facts): position, event
         self._waiting: dict[tuple[int, int], list[tuple[int, bytes]]] = {}
@@ -56,6 +60,7 @@ class Router:
             for target in targets:
                 self._waiting.setdefault((partition, target), []).append((position, encoded))
             self.waiting += 1
+            self.heartbeats.hear((event.gateway,))
         return letters
 
     def forget(self) -> None:
@@ -90,7 +95,7 @@ class Router:
                 raise ValueError("client: expected an IP address")
             if canonical != client:
                 event = structs.replace(event, client=canonical)
-        about = keys.keys(event, self._site)
+        about = keys.keys(event, self.site)
         return event, {keys.partition(key, self._partitions) for key in about}
 
 

@@ -44,6 +44,7 @@ class Meta(Struct, array_like=True):
     begun: float = 0.0
     clock: float = 0.0
     origins: dict[str, int] = field(default_factory=dict)  # newest position that was folded
+    presence: bytes = b""  # what was said of expected gateways that are silent
 
 
 class Slot(Struct, array_like=True):

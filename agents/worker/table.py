@@ -6,6 +6,7 @@ complete. Writing past `Table.__setitem__` lets us await each send and choose th
 (faust-streaming 0.15.3, faust/stores/memory.py).
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from agents.worker.app import TABLE, App
@@ -17,6 +18,10 @@ class Slots:
     def __init__(self, app: App, partitions: int) -> None:
         self._table: Any = app.Table(TABLE, key_type=bytes, value_type=bytes, partitions=partitions)
         self.topic: str = self._table.changelog_topic.get_topic_name()
+
+    def on_restored(self, call: Callable[[], Awaitable[None]]) -> None:
+        """`call` after each recovery, when all slots of the assigned partitions are here."""
+        self._table.on_recover(call)
 
     def of(self, partition: int) -> list[tuple[int, bytes]]:
         """(number, slot) of all slots of a partition."""

@@ -7,13 +7,15 @@ stop: between a revocation and the next assignment nothing is folded.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from agents.configuration import Config, build_shard
+from agents.presence import Presence
 from agents.running.http import Health, Pulse
 from agents.worker.app import App
+from agents.worker.client import connected
 from agents.worker.flush import Flusher, Send, flush
 from agents.worker.letters import Letters
 from agents.worker.partition import Partition, Topic
@@ -50,11 +52,12 @@ class Worker:
         self._next: dict[int, int] = {}  # the offset that comes next, by partition
         self._unacked: list[Any] = []
         self._unflushed = 0
-        self._live = False
+        self._live = False  # partitions are assigned and restored
+        self._revoked = True  # and none was assigned since
         self._failed = False  # nothing may be acked any more: it would pass over what is not safe
         self._flushing = asyncio.Lock()
         self._letters = Letters()
-        self._router = Router(config.site, topic.partitions)
+        self._router = Router(config.site, topic.partitions, config.settings.site.silent_after)
         self._unrouted: list[Any] = []
         self._routing = asyncio.Lock()
         self._slots = Slots(app, topic.partitions)
@@ -88,6 +91,7 @@ class Worker:
         async def on_shutdown(*_: Any, **__: Any) -> None:
             await self.flush()
 
+        self._slots.on_restored(self.restored)
         # Faust keeps weak references to what is connected.
         self._handlers = (on_revoked, on_assigned, on_shutdown)
 
@@ -128,7 +132,8 @@ class Worker:
         shard = build_shard(
             self._config, lambda key: keys.partition(key, count) == number, 1.0 / count
         )
-        partition = Partition(number, shard, self._topic, self._slots.of(number))
+        stored = self._slots.of(number)
+        partition = Partition(number, shard, self._topic, stored, self._watch(number))
         self._partitions[number] = partition
         log.info(
             "partition=%d records=%d offset=%d seconds=%.3f",
@@ -138,6 +143,13 @@ class Worker:
             time.monotonic() - began,
         )
         return partition
+
+    def _watch(self, number: int) -> Callable[[bytes], Presence]:
+        """Makes the watch over the expected gateways of a partition, from now on."""
+        site, count = self._config.settings.site, self._topic.partitions
+        mine = [name for name in site.gateways if keys.partition(f"g:{name}", count) == number]
+        now = time.time()
+        return lambda state: Presence(mine, site.silent_after, now, state)
 
     # -- mail.events --------------------------------------------------------------------------
 
@@ -187,12 +199,33 @@ class Worker:
 
     async def tick(self) -> None:
         """Once a second."""
-        self.pulse.beat(Health(degraded=() if self._live else ("it has no partitions yet",)))
+        self.pulse.beat(self._health())
         if not self._live or self.app.rebalancing:
             return
         for number in self._assigned - self._partitions.keys():
             self._load(number)
+        if not connected(self.app):
+            for partition in self._partitions.values():
+                partition.presence.deaf(time.time())
+        await self._beat()
         await self.flush()
+
+    def _health(self) -> Health:
+        if not self._live:
+            return Health(degraded=("it has no partitions yet",))
+        return Health(degraded=tuple(f"{name} is silent" for name in self._silent()))
+
+    def _silent(self) -> list[str]:
+        return [name for each in self._partitions.values() for name in each.presence.silent()]
+
+    async def _beat(self) -> None:
+        """Say which gateways the events of mail.events are from."""
+        async with self._safely() as safe:
+            if safe:
+                await self._flusher.send(
+                    Send("mail.facts", None, value, partition, {"origin": b"heartbeat"})
+                    for partition, value in self._router.heartbeats.due(time.time())
+                )
 
     async def flush(self) -> None:
         """Make safe what was folded. It is not broken off when its caller is."""
@@ -222,6 +255,7 @@ class Worker:
     async def revoked(self) -> None:
         """The partitions go, some of them perhaps to others: what they know must be safe."""
         self._live = False
+        self._revoked = True
         await self.send_routed()
         await self.flush()
         await self.app.consumer.commit()
@@ -234,8 +268,15 @@ class Worker:
 
     def assigned(self, partitions: set[int]) -> None:
         self._assigned = partitions
-        self._live = True
+        self._revoked = False
         log.info("assigned=%s", ",".join(map(str, sorted(partitions))) or "none")
+
+    async def restored(self) -> None:
+        """The changelog of what was assigned is read. Not before may a partition be taken up:
+        where one rebalance follows another, Faust ends `app.rebalancing` with the recovery of
+        the first, and its memory has still the slots of before. A recovery that a revocation
+        has overtaken counts for nothing."""
+        self._live = not self._revoked
 
     def _count(self) -> None:
         """Raise the counters by what happened since the last flush."""
@@ -252,6 +293,7 @@ class Worker:
             metrics.UNPACKED.inc(counts.dropped)
             metrics.EVICTIONS.inc(partition.shard.evicted)
             partition.shard.evicted = 0
+        metrics.GATEWAYS_SILENT.set(len(self._silent()))
         metrics.RECORDS.set(sum(len(each.shard) for each in self._partitions.values()))
         metrics.SLOT_BYTES.set(sum(each.ring.size for each in self._partitions.values()))
 

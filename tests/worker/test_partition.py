@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from agents.engine import Engine
+from agents.presence import Presence
 from agents.record import Episode, pack, unpack
 from agents.response import Response
 from agents.shard import Shard
@@ -13,7 +14,8 @@ from agents.worker.slots import FEW
 from load.cluster import tally
 from load.tally import Tally
 from schemas import wire
-from schemas.events import Auth, Fact
+from schemas.events import Auth, Fact, Signal
+from schemas.findings import Alert
 from schemas.keys import Site
 from schemas.net import Networks
 from schemas.settings import ResponseSettings
@@ -260,3 +262,105 @@ def test_a_record_that_cannot_be_packed_when_it_is_carried_begins_afresh() -> No
     life.partition.shard.records[CLIENT].states["tally"] = [2**70]
     assert unpack(life.partition._carry(CLIENT)).states == {}
     assert pack(life.partition.shard._thaw(CLIENT))
+
+
+# -- expected gateways ------------------------------------------------------------------------
+
+
+class Watch(Life):
+    """Expects mx1, whose silence is an alert after ten minutes."""
+
+    now = 1000.0
+    offset = -1
+
+    def begin(self, topic: Topic = TOPIC) -> None:
+        super().begin(topic)
+        shard = self.partition.shard
+        self.partition = Partition(
+            3,
+            shard,
+            topic,
+            self.slots.items(),
+            lambda state: Presence(["mx1"], 600, self.now, state),
+        )
+
+    def say(self, event: Fact) -> None:
+        self.offset += 1
+        value = wire.encode_events([event])
+        assert self.partition.fold(self.offset, value, None, self.now, self.now) == []
+
+    def alerts(self, at: float) -> list[tuple[str, int, str]]:
+        """State, revision and id of what is said of gateways; it is safe then."""
+        self.now = at
+        outcome, write = self.partition.flush(at)
+        if write is not None:
+            self.slots.update(write.put)
+            for number in write.free:
+                del self.slots[number]
+        found: list[Alert] = [a for a in outcome.alerts if a.detector == "gateway_silent"]
+        return [(alert.state, alert.revision, alert.id) for alert in found]
+
+
+def beat(detail: str = "", at: float = 1000.0) -> Signal:
+    return Signal(at=at, gateway="mx1", about="g:mx1", kind="heartbeat", detail=detail)
+
+
+def test_a_gateway_of_which_nothing_comes_is_silent_and_said_once() -> None:
+    life = Watch()
+    assert life.alerts(1599.9) == []
+    ((state, revision, _),) = life.alerts(1600.0)
+    assert (state, revision) == ("open", 1)
+    assert life.alerts(9000.0) == []
+
+
+@pytest.mark.parametrize("event", [beat(), guess(gateway="mx1")])
+def test_events_and_heartbeats_with_lines_break_the_silence(event: Fact) -> None:
+    life = Watch()
+    ((_, _, name),) = life.alerts(1600.0)
+    life.say(event)
+    assert life.alerts(1601.0) == [("withdrawn", 2, name)]
+
+
+def test_a_shipper_that_has_no_lines_to_send_breaks_no_silence() -> None:
+    life = Watch()
+    life.now = 1500.0
+    life.say(beat("alive, no lines", 1500.0))
+    outcome, _ = life.partition.flush(1600.0)
+    (alert,) = outcome.alerts
+    assert alert.summary.endswith("; its shipper lives")
+
+
+def test_what_was_said_of_a_silence_outlives_the_worker() -> None:
+    life = Watch()
+    ((_, _, name),) = life.alerts(1600.0)
+    life.begin()
+    assert life.alerts(9000.0) == []
+    life.say(beat())
+    assert life.alerts(9001.0) == [("withdrawn", 2, name)]
+    life.begin()
+    assert life.alerts(9600.0) == []
+
+
+def test_a_takeover_is_no_silence_of_the_gateway() -> None:
+    life = Watch()
+    life.say(beat())
+    life.now = 1500.0
+    life.begin()
+    assert life.alerts(1600.0) == []
+    assert len(life.alerts(2100.0)) == 1
+
+
+def test_heartbeats_reach_no_detector_and_move_no_clock() -> None:
+    life = Watch()
+    life.say(beat(at=10.0**12))
+    shard = life.partition.shard
+    assert (len(shard), shard.begun, shard.clock) == (0, 0.0, 0.0)
+    assert life.partition.take_counts() == Counts(messages=1)
+    assert life.partition.flush(1000.0)[1] is None
+
+
+def test_strangers_are_not_missed() -> None:
+    life = Life()
+    life.fold(0, beat(), guess())
+    outcome, _ = life.partition.flush(10.0**9)
+    assert outcome.alerts == []

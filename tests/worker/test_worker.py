@@ -11,6 +11,7 @@ from faust.types import TP
 
 from agents.configuration import build
 from agents.worker import app as module
+from agents.worker import flush
 from agents.worker import worker as tested
 from agents.worker.partition import Topic
 from agents.worker.worker import OffsetJumpError, Worker
@@ -18,11 +19,12 @@ from load.tally import Tally
 from schemas import wire
 from schemas.events import Auth
 from schemas.keys import partition
-from schemas.settings import HttpSettings, KafkaSettings, Settings
+from schemas.settings import HttpSettings, KafkaSettings, Settings, SiteSettings
 from streams import metrics
 
 SETTINGS = KafkaSettings(prefix="site.", partitions=2)
 GUESS = Auth(at=1000.0, client="192.0.2.1")
+FROM_MX1 = Auth(at=1000.0, client="192.0.2.1", gateway="mx1")
 GENERATION = 7
 
 
@@ -58,19 +60,30 @@ class Stream:
 
 
 class Site:
-    def __init__(self) -> None:
+    def __init__(self, *gateways: str) -> None:
         self.app: Any = module.make(SETTINGS, Path("unused"))
-        settings = Settings(kafka=SETTINGS, http=HttpSettings(listen=""))
+        settings = Settings(
+            kafka=SETTINGS, http=HttpSettings(listen=""), site=SiteSettings(gateways=gateways)
+        )
         self.worker = Worker(build(settings), self.app, Topic("id", 2))
         self.sent: list[tuple[str, Any, Any, Any]] = []
         self.commits = 0
         self.refuses = False
         self.events: list[Event] = []
         self.app.producer = SimpleNamespace(send=self._send)
-        self.app.consumer = SimpleNamespace(commit=self._commit)
+        self.coordinator = SimpleNamespace(coordinator_id=1)
+        client = SimpleNamespace(_coordinator=self.coordinator)
+        self.app.consumer = SimpleNamespace(
+            commit=self._commit, _thread=SimpleNamespace(_consumer=client)
+        )
         self.app.consumer_generation_id = GENERATION
         self.app.rebalancing = False
-        self.worker.assigned({0, 1})
+        self.take_up({0, 1})
+
+    def take_up(self, partitions: set[int]) -> None:
+        """They are assigned, and restored."""
+        self.worker.assigned(partitions)
+        asyncio.run(self.worker.restored())
 
     async def _send(self, topic: str, key: Any, value: Any, partition: Any, *_: Any) -> Any:
         if self.refuses:
@@ -135,6 +148,7 @@ def test_between_a_revocation_and_an_assignment_nothing_is_folded(site: Site) ->
         await site.worker.tick()
         assert not site.events[1].acked
         site.worker.assigned({home()})
+        await site.worker.restored()
         await site.worker.fold(site.stream(1, partition=home()))
         await site.worker.tick()
         assert site.events[2].acked
@@ -165,6 +179,7 @@ def test_a_partition_is_restored_with_what_was_kept(site: Site) -> None:
         await site.worker.fold(site.stream(5, partition=home()))
         await site.worker.revoked()
         site.worker.assigned({home()})
+        await site.worker.restored()
         await site.worker.tick()
 
     asyncio.run(play())
@@ -175,6 +190,31 @@ def test_nothing_happens_while_partitions_are_restored(site: Site) -> None:
     site.app.rebalancing = True
     asyncio.run(site.worker.tick())
     assert site.worker._partitions == {}
+
+
+def test_partitions_are_taken_up_when_they_are_restored_whatever_faust_says(site: Site) -> None:
+    async def play() -> None:
+        await site.worker.revoked()
+        site.worker.assigned({0, 1})
+        site.app.rebalancing = False  # the recovery of an earlier rebalance has ended
+        await site.worker.tick()
+        await site.worker.fold(site.stream(0, partition=home()))
+        assert site.worker._partitions == {}
+        await site.worker.restored()
+        await site.worker.tick()
+        assert sorted(site.worker._partitions) == [0, 1]
+
+    asyncio.run(play())
+
+
+def test_a_recovery_that_a_revocation_has_overtaken_counts_for_nothing(site: Site) -> None:
+    async def play() -> None:
+        await site.worker.revoked()
+        await site.worker.restored()
+        await site.worker.fold(site.stream(0, partition=home()))
+
+    asyncio.run(play())
+    assert site.worker.folded == 0
 
 
 def test_a_jump_of_offsets_is_an_alarm(site: Site) -> None:
@@ -274,3 +314,93 @@ def test_what_was_evicted_is_counted_once(site: Site) -> None:
 
     asyncio.run(play())
     assert metrics.EVICTIONS._value.get() - before == 3
+
+
+class Clock:
+    """Instead of the module time."""
+
+    def __init__(self) -> None:
+        self.now = 2000.0
+
+    def time(self) -> float:
+        return self.now
+
+    monotonic = time
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(tested, "time", made)
+    monkeypatch.setattr(flush, "time", made)
+    return made
+
+
+def silent(site: Site) -> list[tuple[str, str]]:
+    """Who is said to be silent, and who to speak again."""
+    alerts = [
+        wire.decode_alert(value) for topic, _, value, _ in site.sent if topic == "mail.alerts"
+    ]
+    return [(alert.subject.value, alert.state) for alert in alerts]
+
+
+@pytest.mark.usefixtures("site")
+def test_an_expected_gateway_that_falls_silent_is_an_alert_of_one_partition(clock: Clock) -> None:
+    site = Site("mx1", "mx2")
+
+    async def play() -> None:
+        await site.worker.tick()
+        clock.now += 600
+        await site.worker.tick()
+        await site.worker.tick()
+
+    asyncio.run(play())
+    assert sorted(silent(site)) == [("mx1", "open"), ("mx2", "open")]
+    assert sorted(site.worker._health().degraded) == ["mx1 is silent", "mx2 is silent"]
+    assert metrics.GATEWAYS_SILENT._value.get() == 2
+
+
+@pytest.mark.usefixtures("site")
+def test_a_broker_that_is_away_is_no_silence_of_gateways(clock: Clock) -> None:
+    site = Site("mx1")
+
+    async def play() -> None:
+        await site.worker.tick()
+        site.coordinator.coordinator_id = None
+        clock.now += 600
+        await site.worker.tick()
+        site.coordinator.coordinator_id = 1
+        clock.now += 599
+        await site.worker.tick()
+        assert silent(site) == []
+        clock.now += 1
+        await site.worker.tick()
+
+    asyncio.run(play())
+    assert silent(site) == [("mx1", "open")]
+
+
+def test_gateways_of_the_events_of_others_have_heartbeats(site: Site, clock: Clock) -> None:
+    async def play() -> None:
+        await site.worker.route(site.stream(0, value=wire.encode(FROM_MX1)))
+        await site.worker.send_routed()
+        site.sent.clear()
+        await site.worker.tick()
+
+    asyncio.run(play())
+    ((topic, _, value, target),) = site.sent
+    assert (topic, target) == ("mail.facts", partition("g:mx1", 2))
+    assert [event.gateway for event in wire.decode_events(value)] == ["mx1"]
+
+
+def test_after_a_failed_send_there_are_no_heartbeats_either(site: Site) -> None:
+    async def play() -> None:
+        await site.worker.route(site.stream(0, value=wire.encode(FROM_MX1)))
+        site.refuses = True
+        with pytest.raises(ConnectionError):
+            await site.worker.send_routed()
+        site.refuses = False
+        await site.worker.tick()
+
+    asyncio.run(play())
+    assert site.sent == []

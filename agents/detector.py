@@ -1,6 +1,6 @@
 """What a detector is. The list of them is in agents/detectors/__init__.py."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from msgspec import Struct, field
@@ -40,9 +40,23 @@ class View:
     """What a detector may look at beside the event and its own state. The engine owns it and
     changes it from event to event: look, do not keep."""
 
-    __slots__ = ("_around", "at", "cold", "key", "open", "past", "site", "trusted")
+    __slots__ = (
+        "_around",
+        "_asked",
+        "_known",
+        "_near",
+        "at",
+        "cold",
+        "key",
+        "open",
+        "past",
+        "site",
+        "trusted",
+        "value",
+    )
 
     key: Key
+    value: str  # the key without its letter
     at: float  # event time
     past: Past  # who succeeded at this subject before
     cold: bool  # too little past was seen to rest a silence on it (7 days)
@@ -55,22 +69,32 @@ class View:
         self.site = site
         self._around = around
 
-    @property
-    def value(self) -> str:
-        """The key without its letter."""
-        return self.key[2:]
+    def turn(self, key: Key, past: Past) -> None:
+        """Look at another subject."""
+        self.key = key
+        self.value = key[2:]
+        self.past = past
+        self._near: Past | None = None
+        self._asked, self._known = "", False
 
     @property
     def around(self) -> Past:
         """Who succeeded in the network around a client; else the same as `past`."""
-        return (self._around(self.key) if self.key[0] == "c" else None) or self.past
+        near = self._near
+        if near is None:
+            near = (self._around(self.key) if self.key[0] == "c" else None) or self.past
+            self._near = near
+        return near
 
     def knows(self, value: str) -> bool:
         """Whether a login (of a mailbox: a network) succeeded here or around here in 30 days."""
-        return self.past.knows(value, self.at) or self.around.knows(value, self.at)
+        if value != self._asked:  # several detectors ask the same about one event
+            self._asked = value
+            self._known = self.past.knows(value, self.at) or self.around.knows(value, self.at)
+        return self._known
 
 
-class Detector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Detector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """Watches some kinds of event, one subject at a time, and says when it sees an attack.
 
     Its fields are its settings, read from ``[detectors.NAME]``. What it has seen of a subject is
@@ -85,9 +109,6 @@ class Detector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: ClassVar[int] = 1
     technique: ClassVar[str] = ""  # MITRE ATT&CK
     blind_to: ClassVar[str] = ""
-    # An event that is no offence is not shown to a detector that has no state of the subject
-    # yet: most logins and mails are nobody's business.
-    sleeps: ClassVar[bool] = False
     findings: ClassVar[tuple[str, ...]] = ()  # names of what it finds, where not only its own
     # which events it hears for which kind of key: {"c": (Auth,), "m": (Signal,)}
     hears: ClassVar[dict[str, tuple[type[Fact], ...]]]
@@ -103,15 +124,24 @@ class Detector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         raise NotImplementedError
 
     @property
+    def sleeps(self) -> bool:
+        """Whether an event that is no offence need not be shown to it as long as it has no
+        state of the subject: most logins and mails are nobody's business."""
+        return False
+
+    @property
     def memory(self) -> float:
         """How long its state of a quiet subject is kept, in seconds: at least the horizon."""
         return self.horizon
 
-    def observe(self, event: Any, seen: Any, view: View) -> Iterator[Mark | Signal]:
-        """Fold `event` into what was `seen`, and yield a mark for each shape that stands now
-        and that this event adds to. To yield the same mark at every event is expected.
+    def observe(self, event: Any, seen: Any, view: View) -> Iterable[Mark | Signal]:
+        """Fold `event` into what was `seen`, and say a mark for each shape that stands now
+        and that this event adds to. To say the same mark at every event is expected.
 
-        Signals yielded here go to their subjects' watchers; hearing one twice must change
+        A generator goes on after the engine took up what it yielded: from then on the finding
+        is in ``view.open``. Where nothing is said, an empty tuple costs the least.
+
+        Signals said here go to their subjects' watchers; hearing one twice must change
         nothing there. Guard against sending one at every event: say it once in a while.
         """
         raise NotImplementedError

@@ -6,7 +6,8 @@ there is more to say. More is: another shape, a higher severity, twice the evide
 subject's return after its sentence. What is not said at once is said by `drain`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -38,7 +39,7 @@ RANK: dict[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIE
 
 
 # A detector with what is asked of it at every event: its name and `observe`.
-Listener = tuple[Detector, str, Callable[[Any, Any, View], Iterator[Mark | Signal]]]
+Listener = tuple[Detector, str, Callable[[Any, Any, View], Iterable[Mark | Signal]]]
 
 
 class Listeners:
@@ -77,6 +78,7 @@ class Engine:
         self._owners = {  # of findings, by name
             name: detector for detector in detectors for name in (detector.name, *detector.findings)
         }
+        self._horizons = {name: owner.horizon for name, owner in self._owners.items()}
         self._decoders = {
             detector.name: msgspec.msgpack.Decoder(detector.state) for detector in detectors
         }
@@ -93,6 +95,8 @@ class Engine:
         self._sampled: tuple[Fact | None, tuple[float, str, str]] = (None, (0.0, "", ""))
         self._place = ""
         self._bad = False
+        self._quiet = False  # the event is one that sleepers need not hear
+        self._account = self._origin = ""  # of a login that succeeded: mailbox and network
         self.horizon = max((d.horizon for d in detectors if d.enabled), default=DAY)
         self.memory = {d.name: max(d.memory, d.horizon) for d in detectors if d.enabled}
 
@@ -108,27 +112,33 @@ class Engine:
     def look(self, event: Fact, *, cold: bool, place: str) -> bool:
         """Take up an event, before it is shown with `fold` for each of its keys. `place` says
         where the batch of the event lay: a file, or topic and partition."""
-        view = self._view
+        view, site = self._view, self.site
         view.at, view.cold = event.at, cold
         client = getattr(event, "client", "")
-        view.trusted = client != "" and client in self.site.trusted
+        view.trusted = client != "" and client in site.trusted
         self._place = place
-        self._bad = offence(event)
-        return self._bad
+        self._bad = bad = offence(event)
+        self._quiet = not bad and type(event) is not Signal
+        self._account = self._origin = ""
+        if type(event) is Auth and event.outcome == "ok":
+            if event.account:
+                self._account = keys.mailbox(event.account, site.default_domain)
+            if client:
+                self._origin = net.network(client)
+        return bad
 
     def fold(self, event: Fact, key: Key, record: Record, listeners: Listeners) -> None:
         """Show the event that was looked at to the detectors that hear it for `key`."""
         at = event.at
-        bad = self._bad
-        if bad:
+        if self._bad:
             self._remember(event, key, record)
         states = record.states
         heard = listeners.all
-        if not bad and type(event) is not Signal and listeners.sleepers.isdisjoint(states):
+        if self._quiet and listeners.sleepers.isdisjoint(states):
             heard = listeners.awake
         if heard:
             view = self._view
-            view.key, view.past = key, record.past
+            view.turn(key, record.past)
             view.open = self._open(record, at) if record.episodes else NOTHING
             for detector, name, observe in heard:
                 seen = states.get(name)
@@ -148,8 +158,9 @@ class Engine:
                     self._broken(detector, event, error)
         if at > record.last:
             record.last = at
-        if type(event) is Auth and event.outcome == "ok":
-            self._note_success(event, key, record)
+        value = self._origin if key[0] == "m" else self._account
+        if value:
+            record.past.note(value, at)
 
     def drain(self, key: Key, record: Record, *, cold: bool) -> None:
         """Say what has not been said yet of the subject's open findings."""
@@ -159,7 +170,7 @@ class Engine:
                 detector = self._owners.get(episode.name)
                 if detector is None:
                     continue
-                view.key, view.past = key, record.past
+                view.turn(key, record.past)
                 view.at, view.cold, view.trusted = record.last, cold, False
                 view.open = self._open(record, record.last)
                 mark = Mark(episode.name, episode.shape, episode.severity, episode.about)  # type: ignore[arg-type]
@@ -172,7 +183,12 @@ class Engine:
 
     def _open(self, record: Record, at: float) -> set[str]:
         """Names of the findings that stand: their episodes have not ended."""
-        return {episode.name for episode in record.episodes.values() if self._stands(episode, at)}
+        horizons = self._horizons
+        return {
+            episode.name
+            for episode in record.episodes.values()
+            if at - episode.last <= horizons.get(episode.name, math.inf)
+        }
 
     def _state(self, detector: Detector, record: Record) -> Struct:
         seen = record.states.get(detector.name)
@@ -210,7 +226,7 @@ class Engine:
             raised
             or new
             or episode.touches >= 2 * episode.told
-            or any(0 < s.until < event.at for s in record.sentences.values())
+            or (record.sentences and _served(record, event.at))
         ):
             if new:
                 episode.shapes.append(mark.shape)
@@ -280,10 +296,6 @@ class Engine:
             )
         )
 
-    def _stands(self, episode: Episode, at: float) -> bool:
-        owner = self._owners.get(episode.name)
-        return owner is None or at - episode.last <= owner.horizon
-
     def _remember(self, event: Fact, key: Key, record: Record) -> None:
         at = event.at
         if at - record.offended_last > DAY or not record.offended:
@@ -291,7 +303,10 @@ class Engine:
         record.offended = min(record.offended, at)
         record.offended_last = max(record.offended_last, at)
         if key[0] in "cm":
-            record.recent = [*record.recent[1 - RECENT :], self._sample(event)]
+            recent = record.recent
+            if len(recent) >= RECENT:
+                del recent[: 1 - RECENT]
+            recent.append(self._sample(event))
 
     def _sample(self, event: Fact) -> tuple[float, str, str]:
         """The event as a sample; it is encoded once for all its keys."""
@@ -302,12 +317,10 @@ class Engine:
             self._sampled = (event, sample)
         return sample
 
-    def _note_success(self, event: Auth, key: Key, record: Record) -> None:
-        if key[0] == "m":
-            if event.client:
-                record.past.note(net.network(event.client), event.at)
-        elif event.account:
-            record.past.note(keys.mailbox(event.account, self.site.default_domain), event.at)
+
+def _served(record: Record, at: float) -> bool:
+    """Whether a sentence of the subject has ended."""
+    return any(0 < sentence.until < at for sentence in record.sentences.values())
 
 
 def _absorb(episode: Episode, judgement: Judgement) -> None:

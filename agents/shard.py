@@ -85,7 +85,7 @@ class Shard:
         engine = self.engine
         listeners = engine.listeners(event)
         if listeners:
-            engine.look(event, cold=self.cold, place=place)
+            engine.look(event, cold=self.clock - self.begun < WARM, place=place)
             mine = self._mine
             for key in keys.keys(event, engine.site):
                 heard = listeners.get(key[0])
@@ -189,12 +189,15 @@ class Shard:
         return any(before - last <= span < self.clock - last for span in spans)
 
     def _fold(self, event: Fact, key: Key, listeners: Listeners, absorbed: int) -> None:
-        record = self._record(key)
+        record = self.records.get(key)
+        if record is None:
+            record = self._thaw(key)
         if absorbed >= 0:
-            if record.absorbed >= absorbed and key not in self._touched:
+            if record.absorbed < absorbed:
+                record.absorbed = absorbed
+            elif key not in self._touched:
                 return
             self._touched.add(key)
-            record.absorbed = max(record.absorbed, absorbed)
         self.engine.fold(event, key, record, listeners)
         self.dirty.add(key)
         if record.episodes:

@@ -87,8 +87,9 @@ class Window(Struct, frozen=True):
         counts.head = now
         oldest = now - self.slices
         slices = counts.slices
-        for gone in [at for at in slices if at < oldest]:
-            counts.total -= slices.pop(gone)
+        if slices and min(slices) < oldest:
+            for gone in [at for at in slices if at < oldest]:
+                counts.total -= slices.pop(gone)
 
     # -- distinct values ------------------------------------------------------------------
 
@@ -116,9 +117,11 @@ class Window(Struct, frozen=True):
             seen[mark] = [now, n, now]
             if len(distinct.names) < NAMED:
                 distinct.names[mark] = (name or value)[:NAME_LENGTH]
-        if distinct.registers:
-            distinct.registers = _register(distinct.registers, mark)
-        return len(seen) if not distinct.registers else self.distinct(distinct, at)
+        registers = distinct.registers
+        if not registers:
+            return len(seen)
+        distinct.registers = registers = _register(registers, mark)
+        return max(len(seen), _estimate(registers))
 
     def distinct(self, distinct: Distinct, at: float) -> int:
         """How many distinct values the window that ends at `at` holds: exact up to EXACT, an
@@ -135,13 +138,17 @@ class Window(Struct, frozen=True):
         `seconds`, a part of this window that its slices divide."""
         self.distinct(distinct, at)
         oldest = distinct.head - round(seconds * self.slices / self.seconds)
-        return sum(1 for entry in distinct.seen.values() if entry[0] >= oldest)
+        return len([entry for entry in distinct.seen.values() if entry[0] >= oldest])
 
     def tries(self, distinct: Distinct, at: float) -> list[int]:
         """How often each value that is kept was seen: exact until the oldest sight has left the
         window, from then on as if they had come evenly."""
         self.distinct(distinct, at)
         return [entry[1] for entry in distinct.seen.values()]
+
+    def seldom(self, distinct: Distinct, most: int) -> int:
+        """How many of the values that are kept were seen `most` times or less."""
+        return len([entry for entry in distinct.seen.values() if entry[1] <= most])
 
     def holds(self, distinct: Distinct, value: str, at: float) -> bool:
         """Whether `value` is among those kept."""
@@ -253,6 +260,8 @@ class Past(Struct, array_like=True):
 
     def knows(self, value: str, at: float, days: int = 30) -> bool:
         """Whether `value` succeeded in the `days` before `at`, today included."""
+        if not self.seen:
+            return False
         entry = self.seen.get(fingerprint(value))
         return entry is not None and int(at) // DAY - entry[1] <= days
 

@@ -6,7 +6,7 @@ the watchers of other subjects speak.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import ClassVar, Literal
 
 from msgspec import Struct, field
@@ -143,13 +143,13 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
 
     def observe(
         self, event: Message | Delivery | Recipient | Signal, seen: Seen, view: View
-    ) -> Iterator[Mark]:
+    ) -> Iterable[Mark]:
         if _is_named(view.site.bulk, view):
-            return
+            return ()
         if type(event) is Signal:
             stands = self._told(event, seen)
         elif event.at < seen.grace:
-            return
+            return ()
         elif type(event) is Message:
             stands = self._is_its(event, seen, view) and self._message(event, seen, view)
         elif type(event) is Delivery:
@@ -157,12 +157,13 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         else:
             stands = type(event) is Recipient and self._recipient(event, seen, view)
         if not stands:
-            return
+            return ()
         if "auth_distributed" in view.open:
             self._stand(seen, "guessed_before", 1, 1, event.at)
         score = self._score(seen, event.at)
         if score >= self.medium:
-            yield Mark(NAME, self._standing(seen, event.at)[0], self._severity(score))
+            return (Mark(NAME, self._standing(seen, event.at)[0], self._severity(score)),)
+        return ()
 
     def _told(self, event: Signal, seen: Seen) -> bool:
         if event.kind == "released":

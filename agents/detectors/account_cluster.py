@@ -4,7 +4,7 @@ Each account watches through whom it sends, and tells a client that is new to it
 which accounts meet there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import ClassVar
 
 from msgspec import Struct, field
@@ -54,36 +54,39 @@ class AccountCluster(Detector, frozen=True, kw_only=True):
     def horizon(self) -> float:
         return float(DAY)
 
-    def observe(self, event: Message | Signal, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+    def observe(self, event: Message | Signal, seen: Seen, view: View) -> Iterable[Mark | Signal]:
         if isinstance(event, Message):
-            yield from self._sent(event, seen, view)
-        elif event.kind == "stranger":
+            return self._sent(event, seen, view)
+        if event.kind == "stranger":
             self._met(event, seen)
             if len(self._unrelated(seen, event.at)) >= self.accounts:
-                yield Mark(NAME, "one_client", "high")
+                return (Mark(NAME, "one_client", "high"),)
+        return ()
 
-    def _sent(self, event: Message, seen: Seen, view: View) -> Iterator[Signal]:
+    def _sent(self, event: Message, seen: Seen, view: View) -> Iterable[Signal]:
         """Tell the client, once, when the account has sent enough through it."""
         site, at = view.site, event.at
         if not event.client or view.trusted or event.client in site.own:
-            return
+            return ()
         if keys.mailbox(event.account, site.default_domain) != view.value:
-            return
+            return ()
         client, count = net.client(event.client), max(1, event.recipients)
         before = TODAY.times(seen.clients, client)
         TODAY.see(seen.clients, client, at, count)
         if not before < self.recipients <= before + count:
-            return
+            return ()
         homes = view.past.homes(at)[-HOMES:]
-        if homes and not view.past.settled(net.network(client), at):
-            yield Signal(
-                at=at,
-                about=f"c:{client}",
-                kind="stranger",
-                client=client,
-                account=view.value,
-                detail=" ".join(f"{home:x}" for home in homes),
-            )
+        if not homes or view.past.settled(net.network(client), at):
+            return ()
+        word = Signal(
+            at=at,
+            about=f"c:{client}",
+            kind="stranger",
+            client=client,
+            account=view.value,
+            detail=" ".join(f"{home:x}" for home in homes),
+        )
+        return (word,)
 
     def _met(self, event: Signal, seen: Seen) -> None:
         before = seen.strangers.pop(event.account, None)

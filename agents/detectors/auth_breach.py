@@ -7,7 +7,8 @@ For a day the account is followed: mail that it sends and settings that it chang
 place tell a thief from a person who forgot a password.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any, ClassVar
 
 from msgspec import Struct, field
@@ -55,26 +56,34 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
     def horizon(self) -> float:
         return self.follow
 
-    def observe(self, event: Any, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+    @property
+    def sleeps(self) -> bool:
+        return not self.forbidden  # any login may be one of theirs
+
+    def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal]:
         if type(event) is Signal:
             if event.kind == "breach" and event.client:
                 self._opened(event, seen)
-                yield self._mark(seen, view)
+                return (self._mark(seen, view),)
         elif type(event) is Auth:
-            yield from self._login(event, seen, view)
+            return self._login(event, seen, view)
         elif seen.clients and self._is_strange(event.client, event, seen, view):
             counts = seen.messages if type(event) is Message else seen.changes
             self._window.add(counts, event.at)
-            yield self._mark(seen, view)
+            return (self._mark(seen, view),)
+        return ()
 
-    def _login(self, event: Auth, seen: Seen, view: View) -> Iterator[Signal]:
+    def _login(self, event: Auth, seen: Seen, view: View) -> Iterable[Signal]:
         if not event.client or view.trusted:
-            return
+            return ()
         if event.outcome == "failed":
             self._window.see(seen.strangers, net.network(event.client), event.at)
-            return
+            return ()
         if event.outcome != "ok" or not (self.forbidden or "auth_distributed" in view.open):
-            return
+            return ()
+        return self._open(event, seen, view)
+
+    def _open(self, event: Auth, seen: Seen, view: View) -> Iterator[Signal]:
         client, place = net.client(event.client), net.network(event.client)
         if self._is_forbidden(view) and event.client not in view.site.own:
             way = "forbidden"
@@ -161,7 +170,7 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
             wish=_wish(mark, clients, view.value),
         )
 
-    @property
+    @cached_property
     def _window(self) -> Window:
         return window(self.follow)
 

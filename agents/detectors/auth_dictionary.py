@@ -7,7 +7,8 @@ An account that this client, or its network, opened in the last month is no gues
 behind one address).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any, ClassVar
 
 from msgspec import Struct, field
@@ -98,49 +99,68 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
 
     # -- what happened --------------------------------------------------------------------------
 
-    def observe(self, event: Any, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+    def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal]:
         if view.trusted:
-            return
+            return ()
         if event.outcome == "ok":
-            yield from self._success(event, seen, view)
-        elif event.outcome == "failed":
-            yield from self._failure(event, seen, view)
+            return self._success(event, seen, view)
+        if event.outcome == "failed":
+            return self._failure(event, seen, view)
+        return ()
 
-    def _failure(self, event: Auth, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+    def _failure(self, event: Auth, seen: Seen, view: View) -> Iterable[Mark | Signal]:
         account = keys.mailbox(event.account, view.site.default_domain)
         tries = min(max(event.count, 1), AT_ONCE)
         if account:
             if _known(account, seen, view):
-                return  # a phone with an old password (stale_client)
+                return ()  # a phone with an old password (stale_client)
             self._guess(event, account, tries, seen, view)
         else:
             self._short.add(seen.nameless, event.at, tries)
             self._long.add(seen.nameless_day, event.at, tries)
         found = self._named(account, seen, view) if account else self._nameless(seen, view)
+        said: tuple[Mark, ...] = ()
         if found is not None:
             shape, severity = found
             if account or self.name not in view.open:
                 seen.shape = shape
-            yield Mark(self.name, shape, severity)
+            said = (Mark(self.name, shape, severity),)
+        return self._suspected(event, said, seen, view) if seen.suspects else said
+
+    def _suspected(
+        self, event: Auth, said: tuple[Mark, ...], seen: Seen, view: View
+    ) -> Iterator[Mark | Signal]:
+        """Say what was found, and tell of what was opened before enough was known."""
+        yield from said
         if self._stands(seen, view):
             for suspect, at in list(seen.suspects.items()):
                 del seen.suspects[suspect]
                 if event.at - at <= self.day:
                     yield from self._breach(event, suspect, seen, view)
 
-    def _success(self, event: Auth, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+    def _success(self, event: Auth, seen: Seen, view: View) -> Iterable[Mark | Signal]:
         account = keys.mailbox(event.account, view.site.default_domain)
         if not account:
-            return
+            return ()
         if not seen.last and not seen.nameless_day.slices:  # nothing ever failed here
             self._long.see(seen.opened, account, event.at)
-            return
+            return ()
         known = _known(account, seen, view) and account not in seen.suspects
-        if self._stands(seen, view):
-            if not known:
-                yield from self._breach(event, account, seen, view)
-        elif not known and self._amid_guesses(account, seen, view):
-            _keep(seen.suspects, account, event.at, OPENED)
+        if not known:
+            if self._stands(seen, view):
+                return self._guessed_right(event, account, seen, view)
+            if self._amid_guesses(account, seen, view):
+                _keep(seen.suspects, account, event.at, OPENED)
+        self._welcome(event, account, seen, view)
+        return ()
+
+    def _guessed_right(
+        self, event: Auth, account: str, seen: Seen, view: View
+    ) -> Iterator[Mark | Signal]:
+        yield from self._breach(event, account, seen, view)
+        self._welcome(event, account, seen, view)
+
+    def _welcome(self, event: Auth, account: str, seen: Seen, view: View) -> None:
         if self.name not in view.open:
             self._long.see(seen.opened, account, event.at)
         seen.tried.pop(fingerprint(account), None)
@@ -212,10 +232,9 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         return None
 
     def _is_stuffing(self, seen: Seen, at: float) -> bool:
-        tries = self._long.tries(seen.strange, at)
-        thin = sum(count <= self.thin for count in tries)
-        enough = self._long.distinct(seen.strange, at) >= self.stuffed
-        return enough and thin >= self.share * len(tries)
+        if self._long.distinct(seen.strange, at) < self.stuffed:
+            return False
+        return self._long.seldom(seen.strange, self.thin) >= self.share * len(seen.strange.seen)
 
     def _is_slow(self, seen: Seen, view: View) -> bool:
         """At least half of the gaps between its tries are pauses: so is the median."""
@@ -233,7 +252,8 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
 
     def _logins(self, seen: Seen, at: float) -> int:
         """What speaks for a client: its logins in a day, of one account no more than `credit`."""
-        return sum(min(times, self.credit) for times in self._long.tries(seen.opened, at))
+        tries, most = self._long.tries(seen.opened, at), self.credit
+        return sum([min(times, most) for times in tries]) if tries else 0
 
     def _provider(self, seen: Seen, view: View) -> bool:
         """Whether it fetches or relays for many: it opens more accounts than it fails at."""
@@ -326,11 +346,11 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
             return Wish("drop", client, against="slow, and the accounts exist: it may be people")
         return Wish("drop", client, against=_cold(view))
 
-    @property
+    @cached_property
     def _short(self) -> Window:
         return window(self.window)
 
-    @property
+    @cached_property
     def _long(self) -> Window:
         return window(self.day)
 

@@ -5,7 +5,8 @@ part; the network sees its addresses fail in turn; the client sees its own paced
 accounts (a password spray), and answers for its part in what a mailbox saw.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any, ClassVar
 
 from msgspec import Struct, field
@@ -48,7 +49,6 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
     )
     hears: ClassVar = {"m": (Auth,), "n": (Auth,), "c": (Auth, Signal)}
     state = Seen
-    sleeps = True
 
     window: float = 3600.0  # seconds [Elastic]
     clients: int = 5  # at one account [Elastic: 5 IPs]
@@ -65,41 +65,51 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
     # window of auth_dictionary, which sees what is faster
 
     @property
+    def sleeps(self) -> bool:
+        return True
+
+    @property
     def horizon(self) -> float:
         return self.day
 
-    def observe(self, event: Any, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+    def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal]:
         if view.trusted:
-            return
+            return ()
         if type(event) is Signal:
-            yield from self._hear(event, seen, view)
-        elif not event.client:
-            return
-        elif event.outcome == "ok":
-            self._forgive(event, seen, view)
-        elif event.outcome == "failed":
+            return self._hear(event, seen, view)
+        if not event.client:
+            return ()
+        if event.outcome == "failed":
             tries = min(max(event.count, 1), AT_ONCE)
-            watch = {"m": self._mailbox, "n": self._network, "c": self._client}[view.key[0]]
-            yield from watch(event, tries, seen, view)
+            letter = view.key[0]
+            if letter == "c":
+                return self._client(event, tries, seen, view)
+            watch = self._mailbox if letter == "m" else self._network
+            return watch(event, tries, seen, view)
+        if event.outcome == "ok":
+            self._forgive(event, seen, view)
+        return ()
 
     # -- one account, many clients ----------------------------------------------------------
 
-    def _mailbox(self, event: Auth, tries: int, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+    def _mailbox(self, event: Auth, tries: int, seen: Seen, view: View) -> Iterable[Mark | Signal]:
         at, client = event.at, net.client(event.client)
         if view.past.knows(net.network(client), at):
-            return  # the owner's own place
-        hour = window(self.window)
+            return ()  # the owner's own place
+        hour = self._hour
         clients = hour.see(seen.clients, client, at)
         places = hour.see(seen.places, net.wide(client), at)
         enough = hour.add(seen.tries, at, tries) >= self.tries
         _keep(seen.suspects, client, at, LISTED)
-        if clients >= self.clients and places >= self.places and enough:
-            yield Mark(self.name, "one_account", "high")
-        if self.name in view.open:
-            yield from self._tell(event, seen, view)
+        stands = clients >= self.clients and places >= self.places and enough
+        if stands or self.name in view.open:
+            return self._tell(event, stands, seen, view)
+        return ()
 
-    def _tell(self, event: Auth, seen: Seen, view: View) -> Iterator[Signal]:
+    def _tell(self, event: Auth, stands: bool, seen: Seen, view: View) -> Iterator[Mark | Signal]:
         """Tell every client of the last day that it took part, each once a day."""
+        if stands:
+            yield Mark(self.name, "one_account", "high")
         for client, at in seen.suspects.items():
             told = seen.told.get(client)
             if event.at - at <= self.day and (told is None or event.at - told > self.day):
@@ -116,28 +126,30 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
 
     # -- one network --------------------------------------------------------------------------
 
-    def _network(self, event: Auth, tries: int, seen: Seen, view: View) -> Iterator[Mark]:
+    def _network(self, event: Auth, tries: int, seen: Seen, view: View) -> Iterable[Mark]:
         at, client = event.at, net.client(event.client)
         _keep(seen.suspects, client, at, LISTED)
         clients = self._long.see(seen.clients, client, at)
         failures = self._long.add(seen.tries, at, tries)
         if clients >= self.neighbours and failures >= self.network_tries and not view.past.any(at):
-            yield Mark(self.name, "one_network", "high")
+            return (Mark(self.name, "one_network", "high"),)
+        return ()
 
     # -- one client ---------------------------------------------------------------------------
 
-    def _client(self, event: Auth, tries: int, seen: Seen, view: View) -> Iterator[Mark]:
+    def _client(self, event: Auth, tries: int, seen: Seen, view: View) -> Iterable[Mark]:
         at = event.at
         account = keys.mailbox(event.account, view.site.default_domain)
         if not account or view.knows(account):
-            return
+            return ()
         accounts = self._long.see(seen.accounts, account, at, tries)
-        if window(self.pace).see(seen.recent, account, at) >= self.sprayed:
+        if self._pace.see(seen.recent, account, at) >= self.sprayed:
             seen.fast = max(seen.fast, at)
         if accounts >= self.sprayed and at - seen.fast > self.day and self._is_spray(seen, view):
-            yield Mark(self.name, "password_spray", "high")
-        elif seen.attacked and self.name in view.open:
-            yield Mark(self.name, "took_part", "medium")  # and goes on
+            return (Mark(self.name, "password_spray", "high"),)
+        if seen.attacked and self.name in view.open:
+            return (Mark(self.name, "took_part", "medium"),)  # and goes on
+        return ()
 
     def _is_spray(self, seen: Seen, view: View) -> bool:
         tries = self._long.tries(seen.accounts, view.at)
@@ -148,10 +160,11 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
             and view.past.count(view.at) < len(few)
         )
 
-    def _hear(self, word: Signal, seen: Seen, view: View) -> Iterator[Mark]:
+    def _hear(self, word: Signal, seen: Seen, view: View) -> Iterable[Mark]:
         if word.kind == "took_part" and not view.past.any(word.at):
             _keep(seen.attacked, word.account, word.at, ATTACKED)
-            yield Mark(self.name, "took_part", "medium")
+            return (Mark(self.name, "took_part", "medium"),)
+        return ()
 
     def _forgive(self, event: Auth, seen: Seen, view: View) -> None:
         """Who opens the account is no guesser there: a person who travels, a typing mistake."""
@@ -175,7 +188,7 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
 
     def _judge_mailbox(self, seen: Seen, view: View) -> Judgement:
         """The clients answer for themselves; the account is the victim."""
-        hour, at = window(self.window), view.at
+        hour, at = self._hour, view.at
         clients = hour.distinct(seen.clients, at)
         tries = hour.total(seen.tries, at)
         places = hour.distinct(seen.places, at)
@@ -227,7 +240,15 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
             wish=Wish("drop", Target("network", view.value), against=_cold(view)),
         )
 
-    @property
+    @cached_property
+    def _hour(self) -> Window:
+        return window(self.window)
+
+    @cached_property
+    def _pace(self) -> Window:
+        return window(self.pace)
+
+    @cached_property
     def _long(self) -> Window:
         return window(self.day)
 

@@ -4,7 +4,7 @@ A gateway that accepts mail for recipients that do not exist must report it to t
 the sender is forged: it is the spammer's second way to the victim (a reverse NDR attack).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import ClassVar
 
 from msgspec import Struct, field
@@ -51,10 +51,10 @@ class BackscatterMade(Detector, frozen=True, kw_only=True):
     def horizon(self) -> float:
         return float(DAY)
 
-    def observe(self, event: Bounce | Message, seen: Seen, view: View) -> Iterator[Mark]:
+    def observe(self, event: Bounce | Message, seen: Seen, view: View) -> Iterable[Mark]:
         client = event.client
         if not client or event.account or client in view.site.own:
-            return
+            return ()
         if type(event) is Message:
             HOUR.add(seen.accepted, event.at)
         elif type(event) is Bounce and event.direction == "made" and event.status in FAILED:
@@ -65,7 +65,8 @@ class BackscatterMade(Detector, frozen=True, kw_only=True):
             if event.recipient:
                 HOUR.see(seen.victims, event.recipient, event.at)
             if count >= self.reports and self._share(seen, event.at) >= self.share:
-                yield Mark(NAME, "reports", self._severity(count))
+                return (Mark(NAME, "reports", self._severity(count)),)
+        return ()
 
     def _share(self, seen: Seen, at: float) -> float:
         accepted = HOUR.total(seen.accepted, at)

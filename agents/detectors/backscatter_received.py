@@ -4,7 +4,7 @@ The reports of the mail that other servers could not deliver then come to us, fr
 do nothing wrong. So the finding accuses nobody: it names the address, and who reports most.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from msgspec import Struct, field
@@ -73,27 +73,28 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
 
     def observe(
         self, event: Delivery | Bounce | Recipient | Signal, seen: Seen, view: View
-    ) -> Iterator[Mark | Signal]:
+    ) -> Iterable[Mark | Signal]:
         if isinstance(event, Delivery):
             if event.status == "deferred":
-                return  # it comes again
+                return ()  # it comes again
             if event.sender:
                 self._sent(event, seen, view)
             elif self._is_report(event, view):
                 report = event.message_id or f"{event.gateway}/{event.queue_id}"
-                yield from self._report(report, event.client, seen, view)
+                return self._report(report, event.client, seen, view)
         elif isinstance(event, Bounce):
             if event.direction == "received":
                 report = event.queue_id or f"{event.about}/{event.failed_recipient}"
-                yield from self._report(report, event.client, seen, view)
+                return self._report(report, event.client, seen, view)
         elif isinstance(event, Recipient):
             if event.verdict == "unknown" and not event.sender:
                 HOUR.add(seen.strays, event.at)
                 HOUR.see(seen.reflectors, net.client(event.client), event.at)
-                yield from self._domain(seen, view)
+                return self._domain(seen, view)
         elif event.kind == "backscatter":
             self._part(event, seen)
-            yield from self._domain(seen, view)
+            return self._domain(seen, view)
+        return ()
 
     def _sent(self, event: Delivery, seen: Seen, view: View) -> None:
         """Count what the address sent. Only mail that was handed on, or refused, to strangers

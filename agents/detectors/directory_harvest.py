@@ -5,7 +5,7 @@ claim to come from. Postfix logs no accepted RCPT, but a message with the number
 recipients; other servers log both: the larger of the two counts is how many were accepted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from msgspec import Struct, field
@@ -129,46 +129,55 @@ class DirectoryHarvest(Detector, frozen=True):
 
     def observe(
         self, event: Recipient | Message | Signal, seen: Seen, view: View
-    ) -> Iterator[Mark | Signal]:
+    ) -> Iterable[Mark | Signal]:
         letter = view.key[0]
         if isinstance(event, Signal):
-            yield from self._told(event, seen, view)
-        elif event.account or view.trusted:
-            return  # a login's typing mistakes are judged with the account
-        elif isinstance(event, Message):
-            self._accepted(event, seen)
+            return self._told(event, seen, view)
+        if event.account or view.trusted:
+            return ()  # a login's typing mistakes are judged with the account
+        if isinstance(event, Message):
+            self._accepted(event, letter, seen)
         elif event.sender or letter != "d":
             seen.tally.note(event)
             if letter == "c":
-                yield from self._client(event, seen, view)
-            elif event.verdict == "unknown":
-                client = net.client(event.client)
-                if letter == "d":
-                    TODAY.see(seen.clients, client, event.at)
-                    yield from self._domain(seen, view)
-                else:
-                    if not TODAY.holds(seen.clients, client, event.at):
-                        seen.waiting = [*seen.waiting[1 - WAITING :], client]
-                    TODAY.see(seen.clients, client, event.at)
-                    yield from self._network(seen, view)
+                return self._client(event, seen, view)
+            if event.verdict == "unknown":
+                return self._neighbour(event, letter, seen, view)
+        return ()
 
-    def _accepted(self, event: Message, seen: Seen) -> None:
+    def _neighbour(
+        self, event: Recipient, letter: str, seen: Seen, view: View
+    ) -> Iterable[Mark | Signal]:
+        """A client of this network, or of mail from this domain, guesses."""
+        client = net.client(event.client)
+        if letter == "d":
+            TODAY.see(seen.clients, client, event.at)
+            return self._domain(seen, view)
+        if not TODAY.holds(seen.clients, client, event.at):
+            seen.waiting = [*seen.waiting[1 - WAITING :], client]
+        TODAY.see(seen.clients, client, event.at)
+        return self._network(seen, view)
+
+    def _accepted(self, event: Message, letter: str, seen: Seen) -> None:
         count = max(1, event.recipients)
         SHARES.add(seen.tally.taken, event.at, count)
+        if letter != "c":
+            return  # only a client is asked whether it is a provider
         WEEK.add(seen.messages, event.at)
         sender = seen.senders and seen.senders.get(_domain(event.sender))
         if sender:
             SHARES.add(sender.taken, event.at, count)
 
-    def _client(self, event: Recipient, seen: Seen, view: View) -> Iterator[Mark | Signal]:
-        at, domain = event.at, _domain(event.sender)
+    def _client(self, event: Recipient, seen: Seen, view: View) -> Iterable[Mark | Signal]:
+        domain = _domain(event.sender)
         if domain and (domain in seen.senders or event.verdict == "unknown"):
             self._of_sender(seen, domain).note(event)
-        if event.verdict != "unknown":
-            return
-        if self._is_under_way(event, seen):
-            return
-        tally = seen.tally
+        if event.verdict != "unknown" or self._is_under_way(event, seen):
+            return ()
+        return self._guess(domain, seen, view)
+
+    def _guess(self, domain: str, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+        at, tally = view.at, seen.tally
         if self._is_provider(seen, at):
             if domain and self._is_fast(seen.senders[domain], at):
                 yield Mark(NAME, "provider", "low", domain)

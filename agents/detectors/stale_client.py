@@ -5,7 +5,7 @@ here: this client or its network opened it in the last 30 days. Nobody is accuse
 decided.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from msgspec import Struct, field
@@ -38,16 +38,19 @@ class StaleClient(Detector, frozen=True, kw_only=True):
     blind_to = "devices in new places where the log tells neither account nor password"
     hears: ClassVar = {"c": (Auth,)}
     state = Seen
-    sleeps = True
 
     window: float = 86400.0  # seconds without a try that end a run
     tries: int = 10  # alike, without a success between them *
 
     @property
+    def sleeps(self) -> bool:
+        return True
+
+    @property
     def horizon(self) -> float:
         return self.window
 
-    def observe(self, event: Any, seen: Seen, view: View) -> Iterator[Mark]:
+    def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark]:
         if event.outcome == "ok":
             if seen.runs:
                 seen.runs.pop(keys.mailbox(event.account, view.site.default_domain), None)
@@ -56,7 +59,8 @@ class StaleClient(Detector, frozen=True, kw_only=True):
             known = view.knows(account)
             run = self._run(event, account, known, seen)
             if run.tries >= self.tries and (known or event.password):
-                yield Mark(self.name, "known_account" if known else "one_password", "info")
+                return (Mark(self.name, "known_account" if known else "one_password", "info"),)
+        return ()
 
     def _run(self, event: Auth, account: str, known: bool, seen: Seen) -> Run:
         run = seen.runs.pop(account, None)

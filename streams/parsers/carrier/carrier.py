@@ -41,6 +41,9 @@ _DOVECOT = re.compile(
     r"managesieve(?:-login)?|sieve-login|master|log|config|anvil|stats|indexer(?:-worker)?|"
     r"doveadm|dict|director|replicator|quota-status|ssl-params)(?=[(:<]|$)"
 )
+# Dovecot 1.x's own log file has the level before the program, 1.0's its name before the time
+_LEVELS = frozenset({"Debug", "Info", "Warning", "Error", "Fatal", "Panic"})
+_NAMED = "dovecot: "
 _REPEATED = re.compile(
     r"message repeated (?P<times>\d{1,9}) times: \[ ?(?P<text>.*?)\]?", re.DOTALL
 )
@@ -65,6 +68,7 @@ class Carrier:
     def __init__(self, host: str, stamps: Stamps) -> None:
         self.stamps = stamps
         self._seconds = stamps.seconds
+        self._precise = stamps.precise
         self._host = host
         self._origins: dict[str, Origin] = {}
         self._last: Record | None = None
@@ -81,18 +85,44 @@ class Carrier:
             text = line.decode()
         except UnicodeDecodeError:
             text = line.decode("utf-8", "backslashreplace")
-        at = self._seconds.get(text[:16])
-        if at is not None:
-            record = self._said(at, text[16:], offset)
+        second = self._precise.get(text[:19])
+        if (
+            second is not None
+            and text[26:33] == second[1]
+            and text[19] == "."
+            and (fraction := text[20:26]).isdecimal()
+        ):
+            at: float | None = second[0] + int(fraction) / 1e6
+            begin = 33
         else:
-            found = self.stamps.split(text)
-            record = self._said(*found, offset) if found else self._unusual(text, offset)
-        if record is not None:
-            self._last = record
-        return record
+            at = self._seconds.get(text[:16])
+            begin = 16
+        if at is not None:
+            head, _, said = text.partition(": ")  # in no stamp a space follows a colon
+            origin = self._origins.get(head[begin:])
+            if (
+                origin is not None
+                and not origin.whole
+                and len(said) <= LONGEST_TEXT
+                and (said[:1] != "m" or not said.startswith("message repeated "))
+            ):
+                self._last = record = Record(
+                    at, origin.host, origin.program, origin.pid, said.rstrip(), offset
+                )
+                return record
+            found = self._said(at, text[begin:], offset)
+        else:
+            split = self.stamps.split(text)
+            found = self._said(*split, offset) if split else self._unusual(text, offset)
+        if found is not None:
+            self._last = found
+        return found
 
     def _said(self, at: float, rest: str, offset: int) -> Record | None:
         head, _, text = rest.partition(": ")
+        if head in _LEVELS and _DOVECOT.match(text):
+            rest = text
+            head, _, text = rest.partition(": ")
         origin = self._origins.get(head)
         if origin is None:
             origin = self._learn(head, rest)
@@ -130,9 +160,12 @@ class Carrier:
             found = _RFC5424.fullmatch(text[:LONGEST_TEXT])
             if found:
                 return self._rfc5424(found, offset)
+        split = self.stamps.split(text)
+        if split is None and text.startswith(_NAMED):
+            split = self.stamps.split(text[len(_NAMED) :])
         # One without a stamp has the time of the line before it.
         at = self._last.at if self._last else self.stamps.now
-        return self._said(*(self.stamps.split(text) or (at, text)), offset)
+        return self._said(*(split or (at, text)), offset)
 
     def _rfc5424(self, found: "re.Match[str]", offset: int) -> Record:
         stamp = self.stamps.iso(found["stamp"])
@@ -164,6 +197,8 @@ class Carrier:
 
     def _learn(self, head: str, rest: str) -> Origin:
         origin = self._origin(head, rest)
+        if head in _LEVELS:
+            return origin  # each line says anew whether it is Dovecot's
         if len(head) <= LONGEST_HEAD and not (origin.whole and ("(" in head or " " in head)):
             if len(self._origins) >= ORIGINS:
                 self._origins.clear()

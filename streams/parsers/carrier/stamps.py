@@ -47,6 +47,8 @@ class Stamps:
         self._now = now
         self._newest = 0.0
         self.seconds: dict[str, float] = {}  # "Feb 22 07:30:59 ", looked up by the carrier
+        # rsyslog's "2026-02-22T07:30:59" of stamps with microseconds: time, "+00:00 "
+        self.precise: dict[str, tuple[float, str]] = {}
         self._minutes: dict[str, tuple[float, str]] = {}  # "Feb 22 07:30", "2026-02-22T07:30"
 
     @property
@@ -66,6 +68,9 @@ class Stamps:
         if minute is not None and text[26:33] == minute[1]:
             second = text[17:26]
             if second[2:3] == "." and second.replace(".", "", 1).isdecimal():
+                if len(self.precise) >= KEPT:
+                    self.precise.clear()
+                self.precise[text[:19]] = minute[0] + int(second[:2]), minute[1]
                 return minute[0] + float(second), text[33:]
         minute = self._minutes.get(text[:12])
         if minute is not None and text[12:13] == ":" and text[15:16] == " ":
@@ -163,6 +168,7 @@ class Stamps:
 
     def _forget(self) -> None:
         self.seconds.clear()
+        self.precise.clear()
         self._minutes.clear()
 
 

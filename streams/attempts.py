@@ -60,20 +60,19 @@ class Attempts:
         self._stories: dict[Key, Story] = {}
         self._waiting: deque[tuple[float, Key]] = deque()
         self._aging: deque[tuple[float, Key]] = deque()
+        self._reporters = {
+            "summary": self._summary,
+            "tally": self._tally,
+            "smtp": self._smtp,
+            "detail": self._detail,
+            "early": self._detail,
+        }
         self.evicted = 0
         self.due = float("inf")  # when `advance` has something to tell
 
     def add(self, attempt: Attempt, source: str, out: list[Told]) -> None:
         """Put what is told now, by or because of this report, into `out`."""
-        reporter = attempt.reporter
-        if reporter == "summary":
-            self._summary(attempt, source, out)
-        elif reporter == "tally":
-            self._tally(attempt, source, out)
-        elif reporter == "smtp":
-            self._smtp(attempt, source, out)
-        else:
-            self._detail(attempt, source, out)
+        self._reporters[attempt.reporter](attempt, source, out)
 
     def advance(self, at: float, out: list[Told]) -> None:
         """Put what has waited long enough into `out`, and forget what is old."""
@@ -136,10 +135,11 @@ class Attempts:
         event = attempt.event
         story = self._stories.pop((event.gateway, attempt.session), None)
         if story is None:
-            story = self._without_session(event)
-            if story is None:
+            client = self._stories.get((event.gateway, "@" + event.client))
+            if client is None:
                 out.append((source, event))
                 return
+            story = _without_session(client, event)
         if event.outcome == "ok":
             before = (d for d in story.details if d.event.at <= event.at - CHAIN)
             out += [(detail.source, _like(detail.event, event)) for detail in before]
@@ -219,15 +219,6 @@ class Attempts:
         if client is not None:
             client.details = [d for d in client.details if not (d.early and _one_attempt(d, event))]
 
-    def _without_session(self, event: Auth) -> Story | None:
-        """Details of this attempt that name no session (before Dovecot 2.2)."""
-        client = self._stories.get((event.gateway, "@" + event.client))
-        if client is None:
-            return None
-        story = Story(details=[d for d in client.details if _same(d.event, event)])
-        client.details = [d for d in client.details if not _same(d.event, event)]
-        return story
-
     def _forget_chain(self, event: Auth) -> None:
         """One database refused, the next one opened: the first one's word is no failure."""
         story = self._stories.get((event.gateway, "@" + event.client))
@@ -237,6 +228,14 @@ class Attempts:
                 for d in story.details
                 if not (_same(d.event, event) and d.event.at > event.at - CHAIN)
             ]
+
+
+def _without_session(client: Story, event: Auth) -> Story:
+    """Details of this attempt that name no session (before Dovecot 2.2), taken from what is
+    known of its client."""
+    story = Story(details=[d for d in client.details if _same(d.event, event)])
+    client.details = [d for d in client.details if not _same(d.event, event)]
+    return story
 
 
 def _release(story: Story, at: float, out: list[Told]) -> None:

@@ -51,7 +51,15 @@ def parser(service: str) -> Parse:
         text = record.text
         if text.startswith("connect from "):
             name, client = peer(text[13:])
-            return (_connection(record, client, name, "opened", ""),)
+            return (
+                Connection(
+                    at=record.at,
+                    gateway=record.host,
+                    offset=record.offset,
+                    client=client,
+                    name=name,
+                ),
+            )
         if text.startswith("disconnect from "):
             return _disconnect(record, service)
         first, _, rest = text.partition(": ")
@@ -78,8 +86,17 @@ def _disconnect(record: Record, service: str) -> Items:
     who, _, counts = record.text[16:].partition(" ")
     name, client = peer(who)
     session = _session(record, client)
-    left = _connection(record, client, name, "closed", "")
-    closed = Part(record.at, record.host, "session", session, event=left, once="closed", ends=True)
+    left = Connection(
+        at=record.at,
+        gateway=record.host,
+        offset=record.offset,
+        client=client,
+        name=name,
+        outcome="closed",
+    )
+    closed = Part(
+        record.at, record.host, "session", session, None, -1, left, once="closed", ends=True
+    )
     found = _AUTH.search(counts) if "auth=" in counts else None
     if found is None:
         return (closed,)

@@ -45,9 +45,7 @@ class Shard:
         mine: Callable[[Key], bool] | None = None,
         limit: int = 400_000,
     ) -> None:
-        self.engine = engine
-        engine.surround(self._around)
-        self.response = response
+        self.adopt(engine, response)
         self.records: dict[Key, Record] = {}
         self.frozen: dict[Key, bytes] = {}  # further records, packed; none is in both
         self.dirty: set[Key] = set()
@@ -121,6 +119,11 @@ class Shard:
         """What came of it since the last call."""
         outcome, self.outcome = self.outcome, Outcome()
         return outcome
+
+    def adopt(self, engine: Engine, response: Response) -> None:
+        """Go on with other settings and the same memory."""
+        self.engine, self.response = engine, response
+        engine.surround(self._around)
 
     @property
     def cold(self) -> bool:

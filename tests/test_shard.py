@@ -8,6 +8,7 @@ from msgspec import Struct
 from agents.detector import Detector, Judgement, Mark, View
 from agents.detectors.auth_dictionary import AuthDictionary
 from agents.detectors.auth_distributed import AuthDistributed
+from agents.engine import Engine
 from agents.record import pack
 from schemas.events import Auth, Signal
 from schemas.findings import Evidence
@@ -230,6 +231,10 @@ def test_the_past_of_the_network_stands_beside_its_clients() -> None:
     shown.clear()
     story.tell(failed("203.0.113.1", "zoe", 60))
     assert shown == [(False, False), (True, True)]
+    shown.clear()
+    story.shard.adopt(Engine([Looking()], story.shard.engine.site), story.shard.response)
+    story.tell(failed(CLIENT, "anna", 120))
+    assert shown == [(False, True), (False, False)]
 
 
 # -- bounds ------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ lines behind it are read again into the state that they met the first time.
 """
 
 import logging
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -16,6 +15,7 @@ from itertools import chain
 from agents.configuration import Config, build_blocklist, build_shard
 from agents.presence import Presence
 from agents.record import pack
+from agents.running import reading
 from agents.running.enforcement import Enforcement
 from agents.running.http import Health, Pulse
 from agents.running.loop import Control, Opener
@@ -26,7 +26,7 @@ from schemas import wire
 from schemas.events import Fact
 from schemas.findings import Alert, Decision
 from streams import metrics
-from streams.reader import DeadLine, Reader, ReadOptions
+from streams.reader import DeadLine
 from streams.sink import Sink
 from streams.sources.follow import Lines
 
@@ -68,7 +68,7 @@ class Embedded:
         self._checkpoint = Checkpoint(store, self._shard)
         positions = self._checkpoint.restore()
         self._first_start = not positions
-        self._reader = self._new_reader(store.memory(JOINER))
+        self._reader = reading.new_reader(config, dead, store.memory(JOINER))
         self._presence = self._new_presence(store.memory(PRESENCE))
         self._follow = open_sources(config, positions)
         self._blocklist = build_blocklist(config)
@@ -156,9 +156,9 @@ class Embedded:
         self._disconnect()
         self.config = config
         fresh = build_shard(config)
-        self._shard.engine, self._shard.response = fresh.engine, fresh.response
+        self._shard.adopt(fresh.engine, fresh.response)
         self._count_nobody()
-        self._reader = self._new_reader(self._reader.pack())
+        self._reader = reading.new_reader(config, self._dead, self._reader.pack())
         self._nobody = 0  # a new reader counts from nothing
         self._presence = self._new_presence(self._presence.pack())
         positions = self._follow.positions()
@@ -397,23 +397,6 @@ class Embedded:
             delivery.close()
 
     # -- parts of a configuration -------------------------------------------------------------
-
-    def _new_reader(self, memory: bytes) -> Reader:
-        settings = self.config.settings
-        reader = Reader(
-            ReadOptions(
-                format=settings.logs.format,
-                host=settings.site.host or socket.gethostname(),
-                zone=settings.site.zone,
-            ),
-            self._dead,
-        )
-        if memory:
-            try:
-                reader.restore(memory)
-            except ValueError as error:
-                log.error('state unreadable reason="%s" meanwhile="joins lines anew"', error)
-        return reader
 
     def _new_presence(self, memory: bytes) -> Presence:
         site = self.config.settings.site

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from agents import configuration
 from agents.commands import options
 from agents.running import logs
 from schemas.settings import SettingsError
@@ -15,8 +16,8 @@ def command(config: Path | None) -> None:
     """Detect and respond, on Kafka. Start as many as are wanted: they share the work.
 
     Reads mail.facts, and mail.events that other programs publish; writes mail.alerts and
-    mail.decisions. The topics must exist: `mailwarden topics create`. Ends on SIGTERM with
-    everything safe.
+    mail.decisions. The topics must exist: `mailwarden topics create`. SIGHUP reads the settings
+    again, but for [kafka] and [http]; tell every worker. SIGTERM ends it with everything safe.
 
     \b
     mailwarden worker
@@ -27,6 +28,6 @@ def command(config: Path | None) -> None:
     found = options.load(config)
     logs.configure()
     try:
-        run(found)
+        run(found, lambda: configuration.load(config))
     except SettingsError as error:
         raise options.Unusable(f"{found.where}: {error}") from error

@@ -12,20 +12,14 @@ from streams.metrics import RELOADS
 log = logging.getLogger(__name__)
 
 
-class Control:
-    """The handlers do no more than note it. `load` reads the settings, or raises SettingsError."""
+class Reload:
+    """SIGHUP. The handler does no more than note it. `load` reads the settings, or raises
+    SettingsError."""
 
     def __init__(self, load: Callable[[], Config]) -> None:
         self._load = load
-        self._stop = False
         self._reload = False
-        signal.signal(signal.SIGTERM, self._on_stop)
-        signal.signal(signal.SIGINT, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_reload)
-
-    def stopped(self) -> bool:
-        """Whether to end."""
-        return self._stop
 
     def reloaded(self) -> Config | None:
         """The new configuration, if one is asked for and can be used; else the old one stays."""
@@ -42,8 +36,22 @@ class Control:
         log.info("reloaded settings=%s", config.where)
         return config
 
-    def _on_stop(self, *_: object) -> None:
-        self._stop = True
-
     def _on_reload(self, *_: object) -> None:
         self._reload = True
+
+
+class Control(Reload):
+    """SIGHUP, SIGTERM and SIGINT."""
+
+    def __init__(self, load: Callable[[], Config]) -> None:
+        super().__init__(load)
+        self._stop = False
+        signal.signal(signal.SIGTERM, self._on_stop)
+        signal.signal(signal.SIGINT, self._on_stop)
+
+    def stopped(self) -> bool:
+        """Whether to end."""
+        return self._stop
+
+    def _on_stop(self, *_: object) -> None:
+        self._stop = True

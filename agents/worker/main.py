@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +15,7 @@ import uvloop
 
 from agents.configuration import Config
 from agents.running import http, state
+from agents.running.control import Reload
 from agents.worker import app, broker
 from agents.worker.watchdog import Watchdog
 from agents.worker.worker import Worker
@@ -25,14 +27,16 @@ PAUSE = 2.0  # seconds before a worker that failed begins again
 GENERATION_0 = 100_000  # objects between two garbage collections: records are no cycles
 
 
-def run(config: Config) -> None:
-    """Work until SIGTERM or SIGINT. A worker that fails begins anew. Raises SettingsError."""
+def run(config: Config, load: Callable[[], Config]) -> None:
+    """Work until SIGTERM or SIGINT; on SIGHUP go on with what `load` gives. A worker that fails
+    begins anew. Raises SettingsError."""
     settings = config.settings
+    reload = Reload(load)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Faust listens to it
     topic = broker.ready(settings.kafka)
     uvloop.install()
     gc.set_threshold(GENERATION_0, 50, 100)
-    worker = Worker(config, app.make(settings.kafka, _folder(config)), topic)
+    worker = Worker(config, app.make(settings.kafka, _folder(config)), topic, reload.reloaded)
     server = _serve(settings.http.listen, worker)
     watchdog = Watchdog(worker, begin_anew)
     watchdog.start()

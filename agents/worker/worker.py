@@ -14,6 +14,7 @@ from typing import Any
 from agents.configuration import Config, build_shard
 from agents.presence import Presence
 from agents.running.http import Health, Pulse
+from agents.shard import Shard
 from agents.worker.app import App
 from agents.worker.client import connected
 from agents.worker.flush import Flusher, Send, flush
@@ -37,8 +38,17 @@ class OffsetJumpError(Exception):
 
 
 class Worker:
-    def __init__(self, config: Config, app: App, topic: Topic) -> None:
+    """`reloaded` is asked each second for a configuration to go on with, each once."""
+
+    def __init__(
+        self,
+        config: Config,
+        app: App,
+        topic: Topic,
+        reloaded: Callable[[], Config | None] = lambda: None,
+    ) -> None:
         settings = config.settings.kafka
+        self._reloaded = reloaded
         self.app = app
         self.folded = 0  # messages, ever: whether there is progress
         self.pulse = Pulse()
@@ -128,10 +138,7 @@ class Worker:
 
     def _load(self, number: int) -> Partition:
         began = time.monotonic()
-        count = self._topic.partitions
-        shard = build_shard(
-            self._config, lambda key: keys.partition(key, count) == number, 1.0 / count
-        )
+        shard = self._new_shard(number)
         stored = self._slots.of(number)
         partition = Partition(number, shard, self._topic, stored, self._watch(number))
         self._partitions[number] = partition
@@ -143,6 +150,12 @@ class Worker:
             time.monotonic() - began,
         )
         return partition
+
+    def _new_shard(self, number: int) -> Shard:
+        count = self._topic.partitions
+        return build_shard(
+            self._config, lambda key: keys.partition(key, count) == number, 1.0 / count
+        )
 
     def _watch(self, number: int) -> Callable[[bytes], Presence]:
         """Makes the watch over the expected gateways of a partition, from now on."""
@@ -199,6 +212,9 @@ class Worker:
 
     async def tick(self) -> None:
         """Once a second."""
+        config = self._reloaded()
+        if config is not None:
+            self.reload(config)
         self.pulse.beat(self._health())
         if not self._live or self.app.rebalancing:
             return
@@ -209,6 +225,17 @@ class Worker:
                 partition.presence.deaf(time.time())
         await self._beat()
         await self.flush()
+
+    def reload(self, config: Config) -> None:
+        """Go on with other settings and the same memory. Those of Kafka and of the server of
+        metrics stay as they are until the next start."""
+        self._config = config
+        self._router.site = config.site
+        self._router.heartbeats.silent_after = config.settings.site.silent_after
+        for number, partition in self._partitions.items():
+            fresh = self._new_shard(number)
+            partition.shard.adopt(fresh.engine, fresh.response)
+            partition.presence = self._watch(number)(partition.presence.pack())
 
     def _health(self) -> Health:
         if not self._live:

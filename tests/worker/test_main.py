@@ -51,7 +51,8 @@ def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Shell]:
 
 
 def run(listen: str = "") -> None:
-    main.run(build(Settings(kafka=KafkaSettings(), http=HttpSettings(listen=listen))))
+    config = build(Settings(kafka=KafkaSettings(), http=HttpSettings(listen=listen)))
+    main.run(config, lambda: config)
 
 
 def test_a_worker_that_ends_in_order_is_done(shell: type[Shell]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from agents.configuration import build
+from agents.configuration import Config, build
 from agents.worker import app as module
 from agents.worker import flush
 from agents.worker import worker as tested
@@ -65,7 +65,13 @@ class Site:
         settings = Settings(
             kafka=SETTINGS, http=HttpSettings(listen=""), site=SiteSettings(gateways=gateways)
         )
-        self.worker = Worker(build(settings), self.app, Topic("id", 2))
+        self.hangups: list[Config] = []
+        self.worker = Worker(
+            build(settings),
+            self.app,
+            Topic("id", 2),
+            lambda: self.hangups.pop() if self.hangups else None,
+        )
         self.sent: list[tuple[str, Any, Any, Any]] = []
         self.commits = 0
         self.refuses = False
@@ -404,3 +410,32 @@ def test_after_a_failed_send_there_are_no_heartbeats_either(site: Site) -> None:
 
     asyncio.run(play())
     assert site.sent == []
+
+
+def test_other_settings_are_taken_up_with_the_same_memory(site: Site, clock: Clock) -> None:
+    async def play() -> None:
+        await site.worker.fold(site.stream(*range(39), partition=home()))
+        await site.worker.tick()
+        site.hangups.append(
+            build(
+                Settings(
+                    kafka=KafkaSettings(prefix="other.", partitions=9),
+                    site=SiteSettings(gateways=("mx1",), silent_after=30.0),
+                    detectors={"tally": {"many": 40}},
+                )
+            )
+        )
+        await site.worker.fold(site.stream(39, partition=home()))
+        await site.worker.tick()
+        await site.worker.fold(site.stream(40, partition=home()))
+        clock.now += 30
+        await site.worker.tick()
+
+    asyncio.run(play())
+    assert ("mx1", "open") in silent(site)
+    assert site.worker._router.heartbeats.silent_after == 30.0
+    alerts = [
+        wire.decode_alert(value) for topic, _, value, _ in site.sent if topic == "mail.alerts"
+    ]
+    assert {a.evidence[0].count for a in alerts if a.detector == "tally"} >= {41}
+    assert not any(topic.startswith("other.") for topic in site.topics())

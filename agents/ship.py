@@ -6,7 +6,6 @@ loses a line nor tells it twice.
 """
 
 import logging
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -14,12 +13,13 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from agents.configuration import Config
+from agents.running import reading
 from agents.running.http import Health, Pulse
 from agents.running.loop import Control, Opener
 from schemas.events import Fact
 from streams import metrics
 from streams.bus import Bus
-from streams.reader import DeadLine, Reader, ReadOptions
+from streams.reader import DeadLine
 from streams.shipping.heartbeat import Heartbeats
 from streams.shipping.outbox import Batch, Outbox, OutboxError
 from streams.shipping.packer import TOPIC, Packer
@@ -68,10 +68,12 @@ class Shipper:
         )
         self._letters: list[Batch] = []
         self._heartbeats = Heartbeats(
-            config.settings.kafka.partitions, config.settings.site.silent_after, _host(config)
+            config.settings.kafka.partitions,
+            config.settings.site.silent_after,
+            reading.host(config),
         )
         self._beats: list[Batch] = []
-        self._reader = self._new_reader(outbox.memory(JOINER))
+        self._reader = reading.new_reader(config, self._dead, outbox.memory(JOINER))
         places = outbox.places()
         self._first_start = not places
         self._follow = open_sources(config, places)
@@ -161,7 +163,8 @@ class Shipper:
         )
         self._packer.site = config.site
         self._heartbeats.silent_after = config.settings.site.silent_after
-        self._reader = self._new_reader(self._reader.pack())
+        self._reader = reading.new_reader(config, self._dead, self._reader.pack())
+        self._nobody = 0  # a new reader counts from nothing
         places = self._follow.positions()
         self._follow.close()
         self._follow = self._open_sources(self.config, places)
@@ -299,26 +302,6 @@ class Shipper:
         if trouble != self._trouble:
             log.error('outbox failed reason="%s" meanwhile="reading waits"', trouble)
         self._trouble = trouble
-
-    def _new_reader(self, memory: bytes) -> Reader:
-        settings = self.config.settings
-        self._nobody = 0
-        reader = Reader(
-            ReadOptions(
-                format=settings.logs.format,
-                host=_host(self.config),
-                zone=settings.site.zone,
-            ),
-            self._dead,
-        )
-        if memory:
-            reader.restore(memory)
-        return reader
-
-
-def _host(config: Config) -> str:
-    """The gateway of lines that name none."""
-    return config.settings.site.host or socket.gethostname()
 
 
 def _counted(name: str, lines: Lines, counts: Counter[str]) -> Lines:

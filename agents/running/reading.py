@@ -1,0 +1,33 @@
+"""How every program that reads logs begins to: by the settings, where an earlier process stood."""
+
+import logging
+import socket
+from collections.abc import Callable
+
+from agents.configuration import Config
+from streams.reader import DeadLine, Reader, ReadOptions
+
+log = logging.getLogger(__name__)
+
+
+def host(config: Config) -> str:
+    """The gateway of lines that name none."""
+    return config.settings.site.host or socket.gethostname()
+
+
+def new_reader(config: Config, dead: Callable[[DeadLine], None] | None, memory: bytes) -> Reader:
+    """A reader that goes on with the half-joined lines of `memory`, a packed reader or b"".
+
+    What another version or a damaged disk has left there stops nothing: it is logged, and the
+    lines that are still to come are joined anew.
+    """
+    settings = config.settings
+    options = ReadOptions(format=settings.logs.format, host=host(config), zone=settings.site.zone)
+    reader = Reader(options, dead)
+    if memory:
+        try:
+            reader.restore(memory)
+        except ValueError as error:
+            log.error('state unreadable reason="%s" meanwhile="joins lines anew"', error)
+            return Reader(options, dead)
+    return reader

@@ -139,7 +139,7 @@ def test_nothing_to_follow_needs_attention(run: Run, monkeypatch: pytest.MonkeyP
 
 
 def test_the_journal_is_said_with_the_reason(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Found((), True, "the journal, because of no log")
+    found = Found((), True, "because of no log")
     monkeypatch.setattr(check, "find", lambda settings: found)
     assert rows(run(""))[1] == "the journal, because of no log"
 

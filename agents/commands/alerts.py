@@ -26,7 +26,7 @@ def command() -> None:
     """
 
 
-@command.command("list")
+@command.command("list", short_help="list alerts, the newest first")
 @options.config
 @options.kafka
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most.")
@@ -62,7 +62,7 @@ def show_list(
         click.echo("Nothing was found.")
 
 
-@command.command("show")
+@command.command("show", short_help="show one alert whole")
 @options.config
 @options.kafka
 @click.argument("alert_id", metavar="ID")

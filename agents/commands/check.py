@@ -106,8 +106,7 @@ def _followed(config: Config) -> Iterator[Line]:
         for path in paths:
             yield _readable(path)
     if found.journal:
-        why = found.why.removeprefix("the journal, ")
-        yield Line("follows", f"the journal, {why}", "good")
+        yield Line("follows", f"the journal, {found.why}", "good")
 
 
 def _readable(path: str) -> Line:

@@ -39,7 +39,7 @@ def command() -> None:
     """
 
 
-@command.command("list")
+@command.command("list", short_help="show the decisions in force")
 @options.config
 @options.kafka
 @click.option("--all", "everything", is_flag=True, help="Those that others outrank as well.")
@@ -66,7 +66,7 @@ def show(config: Path | None, kafka: bool, everything: bool, as_json: bool) -> N
         click.echo("Nothing is in force.")
 
 
-@command.command("add")
+@command.command("add", short_help="block an address, a network, a login")
 @options.config
 @options.kafka
 @click.argument("target")
@@ -115,7 +115,7 @@ def add(
         )
 
 
-@command.command("remove")
+@command.command("remove", short_help="lift what holds against a target")
 @options.config
 @options.kafka
 @click.argument("target")
@@ -157,7 +157,7 @@ def remove(config: Path | None, kafka: bool, target: str, seconds: float, reason
             _spare(kept, on, seconds, reason, now)
 
 
-@command.command("pardon")
+@command.command("pardon", short_help="spare a target for a while")
 @options.config
 @options.kafka
 @click.argument("target")
@@ -188,7 +188,7 @@ def pardon(
         click.echo(f"pardon of {_name(on)} ended")
 
 
-@command.command("export")
+@command.command("export", short_help="print what is enforced, for other programs")
 @options.config
 @options.kafka
 @click.option(

@@ -44,7 +44,7 @@ def find(
         wanted = settings.journal == "yes"
         return Found(settings.files, wanted, "as configured")
     if settings.journal == "yes":
-        return Found((), True, "the journal, as configured")
+        return Found((), True, "as configured")
     log = next((path for path in mail_logs if path.is_file()), None)
     own = _dovecot_log(doveconf)
     if log is not None and not (journal and _stale(log)):
@@ -53,7 +53,7 @@ def find(
     if journal:
         because = f"{log} has had no line for a day" if log else f"there is no {_either(mail_logs)}"
         also = f"; and {own}, where Dovecot's log_path points" if own else ""
-        return Found((own,) if own else (), True, f"the journal, because {because}{also}")
+        return Found((own,) if own else (), True, f"because {because}{also}")
     if own:
         return Found((own,), False, f"{own}, where Dovecot's log_path points")
     raise NothingFoundError(

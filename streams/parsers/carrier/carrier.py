@@ -68,7 +68,7 @@ class Carrier:
     def __init__(self, host: str, stamps: Stamps) -> None:
         self.stamps = stamps
         self._seconds = stamps.seconds
-        self._precise = stamps.precise
+        self._minutes = stamps.minutes
         self._host = host
         self._origins: dict[str, Origin] = {}
         self._last: Record | None = None
@@ -85,35 +85,41 @@ class Carrier:
             text = line.decode()
         except UnicodeDecodeError:
             text = line.decode("utf-8", "backslashreplace")
-        second = self._precise.get(text[:19])
+        minute = self._minutes.get(text[:16])
         if (
-            second is not None
-            and text[26:33] == second[1]
+            minute is not None
+            and text[26:33] == minute[1]
             and text[19] == "."
-            and (fraction := text[20:26]).isdecimal()
+            and (second := text[17:26]).replace(".", "", 1).isdecimal()
         ):
-            at: float | None = second[0] + int(fraction) / 1e6
+            at: float | None = minute[0] + float(second)
             begin = 33
         else:
             at = self._seconds.get(text[:16])
             begin = 16
-        if at is not None:
-            head, _, said = text.partition(": ")  # in no stamp a space follows a colon
-            origin = self._origins.get(head[begin:])
-            if (
-                origin is not None
-                and not origin.whole
-                and len(said) <= LONGEST_TEXT
-                and (said[:1] != "m" or not said.startswith("message repeated "))
-            ):
-                self._last = record = Record(
-                    at, origin.host, origin.program, origin.pid, said.rstrip(), offset
-                )
-                return record
-            found = self._said(at, text[begin:], offset)
-        else:
+        found: Record | None
+        if at is None:
             split = self.stamps.split(text)
-            found = self._said(*split, offset) if split else self._unusual(text, offset)
+            if split is None:
+                found = self._unusual(text, offset)
+                if found is not None:
+                    self._last = found
+                return found
+            at, text = split
+            begin = 0
+        head, _, said = text.partition(": ")  # in no stamp a space follows a colon
+        origin = self._origins.get(head[begin:])
+        if (
+            origin is not None
+            and not origin.whole
+            and len(said) <= LONGEST_TEXT
+            and (said[:1] != "m" or not said.startswith("message repeated "))
+        ):
+            self._last = record = Record(
+                at, origin.host, origin.program, origin.pid, said.rstrip(), offset
+            )
+            return record
+        found = self._said(at, text[begin:], offset)
         if found is not None:
             self._last = found
         return found

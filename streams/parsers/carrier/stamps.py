@@ -47,9 +47,9 @@ class Stamps:
         self._now = now
         self._newest = 0.0
         self.seconds: dict[str, float] = {}  # "Feb 22 07:30:59 ", looked up by the carrier
-        # rsyslog's "2026-02-22T07:30:59" of stamps with microseconds: time, "+00:00 "
-        self.precise: dict[str, tuple[float, str]] = {}
-        self._minutes: dict[str, tuple[float, str]] = {}  # "Feb 22 07:30", "2026-02-22T07:30"
+        # "Feb 22 07:30", or "2026-02-22T07:30" and what follows rsyslog's microseconds: "+00:00 ";
+        # looked up by the carrier too
+        self.minutes: dict[str, tuple[float, str]] = {}
 
     @property
     def now(self) -> float:
@@ -64,15 +64,7 @@ class Stamps:
     def split(self, text: str) -> tuple[float, str] | None:
         """The time that a line begins with, and the rest of the line; None where it begins with
         none. ValueError for a day that no calendar has."""
-        minute = self._minutes.get(text[:16])  # rsyslog: 2026-02-22T07:30:59.123456+00:00
-        if minute is not None and text[26:33] == minute[1]:
-            second = text[17:26]
-            if second[2:3] == "." and second.replace(".", "", 1).isdecimal():
-                if len(self.precise) >= KEPT:
-                    self.precise.clear()
-                self.precise[text[:19]] = minute[0] + int(second[:2]), minute[1]
-                return minute[0] + float(second), text[33:]
-        minute = self._minutes.get(text[:12])
+        minute = self.minutes.get(text[:12])
         if minute is not None and text[12:13] == ":" and text[15:16] == " ":
             second = text[13:15]
             if second.isdecimal():
@@ -154,9 +146,9 @@ class Stamps:
     def _keep(self, key: str, at: float, rest: str) -> None:
         if self._repeating(at):
             return
-        if len(self._minutes) >= KEPT:
-            self._minutes.clear()
-        self._minutes[key] = at, rest
+        if len(self.minutes) >= KEPT:
+            self.minutes.clear()
+        self.minutes[key] = at, rest
 
     def _repeating(self, at: float) -> bool:
         """Whether the clocks of the source are set back within an hour of this time."""
@@ -168,8 +160,7 @@ class Stamps:
 
     def _forget(self) -> None:
         self.seconds.clear()
-        self.precise.clear()
-        self._minutes.clear()
+        self.minutes.clear()
 
 
 def _offset(zone: str) -> tzinfo:

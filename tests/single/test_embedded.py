@@ -3,6 +3,8 @@
 import logging
 import os
 import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,6 +143,10 @@ def test_a_full_disk_stops_nothing_and_loses_nothing(
     server.settle()
     assert server.health() == Health()
     assert subjects(server.store.alerts()) == {"203.0.113.5"}
+    until = time.monotonic() + 10
+    while not all(delivery.idle() for delivery in server.embedded._deliveries):
+        assert time.monotonic() < until
+        threading.Event().wait(0.002)
     server.embedded.close()
     assert server.store.owed("jsonl", 10) == []
     lines = path.read_bytes().splitlines()

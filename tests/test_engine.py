@@ -7,8 +7,10 @@ import pytest
 from msgspec import Struct
 
 from agents.detector import Detector, Judgement, Mark, View
+from agents.windows import Past
 from schemas.events import Auth, Fact, Signal
 from schemas.findings import Evidence, Severity, Wish
+from schemas.keys import Site
 from tests.detectors.stories import DAY, HOUR, START, Story, count, every, failed, opened, tell
 
 CLIENT = "192.0.2.1"
@@ -118,6 +120,24 @@ def test_samples_show_what_led_to_the_finding_and_no_signal() -> None:
     story = Story(Parrot()).tell(failed(CLIENT, "anna"), failed(CLIENT, "ben", 1))
     story.tell(Signal(at=START + 2, about=f"c:{CLIENT}", kind="a"))
     assert ["anna" in s.text or "ben" in s.text for s in story.findings[0].samples] == [True, True]
+
+
+def test_what_lies_around_is_asked_once_for_each_subject_and_event() -> None:
+    asked: list[str] = []
+    near = Past()
+    near.note("anna", START)
+
+    def around(key: str) -> Past:
+        asked.append(key)
+        return near
+
+    view = View(Site(), around)
+    view.at = START
+    for subject in ("192.0.2.1", "192.0.2.2"):
+        view.turn(f"c:{subject}", Past())
+        assert [view.knows(name) for name in ("anna", "ben", "anna")] == [True, False, True]
+        assert view.value == subject
+    assert asked == ["c:192.0.2.1", "c:192.0.2.2"]
 
 
 def test_detectors_see_the_findings_that_stand_and_those_of_the_same_event() -> None:

@@ -163,6 +163,13 @@ def test_a_part_of_the_window_can_be_asked() -> None:
     assert HOUR.since(distinct, T + 3600, 1740) == 1
 
 
+def test_how_many_values_came_seldom() -> None:
+    distinct = Distinct()
+    for value, times in (("a", 1), ("b", 2), ("c", 3)):
+        HOUR.see(distinct, value, T, times)
+    assert [HOUR.seldom(distinct, most) for most in (0, 1, 2, 3)] == [0, 1, 2, 3]
+
+
 def test_how_often_one_value_came() -> None:
     distinct = Distinct()
     HOUR.see(distinct, "a", T, 3)

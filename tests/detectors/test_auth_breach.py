@@ -304,3 +304,12 @@ def test_from_the_first_guess_to_the_alert() -> None:
     assert story.subjects == {"auth_dictionary": {THIEF}, NAME: {VICTIM}}
     assert story.finding(NAME).severity == "critical"
     assert count(story.finding(NAME), "further accounts guessed at").count == 4
+
+
+def test_a_login_leaves_no_trace_unless_somebody_may_not_log_in() -> None:
+    login = opened(HOME, VICTIM)
+    kept = [
+        NAME in tell(detector, login).record(f"m:{VICTIM}").states
+        for detector in (AuthBreach(), LISTED)
+    ]
+    assert kept == [False, True]

@@ -67,8 +67,9 @@ class Site:
 
 
 def findings(alerts: Iterable[Alert]) -> Findings:
-    """What must be alike. Evidence may be counted at another moment: on Kafka a signal to
-    another partition comes later than the events around it."""
+    """What must be alike. Evidence, clients, accounts and targets may differ where a signal to
+    another partition begins or ends the counting: on Kafka it comes later than the events around
+    it. In this day these are a guess that was right (auth_breach) and a domain's harvest."""
     return {
         alert.id: (alert.detector, alert.subject, alert.shape, alert.severity) for alert in alerts
     }

@@ -1,5 +1,6 @@
 """A real mail server of the tests' own: Postfix and Dovecot, on free ports of loopback."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -255,9 +256,11 @@ def mail_server() -> Iterator[MailServer]:
     folder = Path(tempfile.mkdtemp(prefix="mailwarden-mail-"))
     folder.chmod(0o755)  # the servers' own users must reach their sockets
     server = MailServer(folder)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder)
+    with (Path(tempfile.gettempdir()) / "mailwarden-mail.lock").open("w") as alone:
+        fcntl.flock(alone, fcntl.LOCK_EX)  # one at a time, whatever runs beside this process
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+            shutil.rmtree(folder)

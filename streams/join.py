@@ -358,7 +358,10 @@ class Joiner:
             memory.known, memory.said, memory.ended = one.known, set(one.said), one.ended
             memory.waiting = [(source, _part(plain)) for source, plain in one.waiting]
             key = (one.gateway, one.key)
-            self._rooms[one.namespace][key] = memory
+            room = self._rooms.get(one.namespace)
+            if room is None:
+                continue  # of a version that joined by more than we do
+            room[key] = memory
             for _, part in memory.waiting:
                 self._order += 1
                 heapq.heappush(self._held, (part.at + part.wait, self._order, one.namespace, key))

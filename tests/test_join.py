@@ -232,3 +232,14 @@ def test_a_restored_message_id_still_tells_a_filter_from_a_sender():
 def test_what_is_no_snapshot_is_refused():
     with pytest.raises(ValueError, match=r".+"):
         Joiner().restore(b"\x93\x01\x02\x03")
+
+
+def test_a_memory_of_a_kind_that_is_no_longer_joined_is_left_behind(monkeypatch):
+    monkeypatch.setitem(join.KEEP, "future", 60.0)
+    joiner = Joiner()
+    joiner.add([Part(1000.0, "mx", "future", "A", {"account": "anna"}), origin("A")])
+    packed = joiner.pack()
+    monkeypatch.delitem(join.KEEP, "future")
+    again = Joiner()
+    again.restore(packed)
+    assert again.memories == 1

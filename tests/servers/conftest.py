@@ -174,10 +174,12 @@ class MailServer:
             os.utime(path, (1e9, 1e9))  # Postfix waits until they are older than a second
         self._postfix("start")  # makes the folder of Dovecot's sockets
         self._dovecot = subprocess.Popen(["dovecot", "-F", "-c", self.folder / "dovecot.conf"])
-        for port in (self.smtp, self.submission, self.imap, self.pop3):
-            wait_for(lambda port=port: listens(port), f"a server at {port}")
+        # An smtpd that is asked before Dovecot's auth socket is there dies, and Postfix starts
+        # no other for a minute: nobody may connect to submission earlier.
         for name in ("auth", "dovecot-lmtp"):
             wait_for((self.folder / "queue" / "private" / name).exists, name)
+        for port in (self.imap, self.pop3, self.smtp, self.submission):
+            wait_for(lambda port=port: listens(port), f"a server at {port}")
 
     def stop(self) -> None:
         if self._dovecot is not None:

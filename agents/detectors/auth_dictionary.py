@@ -69,7 +69,7 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
     technique = "T1110.001"
     blind_to = (
         "a botnet with one guess for each address (auth_distributed); guesses at accounts that"
-        " the client's own network uses; Postfix before 3.9 does not log the account"
+        " the client's own network uses; Postfix releases that do not log the account"
     )
     hears: ClassVar = {"c": (Auth,)}
     state = Seen

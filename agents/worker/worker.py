@@ -27,6 +27,8 @@ from streams import metrics
 
 log = logging.getLogger(__name__)
 
+LOOKS = 60
+RESTORING = 0.05  # seconds between two looks whether the partitions are restored
 FLUSH = 1.0  # seconds between two flushes
 ROUTE = 0.05  # seconds that an event of mail.events waits for others
 UNFLUSHED = 100_000  # events that may wait for a flush before the stream waits for it
@@ -111,7 +113,7 @@ class Worker:
         """The agent of mail.facts."""
         async for event in _manual(stream):
             message = event.message
-            if not self._live or message.generation_id != self.app.consumer_generation_id:
+            if not await self._is_ours(message.generation_id):
                 continue  # it comes again
             self._expect(message.partition, message.offset)
             partition = self._partitions.get(message.partition) or self._load(message.partition)
@@ -170,7 +172,7 @@ class Worker:
         """The agent of mail.events."""
         async for event in _manual(stream):
             message = event.message
-            if not self._live or message.generation_id != self.app.consumer_generation_id:
+            if not await self._is_ours(message.generation_id):
                 continue
             now = time.time()
             self._letters.add(
@@ -297,6 +299,15 @@ class Worker:
         self._assigned = partitions
         self._revoked = False
         log.info("assigned=%s", ",".join(map(str, sorted(partitions))) or "none")
+
+    async def _is_ours(self, generation: int) -> bool:
+        """Whether a message of this generation may be folded. One that comes before its
+        partition is restored waits: skipped, it would not come again before a restart."""
+        for _ in range(LOOKS):
+            if self._live or generation != self.app.consumer_generation_id:
+                break
+            await asyncio.sleep(RESTORING)
+        return self._live and generation == self.app.consumer_generation_id
 
     async def restored(self) -> None:
         """The changelog of what was assigned is read. Not before may a partition be taken up:

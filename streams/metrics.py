@@ -56,7 +56,9 @@ REPEATED = Counter("mailwarden_repeated_events", "Events that a shipper sent aga
 REPLAYED = Counter(
     "mailwarden_replayed_messages", "Messages that were absorbed before, passed over"
 )
-JUMPS = Counter("mailwarden_offset_jumps", "Times that messages were missing: the worker restarts")
+REREAD = Counter(
+    "mailwarden_rereads", "Times that messages were missing, and their partition was read again"
+)
 TRIMMED = Counter("mailwarden_trimmed_records", "Records that were too large for a slot")
 UNPACKED = Counter("mailwarden_dropped_records", "Records that could not be packed: forgotten")
 SLOT_BYTES = Gauge("mailwarden_slot_bytes", "Records in the changelog, old copies included")

@@ -79,6 +79,7 @@ class Partition:
             )
             records = {key: _unread(packed) for key, packed in records.items()}
         self.offset = meta.offset if same else -1  # of the newest message that was folded
+        self._kept = self.offset  # by the newest slot
         self._origins = Origins(meta.origins if same else None)
         self.presence = watch(meta.presence)
         self._alerts: list[Alert] = []  # about gateways
@@ -122,15 +123,16 @@ class Partition:
         return letters
 
     def flush(self, now: float) -> tuple[Outcome, Write | None]:
-        """What must be made safe: first the outcome, then the slots. None where no record has
-        changed."""
+        """What must be made safe: first the outcome, then the slots. None where nothing was
+        folded since the last one."""
         shard = self.shard
         shard.drain(now)
         outcome = shard.take()
         said, self._alerts = self._alerts + self.presence.check(now), []
         outcome.alerts += said
-        if not shard.dirty and not said:
+        if not shard.dirty and not said and self.offset == self._kept:
             return outcome, None
+        self._kept = self.offset
         fresh: list[tuple[Key, bytes]] = []
         gone = []
         dirty, shard.dirty = shard.dirty, set()

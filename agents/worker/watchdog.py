@@ -60,7 +60,7 @@ class Watchdog:
         elif getattr(coordinator, "_pending_exception", None) is not None:
             thread.thread_loop.call_soon_threadsafe(_consume_error, coordinator)
         now = self._clock()
-        if self._worker.folded != self._folded or not lag(consumer, self._worker.sources):
+        if self._worker.folded != self._folded or not lag(consumer, self._worker):
             self._folded, self._moved = self._worker.folded, now
         elif now - self._moved > STUCK:
             self._give_up(f"messages wait, and none was read for {STUCK:.0f} s")
@@ -73,8 +73,8 @@ class Watchdog:
                 log.warning("could not look at the consumer", exc_info=True)
 
 
-def lag(consumer: Any, topics: frozenset[str]) -> int:
-    """How many messages lie in the assigned partitions of `topics` and were not fetched."""
+def lag(consumer: Any, worker: Worker) -> int:
+    """How many messages lie in the assigned partitions and were not taken."""
     assignment = consumer._subscription.subscription
     assignment = assignment and assignment.assignment
     if assignment is None:
@@ -82,8 +82,10 @@ def lag(consumer: Any, topics: frozenset[str]) -> int:
     waiting = 0
     for place in assignment.tps:
         state = assignment.state_value(place)
-        if place.topic in topics and state is not None and state.has_valid_position:
-            waiting += max(0, (state.highwater or 0) - state.position)
+        if place.topic in worker.sources and state is not None and state.has_valid_position:
+            end = state.highwater or 0
+            behind = worker.behind(place, end)
+            waiting += max(0, end - state.position) if behind is None else behind
     return waiting
 
 

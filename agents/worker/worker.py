@@ -1,24 +1,28 @@
 """The worker: Faust's agents, timers and signals around the partitions.
 
-Faust delivers, restores and rebalances. Here is only when to fold, when to flush, and when to
-stop: between a revocation and the next assignment nothing is folded.
+Faust delivers, restores and rebalances. Here is only what to take of that, when to flush, and
+when to stop: between a revocation and the next recovery nothing is folded, and each partition is
+folded in the order of its offsets (`order`).
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
+
+from faust.types import TP
 
 from agents.configuration import Config, build_shard
 from agents.presence import Presence
 from agents.running.http import Health, Pulse
 from agents.shard import Shard
 from agents.worker.app import App
-from agents.worker.client import connected
+from agents.worker.client import committed_offsets, connected, ends, read_from
 from agents.worker.flush import Flusher, Send, flush
 from agents.worker.letters import Letters
+from agents.worker.order import Order
 from agents.worker.partition import Partition, Topic
 from agents.worker.router import Router
 from agents.worker.table import Slots
@@ -27,16 +31,10 @@ from streams import metrics
 
 log = logging.getLogger(__name__)
 
-LOOKS = 60
-RESTORING = 0.05  # seconds between two looks whether the partitions are restored
 FLUSH = 1.0  # seconds between two flushes
 ROUTE = 0.05  # seconds that an event of mail.events waits for others
 UNFLUSHED = 100_000  # events that may wait for a flush before the stream waits for it
 UNROUTED = 2_000
-
-
-class OffsetJumpError(Exception):
-    """Messages were passed over: the worker must begin again at what was committed."""
 
 
 class Worker:
@@ -60,12 +58,13 @@ class Worker:
         self._events = settings.prefix + "mail.events"
         self.sources = frozenset({self._facts, self._events})
         self._partitions: dict[int, Partition] = {}
-        self._assigned: set[int] = set()
-        self._next: dict[int, int] = {}  # the offset that comes next, by partition
+        self._assigned: frozenset[TP] = frozenset()  # of mail.facts and mail.events
+        self._committed: dict[TP, int] = {}  # when they were assigned
+        self._order = Order()
         self._unacked: list[Any] = []
         self._unflushed = 0
         self._live = False  # partitions are assigned and restored
-        self._revoked = True  # and none was assigned since
+        self._term = 0  # of assignments and revocations
         self._failed = False  # nothing may be acked any more: it would pass over what is not safe
         self._flushing = asyncio.Lock()
         self._letters = Letters()
@@ -97,7 +96,7 @@ class Worker:
 
         @app.on_partitions_assigned.connect
         async def on_assigned(*told: Any, **__: Any) -> None:
-            self.assigned({place.partition for place in told[-1] if place.topic == self._facts})
+            self.assigned(place for place in told[-1] if place.topic in self.sources)
 
         @app.on_before_shutdown.connect
         async def on_shutdown(*_: Any, **__: Any) -> None:
@@ -113,10 +112,9 @@ class Worker:
         """The agent of mail.facts."""
         async for event in _manual(stream):
             message = event.message
-            if not await self._is_ours(message.generation_id):
-                continue  # it comes again
-            self._expect(message.partition, message.offset)
-            partition = self._partitions.get(message.partition) or self._load(message.partition)
+            if not await self._is_next(message):
+                continue
+            partition = self._partitions[message.partition]
             now = time.time()
             before = partition.counts.events
             letters = partition.fold(
@@ -129,21 +127,16 @@ class Worker:
             if self._unflushed > UNFLUSHED:
                 await self.flush()
 
-    def _expect(self, number: int, offset: int) -> None:
-        """Offsets follow each other. Messages of transactions and what retention deleted leave
-        gaps; whatever the cause, to begin again at the committed offset is right."""
-        expected = self._next.get(number)
-        self._next[number] = offset + 1
-        if expected is not None and offset > expected:
-            metrics.JUMPS.inc()
-            raise OffsetJumpError(f"partition={number} expected={expected} came={offset}")
-
     def _load(self, number: int) -> Partition:
         began = time.monotonic()
         shard = self._new_shard(number)
         stored = self._slots.of(number)
         partition = Partition(number, shard, self._topic, stored, self._watch(number))
         self._partitions[number] = partition
+        place = TP(self._facts, number)
+        # What was folded is known best by what was kept of it; the group may be behind.
+        kept = partition.offset + 1 or self._committed.get(place, 0)
+        self._order.begin(place, kept)
         log.info(
             "partition=%d records=%d offset=%d seconds=%.3f",
             number,
@@ -172,7 +165,7 @@ class Worker:
         """The agent of mail.events."""
         async for event in _manual(stream):
             message = event.message
-            if not await self._is_ours(message.generation_id):
+            if not await self._is_next(message):
                 continue
             now = time.time()
             self._letters.add(
@@ -220,8 +213,7 @@ class Worker:
         self.pulse.beat(self._health())
         if not self._live or self.app.rebalancing:
             return
-        for number in self._assigned - self._partitions.keys():
-            self._load(number)
+        await self._read_missing()
         if not connected(self.app):
             for partition in self._partitions.values():
                 partition.presence.deaf(time.time())
@@ -284,37 +276,68 @@ class Worker:
     async def revoked(self) -> None:
         """The partitions go, some of them perhaps to others: what they know must be safe."""
         self._live = False
-        self._revoked = True
+        self._term += 1
         await self.send_routed()
         await self.flush()
         await self.app.consumer.commit()
         self._partitions.clear()
-        self._assigned.clear()
-        self._next.clear()
+        self._assigned = frozenset()
+        self._order.forget()
         self._unacked.clear()
         self._unrouted.clear()
         self._router.forget()
 
-    def assigned(self, partitions: set[int]) -> None:
-        self._assigned = partitions
-        self._revoked = False
-        log.info("assigned=%s", ",".join(map(str, sorted(partitions))) or "none")
-
-    async def _is_ours(self, generation: int) -> bool:
-        """Whether a message of this generation may be folded. One that comes before its
-        partition is restored waits: skipped, it would not come again before a restart."""
-        for _ in range(LOOKS):
-            if self._live or generation != self.app.consumer_generation_id:
-                break
-            await asyncio.sleep(RESTORING)
-        return self._live and generation == self.app.consumer_generation_id
+    def assigned(self, places: Iterable[TP]) -> None:
+        """Partitions come. Their changelog is not read yet."""
+        self._live = False
+        self._term += 1
+        self._assigned = frozenset(places)
+        numbers = sorted(place.partition for place in self._assigned if place.topic == self._facts)
+        log.info("assigned=%s", ",".join(map(str, numbers)) or "none")
 
     async def restored(self) -> None:
         """The changelog of what was assigned is read. Not before may a partition be taken up:
         where one rebalance follows another, Faust ends `app.rebalancing` with the recovery of
-        the first, and its memory has still the slots of before. A recovery that a revocation
-        has overtaken counts for nothing."""
-        self._live = not self._revoked
+        the first, and its memory has still the slots of before. A recovery that a rebalance has
+        overtaken counts for nothing."""
+        term = self._term
+        committed = await committed_offsets(self.app, self._assigned)
+        if term != self._term or not self._assigned:
+            return
+        self._committed = committed
+        for place in self._assigned:
+            if place.topic == self._facts:
+                self._load(place.partition)
+            else:
+                self._order.begin(place, committed.get(place, 0))
+        self._live = True
+
+    async def _is_next(self, message: Any) -> bool:
+        """Whether a message may be taken. One that may not comes again."""
+        place = message.tp
+        if not self._live or place not in self._assigned:
+            return False
+        take, again = self._order.take(place, message.offset)
+        if again:
+            await self._read_again(place)
+        return take
+
+    async def _read_missing(self) -> None:
+        """Read partitions again of which nothing comes although there is more."""
+        for place in self._order.missing(ends(self.app, self._assigned)):
+            await self._read_again(place)
+
+    async def _read_again(self, place: TP) -> None:
+        offset = self._order.next(place) or 0
+        log.warning("topic=%s partition=%d is read again from offset=%d", *place, offset)
+        metrics.REREAD.inc()
+        await read_from(self.app, place, offset)
+
+    def behind(self, place: TP, end: int) -> int | None:
+        """How many messages of a partition that ends at `end` have not been taken. None while it
+        is not ours."""
+        expected = self._order.next(place)
+        return None if expected is None else max(0, end - expected)
 
     def _count(self) -> None:
         """Raise the counters by what happened since the last flush."""

@@ -100,11 +100,20 @@ def test_a_message_that_comes_twice_in_one_life_counts_once() -> None:
     assert life.count() == 2
 
 
-def test_nothing_is_written_where_no_record_has_changed() -> None:
+def test_nothing_is_written_where_nothing_was_folded() -> None:
     life = Life()
     assert life.partition.flush(1000.0)[1] is None
     life.fold(0)
+    life.flush()
     assert life.partition.flush(1000.0)[1] is None
+
+
+def test_how_far_it_was_read_is_kept_even_where_no_record_has_changed() -> None:
+    life = Life()
+    life.fold(0)
+    life.flush()
+    life.begin()
+    assert life.partition.offset == 0
 
 
 def test_times_that_tell_a_cold_start_outlive_the_worker() -> None:
@@ -356,7 +365,6 @@ def test_heartbeats_reach_no_detector_and_move_no_clock() -> None:
     shard = life.partition.shard
     assert (len(shard), shard.begun, shard.clock) == (0, 0.0, 0.0)
     assert life.partition.take_counts() == Counts(messages=1)
-    assert life.partition.flush(1000.0)[1] is None
 
 
 def test_strangers_are_not_missed() -> None:

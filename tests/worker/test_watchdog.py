@@ -37,19 +37,27 @@ class Site:
             app=SimpleNamespace(should_stop=False, consumer=SimpleNamespace(_thread=thread)),
             folded=0,
             sources=frozenset({FACTS}),
+            behind=lambda place, end: place.behind,
         )
         self.watchdog = Watchdog(self.worker, self.reasons.append, lambda: self.now)
 
-    def put(self, topic: str, position: int, highwater: int | None, valid: bool = True) -> None:
-        place = SimpleNamespace(topic=topic)
-        self.states[_Hashed(place)] = SimpleNamespace(
+    def put(
+        self,
+        topic: str,
+        position: int,
+        highwater: int | None,
+        valid: bool = True,
+        behind: int | None = None,
+    ) -> None:
+        self.states[_Place(topic, behind)] = SimpleNamespace(
             position=position, highwater=highwater, has_valid_position=valid
         )
 
 
-class _Hashed:
-    def __init__(self, place: Any) -> None:
-        self.topic = place.topic
+class _Place:
+    def __init__(self, topic: str, behind: int | None) -> None:
+        self.topic = topic
+        self.behind = behind  # by the count of the worker
 
 
 def test_a_worker_without_messages_is_left_alone() -> None:
@@ -120,13 +128,20 @@ def test_lag_counts_what_was_not_fetched_of_the_topics_that_we_read() -> None:
     site.put(FACTS, 0, 7, valid=False)
     site.put(FACTS, 3, None)
     site.put("changelog", 0, 100)
-    assert lag(site.consumer, site.worker.sources) == 4
+    assert lag(site.consumer, site.worker) == 4
+
+
+def test_what_was_fetched_and_not_taken_lags_as_well() -> None:
+    site = Site()
+    site.put(FACTS, 9, 9, behind=4)
+    site.put(FACTS, 5, 9, behind=0)
+    assert lag(site.consumer, site.worker) == 4
 
 
 @pytest.mark.parametrize("found", [None, SimpleNamespace(assignment=None)])
 def test_lag_without_an_assignment_is_none(found: Any) -> None:
     consumer = SimpleNamespace(_subscription=SimpleNamespace(subscription=found))
-    assert lag(consumer, frozenset({FACTS})) == 0
+    assert lag(consumer, Site().worker) == 0
 
 
 def test_the_thread_looks_until_it_is_stopped_whatever_it_finds(

@@ -7,14 +7,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.types import TP
 
 from agents.configuration import Config, build
 from agents.worker import app as module
 from agents.worker import flush
 from agents.worker import worker as tested
+from agents.worker.order import IDLE, Order
 from agents.worker.partition import Topic
-from agents.worker.worker import OffsetJumpError, Worker
+from agents.worker.worker import Worker
 from load.tally import Tally
 from schemas import wire
 from schemas.events import Auth
@@ -25,17 +27,17 @@ from streams import metrics
 SETTINGS = KafkaSettings(prefix="site.", partitions=2)
 GUESS = Auth(at=1000.0, client="192.0.2.1")
 FROM_MX1 = Auth(at=1000.0, client="192.0.2.1", gateway="mx1")
-GENERATION = 7
+FACTS, EVENTS = "site.mail.facts", "site.mail.events"
 
 
 class Event:
-    def __init__(self, offset: int, value: bytes, partition: int, generation: int) -> None:
+    def __init__(self, offset: int, value: bytes, place: TP) -> None:
         self.value = value
         self.acked = False
         self.message = SimpleNamespace(
             offset=offset,
-            partition=partition,
-            generation_id=generation,
+            partition=place.partition,
+            tp=place,
             timestamp=2000.0,
             headers=[],
         )
@@ -78,18 +80,37 @@ class Site:
         self.events: list[Event] = []
         self.app.producer = SimpleNamespace(send=self._send)
         self.coordinator = SimpleNamespace(coordinator_id=1)
-        client = SimpleNamespace(_coordinator=self.coordinator)
-        self.app.consumer = SimpleNamespace(
-            commit=self._commit, _thread=SimpleNamespace(_consumer=client)
+        self.committed: dict[TP, int] = {}
+        self.ends: dict[TP, int] = {}
+        self.read_again: list[tuple[TP, int]] = []
+        assignment = SimpleNamespace(state_value=self._state)
+        client = SimpleNamespace(
+            _coordinator=self.coordinator,
+            _subscription=SimpleNamespace(subscription=SimpleNamespace(assignment=assignment)),
+            committed=self.committed.get,
         )
-        self.app.consumer_generation_id = GENERATION
+        self.app.consumer = SimpleNamespace(
+            commit=self._commit,
+            seek_wait=self._seek,
+            resume_partitions=lambda _: None,
+            _thread=SimpleNamespace(_consumer=client, call_thread=self._call),
+        )
         self.app.rebalancing = False
         self.take_up({0, 1})
 
     def take_up(self, partitions: set[int]) -> None:
         """They are assigned, and restored."""
-        self.worker.assigned(partitions)
+        self.worker.assigned(places(partitions))
         asyncio.run(self.worker.restored())
+
+    def _state(self, place: TP) -> Any:
+        return SimpleNamespace(highwater=self.ends.get(place))
+
+    async def _seek(self, offsets: dict[TP, int]) -> None:
+        self.read_again += offsets.items()
+
+    async def _call(self, call: Callable[..., Any], *given: Any) -> Any:
+        return call(*given)
 
     async def _send(self, topic: str, key: Any, value: Any, partition: Any, *_: Any) -> Any:
         if self.refuses:
@@ -105,14 +126,18 @@ class Site:
         *offsets: int,
         value: bytes = wire.encode(GUESS),
         partition: int = 0,
-        generation: int = GENERATION,
+        topic: str = FACTS,
         after: Callable[[], Awaitable[None]] | None = None,
     ) -> Any:
-        self.events += [Event(offset, value, partition, generation) for offset in offsets]
+        self.events += [Event(offset, value, TP(topic, partition)) for offset in offsets]
         return Stream(self.events[-len(offsets) :], after)
 
     def topics(self) -> list[str]:
         return [topic for topic, *_ in self.sent]
+
+
+def places(partitions: set[int]) -> list[TP]:
+    return [TP(topic, number) for topic in (FACTS, EVENTS) for number in partitions]
 
 
 @pytest.fixture
@@ -138,10 +163,11 @@ def test_what_was_folded_is_acked_by_the_flush_and_not_before(site: Site) -> Non
     assert site.worker.folded == 2
 
 
-def test_messages_of_another_generation_come_again(site: Site) -> None:
-    asyncio.run(site.worker.fold(site.stream(0, generation=GENERATION - 1)))
-    asyncio.run(site.worker.route(site.stream(0, generation=GENERATION - 1)))
+def test_messages_of_partitions_that_are_not_ours_are_left_to_others(site: Site) -> None:
+    asyncio.run(site.worker.fold(site.stream(0, partition=2)))
+    asyncio.run(site.worker.route(site.stream(0, partition=2, topic=EVENTS)))
     assert site.worker.folded == 0
+    assert site.read_again == []
 
 
 def test_between_a_revocation_and_an_assignment_nothing_is_folded(site: Site) -> None:
@@ -153,7 +179,7 @@ def test_between_a_revocation_and_an_assignment_nothing_is_folded(site: Site) ->
         await site.worker.fold(site.stream(1, partition=home()))
         await site.worker.tick()
         assert not site.events[1].acked
-        site.worker.assigned({home()})
+        site.worker.assigned(places({home()}))
         await site.worker.restored()
         await site.worker.fold(site.stream(1, partition=home()))
         await site.worker.tick()
@@ -182,26 +208,20 @@ def test_after_a_failed_send_nothing_is_sent_and_acked_any_more(site: Site, of: 
 
 def test_a_partition_is_restored_with_what_was_kept(site: Site) -> None:
     async def play() -> None:
-        await site.worker.fold(site.stream(5, partition=home()))
+        await site.worker.fold(site.stream(0, 1, partition=home()))
         await site.worker.revoked()
-        site.worker.assigned({home()})
+        site.worker.assigned(places({home()}))
         await site.worker.restored()
         await site.worker.tick()
 
     asyncio.run(play())
-    assert site.worker._partitions[home()].offset == 5
-
-
-def test_nothing_happens_while_partitions_are_restored(site: Site) -> None:
-    site.app.rebalancing = True
-    asyncio.run(site.worker.tick())
-    assert site.worker._partitions == {}
+    assert site.worker._partitions[home()].offset == 1
 
 
 def test_partitions_are_taken_up_when_they_are_restored_whatever_faust_says(site: Site) -> None:
     async def play() -> None:
         await site.worker.revoked()
-        site.worker.assigned({0, 1})
+        site.worker.assigned(places({0, 1}))
         site.app.rebalancing = False  # the recovery of an earlier rebalance has ended
         await site.worker.tick()
         await site.worker.fold(site.stream(0, partition=home()))
@@ -223,14 +243,85 @@ def test_a_recovery_that_a_revocation_has_overtaken_counts_for_nothing(site: Sit
     assert site.worker.folded == 0
 
 
-def test_a_jump_of_offsets_is_an_alarm(site: Site) -> None:
-    with pytest.raises(OffsetJumpError, match="partition=0 expected=1 came=3"):
-        asyncio.run(site.worker.fold(site.stream(0, 3)))
+def test_where_messages_are_missing_they_are_read_again(site: Site) -> None:
+    asyncio.run(site.worker.fold(site.stream(0, 3, 4, 1, 2, 3, 4)))
+    assert [event.acked for event in site.events] == 7 * [False]
+    assert site.read_again == [(TP(FACTS, 0), 1)]
+    assert site.worker.folded == 5
+
+
+def test_messages_that_are_missing_at_the_beginning_are_read_as_well(site: Site) -> None:
+    site.committed[TP(FACTS, 0)] = 7
+    site.take_up({0})
+    asyncio.run(site.worker.fold(site.stream(9)))
+    assert site.read_again == [(TP(FACTS, 0), 7)]
+    asyncio.run(site.worker.route(site.stream(2, topic=EVENTS)))
+    assert site.read_again[1:] == [(TP(EVENTS, 0), 0)]
+
+
+def test_what_is_safe_counts_more_than_what_was_committed(site: Site) -> None:
+    async def play() -> None:
+        await site.worker.fold(site.stream(0, 1, partition=home()))
+        await site.worker.revoked()
+        site.committed[TP(FACTS, home())] = 1
+        site.worker.assigned(places({home()}))
+        await site.worker.restored()
+        await site.worker.fold(site.stream(4, partition=home()))
+
+    asyncio.run(play())
+    assert site.read_again == [(TP(FACTS, home()), 2)]
+
+
+def test_where_nothing_comes_although_there_is_more_it_is_read_again(site: Site) -> None:
+    clock = Clock()
+    site.worker._order = Order(clock.time)
+    site.take_up({0, 1})
+    site.ends[TP(FACTS, 0)] = 5
+
+    async def play() -> None:
+        await site.worker.fold(site.stream(0))
+        await site.worker.tick()
+        assert site.read_again == []
+        clock.now += IDLE + 1
+        await site.worker.tick()
+
+    asyncio.run(play())
+    assert site.read_again == [(TP(FACTS, 0), 1)]
+
+
+def test_brokers_that_do_not_tell_what_is_committed_are_waited_for(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.worker.client.RETRY", 0.0)
+    answers = [KafkaError("no coordinator"), 3]
+
+    async def call(*_: Any) -> int:
+        answer = answers.pop(0) if answers else 0
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    site.app.consumer._thread.call_thread = call
+    site.worker.assigned([TP(FACTS, 0)])
+    asyncio.run(site.worker.restored())
+    assert site.worker.behind(TP(FACTS, 0), 5) == 2
+
+
+def test_a_partition_that_goes_meanwhile_is_not_read_again(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def gone(_: Any) -> None:
+        raise IllegalStateError("not assigned")
+
+    site.app.consumer.seek_wait = gone
+    asyncio.run(site.worker.fold(site.stream(2)))
+    assert "cannot be read again" in caplog.text
 
 
 def test_an_offset_that_comes_again_is_none(site: Site) -> None:
-    asyncio.run(site.worker.fold(site.stream(4, 5, 4, 5, 6)))
+    asyncio.run(site.worker.fold(site.stream(0, 1, 0, 1, 2)))
     assert site.worker.folded == 5
+    assert site.read_again == []
 
 
 def test_the_stream_waits_for_a_flush_when_much_was_folded(
@@ -244,20 +335,21 @@ def test_the_stream_waits_for_a_flush_when_much_was_folded(
 def test_dead_letters_are_sent_with_the_flush(site: Site) -> None:
     async def play() -> None:
         await site.worker.fold(site.stream(0, value=b"{"))
-        await site.worker.route(site.stream(0, value=b"["))
+        await site.worker.route(site.stream(0, value=b"[", topic=EVENTS))
         await site.worker.flush()
 
     asyncio.run(play())
     assert [(topic, key) for topic, key, *_ in site.sent] == [
         ("mail.dead", b"mail.facts/0"),
         ("mail.dead", b"mail.events/0"),
+        ("mailwarden-records-changelog", b"0/0"),
     ]
     assert site.events[0].acked
 
 
 def test_events_of_others_are_routed_after_a_moment_and_then_acked(site: Site) -> None:
     async def play() -> None:
-        await site.worker.route(site.stream(0, 1))
+        await site.worker.route(site.stream(0, 1, topic=EVENTS))
         for _ in range(200):
             if site.events[1].acked:
                 break
@@ -278,7 +370,7 @@ def test_many_events_of_others_are_routed_at_once(
     async def acked() -> None:
         assert [event.acked for event in site.events] == [True, True, False]
 
-    asyncio.run(site.worker.route(site.stream(0, 1, 2, after=acked)))
+    asyncio.run(site.worker.route(site.stream(0, 1, 2, after=acked, topic=EVENTS)))
 
 
 def test_the_signals_and_the_timer_of_faust_lead_here(
@@ -300,7 +392,7 @@ def test_the_signals_and_the_timer_of_faust_lead_here(
 
     asyncio.run(play())
     assert called == ["flush", "flush"]
-    assert site.worker._assigned == {1}
+    assert site.worker._assigned == {TP(FACTS, 1)}
 
 
 def test_health_says_that_no_partitions_were_assigned_yet(site: Site) -> None:
@@ -388,7 +480,7 @@ def test_a_broker_that_is_away_is_no_silence_of_gateways(clock: Clock) -> None:
 
 def test_gateways_of_the_events_of_others_have_heartbeats(site: Site, clock: Clock) -> None:
     async def play() -> None:
-        await site.worker.route(site.stream(0, value=wire.encode(FROM_MX1)))
+        await site.worker.route(site.stream(0, value=wire.encode(FROM_MX1), topic=EVENTS))
         await site.worker.send_routed()
         site.sent.clear()
         await site.worker.tick()
@@ -401,7 +493,7 @@ def test_gateways_of_the_events_of_others_have_heartbeats(site: Site, clock: Clo
 
 def test_after_a_failed_send_there_are_no_heartbeats_either(site: Site) -> None:
     async def play() -> None:
-        await site.worker.route(site.stream(0, value=wire.encode(FROM_MX1)))
+        await site.worker.route(site.stream(0, value=wire.encode(FROM_MX1), topic=EVENTS))
         site.refuses = True
         with pytest.raises(ConnectionError):
             await site.worker.send_routed()

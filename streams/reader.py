@@ -246,7 +246,8 @@ class Parsers:
 
     def learn(self, program: str) -> Parse:
         """The parser of a tag that was not seen before."""
-        parse = (self._pick(program) or [_nobodys])[0] if program else self._by_text
+        found: list[Parse] = self._pick(program) if program else [self._by_text]
+        parse = found[0] if len(found) == 1 else _first(found)
         if len(self.known) >= 4096:
             self.known.clear()
         self.known[program] = parse
@@ -269,8 +270,17 @@ class Parsers:
         return None
 
 
-def _nobodys(record: Record) -> Items | None:
-    return None
+def _first(found: list[Parse]) -> Parse:
+    """The parser of a tag that several formats have, or none: the first that knows the line."""
+
+    def parse(record: Record) -> Items | None:
+        for one in found:
+            items = one(record)
+            if items is not None:
+                return items
+        return None
+
+    return parse
 
 
 def _place(item: tuple[float, int, str, Items]) -> tuple[float, int]:

@@ -15,17 +15,23 @@ from msgspec import Struct
 
 from schemas.events import Auth, Fact
 
+DOCUMENT = "{}"
+
 
 class Record(Struct, frozen=True, gc=False):
     """A line without its carrier."""
 
     at: float  # Unix seconds, UTC
     host: str  # that the line names, else the configured one
-    program: str  # the syslog tag without pid: "postfix/submission/smtpd"; "" where none is told
+    # The syslog tag without pid: "postfix/submission/smtpd"; "" where none is told. A row of a
+    # table with a header has "#" and the names of its columns, joined by commas; a JSON object
+    # that is no carrier's has DOCUMENT.
+    program: str
     pid: str
     text: str
     offset: int = -1
     times: int = 1  # a line "message repeated N times" stands for N records
+    data: Any = None  # a row: its values in the order of the columns; a JSON object: a dict
 
 
 class Part(Struct, frozen=True, gc=False):
@@ -98,9 +104,10 @@ nothing. See streams/parsers/secrets.py."""
 class Format(Struct, frozen=True):
     """A log format: a row of PARSERS.
 
-    `parser` is given how to mask secrets and a syslog tag without its pid, and gives the parser
-    of that tag's lines; None where the tag is not of this format. The tag ``""`` stands for
-    lines that have none: its parser knows the format by the text alone.
+    `parser` is given how to mask secrets and a syslog tag without its pid (`Record.program`), and
+    gives the parser of that tag's lines; None where the tag is not of this format. Several
+    formats may have one tag: the first one whose parser does not say None has the line. The tag
+    ``""`` stands for lines that have none: its parser knows the format by the text alone.
     """
 
     name: str

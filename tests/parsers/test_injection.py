@@ -5,6 +5,7 @@ injections: CVE-2013-7176, CVE-2013-2178, fail2ban's gh-4221 and its kin). Nothi
 accuse the forged address, or take long.
 """
 
+import json
 import time
 
 import pytest
@@ -54,23 +55,46 @@ TAILS = [
     "(" * 4000,
 ]
 
-LINES = (cases.FOLDER / "injection.txt").read_text().splitlines()
-"""Lines as servers write them: {c} is the client, {x} what a stranger chooses."""
+ANYTHING = "{x}"
+LINES = [
+    line
+    for path in sorted((cases.FOLDER / "injection").glob("*.txt"))
+    for line in path.read_text().splitlines()
+    if line and not line.startswith("# ")
+]
+"""Lines as servers write them: {c} is the client, {x} what a stranger chooses.
+
+What they stand in is a syslog file, unless they begin with ``raw: `` (as it is) or ``json: `` (as
+it is, with {x} inside a string of JSON); ``raw: `` may hold lines that go before, each ended by
+``\\n``.
+"""
+
+ANCHORED = [line for line in LINES if line != ANYTHING]
 
 
-def clients(line: str) -> set[str]:
-    found = cases.read([line.encode("utf-8", "surrogateescape")])
-    return {getattr(event, "client", "") for event in found.events}
+def fill(line: str, text: str) -> list[bytes]:
+    """The lines with that text in place of what a stranger chooses."""
+    if line.startswith("json: "):
+        text = json.dumps(text)[1:-1]
+    *before, last = line.removeprefix("raw: ").removeprefix("json: ").split("\\n")
+    if not line.startswith(("raw: ", "json: ")):
+        last = "Mar  4 08:00:00 mx " + last
+    filled = [*before, last.replace("{c}", CLIENT).replace("{x}", text)]
+    return [each.encode("utf-8", "surrogatepass") for each in filled]
+
+
+def clients(lines: list[bytes]) -> set[str]:
+    return {getattr(event, "client", "") for event in cases.read(lines).events}
 
 
 @pytest.mark.parametrize("line", LINES)
 def test_no_forged_tail_makes_its_address_the_client(line):
     for tail in TAILS:
         for text in (tail, f"x{tail}", f"x@example.org{tail}"):
-            filled = "Mar  4 08:00:00 mx " + line.replace("{c}", CLIENT).replace("{x}", text)
-            if line == "{x}" and "connect from" in text:
+            if line == ANYTHING and "connect from" in text:
                 continue  # without a tag, the text is all there is
-            assert clients(filled) <= {"", CLIENT}, filled[:300]
+            filled = fill(line, text)
+            assert clients(filled) <= {"", CLIENT}, filled[-1][:300]
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -79,7 +103,7 @@ def test_long_forgeries_end_in_time(line):
     deadline = time.monotonic() + 20
     for tail in (tail for tail in TAILS if len(tail) > 1000):
         longer = (tail * 8192)[:8192]
-        clients("Mar  4 08:00:00 mx " + line.replace("{c}", CLIENT).replace("{x}", longer))
+        clients(fill(line, longer))
         assert time.monotonic() < deadline, tail[:20]
 
 
@@ -87,13 +111,15 @@ any_text = st.text(st.characters(blacklist_characters="\n"), max_size=60)
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.sampled_from(LINES[:-2]), any_text, st.sampled_from(TAILS[:24]), any_text)
+@given(
+    st.sampled_from([line for line in LINES if line != ANYTHING]),
+    any_text,
+    st.sampled_from(TAILS[:24]),
+    any_text,
+)
 def test_nothing_that_a_stranger_writes_raises(line, before, tail, after):
     text = (before + tail + after).replace(CLIENT, "")
-    filled = line.replace("{c}", CLIENT).replace("{x}", text)
-    data = ("Mar  4 08:00:00 mx " + filled).encode("utf-8", "surrogatepass")
-    found = cases.read([data])
-    assert {getattr(event, "client", "") for event in found.events} <= {"", CLIENT}
+    assert clients(fill(line, text)) <= {"", CLIENT}
 
 
 @settings(max_examples=200, deadline=None)

@@ -5,7 +5,8 @@ rsyslog repeats a line as ``message repeated N times: [ text]`` after its own ta
 
 Known carriers: the syslog file (RFC 3164 or ISO 8601 stamps, with or without host, tag and
 PRI), RFC 5424, the journal's JSON (systemd's JOURNAL_EXPORT_FORMATS), Docker's json-file,
-Dovecot's own log file, multilog (TAI64N). The fast path is the syslog file: a stamp and a
+Dovecot's own log file, multilog (TAI64N), tables with a header; and JSON objects that are an
+event themselves. The fast path is the syslog file: a stamp and a
 "host program[pid]" that were seen before cost one look-up each.
 """
 
@@ -15,7 +16,8 @@ from msgspec import Struct
 
 from streams.parsers.carrier.envelope import Envelopes
 from streams.parsers.carrier.stamps import Stamps
-from streams.parsers.part import Record
+from streams.parsers.carrier.tables import FIELDS, Table
+from streams.parsers.part import DOCUMENT, Record
 
 LONGEST = 262_144  # bytes of a line that are looked at; a journal entry can be that long
 LONGEST_TEXT = 8192  # characters of what the program said; Postfix cuts at 2000
@@ -73,6 +75,7 @@ class Carrier:
         self._origins: dict[str, Origin] = {}
         self._last: Record | None = None
         self._envelopes = Envelopes()
+        self._table: Table | None = None  # whose rows come
 
     def record(self, line: bytes, offset: int) -> Record | None:
         """What a line carries, or None for an empty one or one that goes on in the next.
@@ -99,6 +102,11 @@ class Carrier:
             begin = 16
         found: Record | None
         if at is None:
+            if self._table is not None:
+                found = self._row(self._table, text, offset)
+                if found is not None:
+                    self._last = found
+                    return found
             split = self.stamps.split(text)
             if split is None:
                 found = self._unusual(text, offset)
@@ -160,6 +168,10 @@ class Carrier:
             return None
         if text[0] == "{":
             return self._enveloped(text, offset)
+        if text[0] == "#":
+            if text.startswith(FIELDS):
+                self._table = Table(text, self.stamps)
+            return None
         pri = _PRI.match(text)
         if pri:
             text = text[pri.end() :]
@@ -172,6 +184,16 @@ class Carrier:
         # One without a stamp has the time of the line before it.
         at = self._last.at if self._last else self.stamps.now
         return self._said(*(split or (at, text)), offset)
+
+    def _row(self, table: Table, text: str, offset: int) -> Record | None:
+        text = text.rstrip("\r\n\x00")
+        if text[:1] in ("#", "{", ""):
+            return None
+        values = table.row(text)
+        at = table.at(values) if values else None
+        if at is None:
+            return None
+        return Record(at, self._host, table.program, "", text, offset, data=values)
 
     def _rfc5424(self, found: "re.Match[str]", offset: int) -> Record:
         stamp = self.stamps.iso(found["stamp"])
@@ -188,6 +210,11 @@ class Carrier:
         if letter is None:
             return None
         at = letter.at
+        if letter.data is not None:
+            found = self.stamps.iso(letter.stamp) if letter.stamp else None
+            when = found[0] if found else self.stamps.now if at is None else at
+            host = letter.host or self._host
+            return Record(when, host, DOCUMENT, "", text, offset, data=letter.data)
         if at is None:
             found = self.stamps.iso(letter.stamp)
             if found is None:

@@ -1,4 +1,4 @@
-"""Log lines inside JSON objects: the journal's and Docker's.
+"""Log lines inside JSON objects: the journal's and Docker's. Other objects are what they say.
 
 The journal (``journalctl -o json``, systemd's JOURNAL_EXPORT_FORMATS.md): all values are text;
 one that is no valid UTF-8 is an array of bytes, one that is too long is null, one that a
@@ -15,7 +15,10 @@ LONGEST_LINE = 65_536  # characters of a line that Docker has split
 
 
 class Letter(Struct, frozen=True, gc=False):
-    """What an envelope says. `at` is None where only `stamp` tells the time."""
+    """What an envelope says. `at` is None where only `stamp` tells the time.
+
+    `data` is the object itself, where it is no envelope but an event of its own.
+    """
 
     text: str
     at: float | None = None
@@ -23,6 +26,11 @@ class Letter(Struct, frozen=True, gc=False):
     host: str = ""
     program: str = ""
     pid: str = ""
+    data: dict[str, Any] | None = None
+
+
+TIMES = ("CreationTime", "createdDateTime", "time", "Received", "@timestamp", "timestamp", "ts")
+"""Where objects tell their time: ISO 8601, or Unix seconds. Parsers may know better."""
 
 
 class Envelopes:
@@ -34,7 +42,7 @@ class Envelopes:
     def open(self, text: str) -> Letter | None:
         """What lies in an envelope; None where it goes on in the next or says nothing.
 
-        Raises ValueError where it is no JSON object or of no known kind.
+        Raises ValueError where it is no JSON object.
         """
         try:
             found = orjson.loads(text)
@@ -44,7 +52,10 @@ class Envelopes:
             return _journal(found)
         if "log" in found:
             return self._docker(found)
-        raise ValueError("a JSON object of no known carrier: neither the journal's nor Docker's")
+        stamp = next((found[name] for name in TIMES if name in found), "")
+        if isinstance(stamp, int | float):
+            return Letter("", at=float(stamp), data=found)
+        return Letter("", stamp=stamp if isinstance(stamp, str) else "", data=found)
 
     def _docker(self, found: dict[str, Any]) -> Letter | None:
         log, stream, stamp = (found.get(name, "") for name in ("log", "stream", "time"))

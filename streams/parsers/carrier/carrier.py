@@ -5,9 +5,9 @@ rsyslog repeats a line as ``message repeated N times: [ text]`` after its own ta
 
 Known carriers: the syslog file (RFC 3164 or ISO 8601 stamps, with or without host, tag and
 PRI), RFC 5424, the journal's JSON (systemd's JOURNAL_EXPORT_FORMATS), Docker's json-file,
-Dovecot's own log file, multilog (TAI64N), tables with a header; and JSON objects that are an
-event themselves. The fast path is the syslog file: a stamp and a
-"host program[pid]" that were seen before cost one look-up each.
+Dovecot's own log file, multilog (TAI64N), files of single programs with stamps of their own,
+tables with a header; and JSON objects that are an event themselves. The fast path is the syslog
+file: a stamp and a "host program[pid]" that were seen before cost one look-up each.
 """
 
 import re
@@ -181,6 +181,10 @@ class Carrier:
         split = self.stamps.split(text)
         if split is None and text.startswith(_NAMED):
             split = self.stamps.split(text[len(_NAMED) :])
+        own = self.stamps.own(text) if split is None else None
+        if own is not None:
+            # A file of one program's: no line names it, nor a host.
+            return Record(own[0], self._host, "", "", own[1][:LONGEST_TEXT].rstrip(), offset)
         # One without a stamp has the time of the line before it.
         at = self._last.at if self._last else self.stamps.now
         return self._said(*(split or (at, text)), offset)

@@ -2,6 +2,7 @@
 
 RFC 3164 stamps (``Nov  2 05:28:19``, the day padded with a space, with a zero or not at all)
 name neither year nor zone; ISO 8601 ones may lack the zone; TAI64N (multilog) lacks nothing.
+Programs with a file of their own write yet others, see `Stamps.own`.
 The zone is a setting, the year is the latest that does not put the stamp more than a day after
 now. Where a clock is set back an hour repeats: the stamp is taken for the later one when the
 log has clearly passed the first.
@@ -32,6 +33,27 @@ _ISO = re.compile(
     r"(?P<zone>Z|[+-]\d\d:?\d\d)?"
 )
 _TAI64N = re.compile(r"@(?P<seconds>[0-9a-f]{16})(?P<nanoseconds>[0-9a-f]{8})")
+_CLOCK = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,]\d{1,9})?"
+_ZONE = r"(?: ?(?P<zone>[+-]\d\d:?\d\d|UTC|GMT|Z))?"
+_OWN = (
+    # "[20-Nov-2025 10:00:00 +0000]: " (PHP), "[20/Nov/2025 10:00:00] "
+    re.compile(
+        r"\[?(?P<day>\d\d)[-/](?P<month>[A-Z][a-z]{2})[-/](?P<year>\d{4})[ :]"
+        rf"{_CLOCK}{_ZONE}(?: [A-Za-z_/]{{2,32}})?\]?:?(?= |$)"
+    ),
+    # "[2025-11-20 10:00:00] "
+    re.compile(
+        rf"\[(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d)[ T]{_CLOCK}{_ZONE}"
+        r"(?: [A-Za-z_/]{2,32})?\]:?(?= |$)"
+    ),
+    # "Thu Nov 20 10:00:00 2025 " (ctime)
+    re.compile(
+        rf"[A-Z][a-z]{{2}} (?P<month>[A-Z][a-z]{{2}}) {{1,2}}(?P<day>\d{{1,2}}) {_CLOCK}{_ZONE} "
+        r"(?P<year>\d{4})(?= |$)"
+    ),
+    # "11/20/2025 10:00:00 "
+    re.compile(rf"(?P<month>\d\d)/(?P<day>\d\d)/(?P<year>\d{{4}}) {_CLOCK}{_ZONE}(?= |$)"),
+)
 TAI64_EPOCH = (1 << 62) + 10  # multilog counts from 10 s before 1970 and knows no leap seconds
 
 
@@ -116,6 +138,29 @@ class Stamps:
             return None
         seconds = int(found["seconds"], 16) - TAI64_EPOCH
         return seconds + int(found["nanoseconds"], 16) / 1e9, found.end()
+
+    def own(self, text: str) -> tuple[float, str] | None:
+        """The time that a line of a program's own file begins with, where it is none of the usual
+        ones, and the rest of the line. ValueError for a day that no calendar has."""
+        if not (text[:3].isalpha() or text[:1] == "[" or text[:2].isdecimal()):
+            return None
+        found = next((found for own in _OWN if (found := own.match(text))), None)
+        if found is None:
+            return None
+        month = found["month"]
+        number = int(month) if month.isdecimal() else MONTHS.get(month, 0)
+        if not number:
+            return None
+        parts = (int(found[name]) for name in ("year", "day", "hour", "minute", "second"))
+        year, day, hour, minute, second = parts
+        local = datetime(year, number, day, hour, minute)  # noqa: DTZ001
+        zone = found.groupdict()["zone"]
+        if zone:
+            utc = _offset(zone if zone[0] in "+-" else "Z")
+            at = local.replace(tzinfo=utc).timestamp()
+        else:
+            at = self._epoch(local)
+        return at + second, text[found.end() :].lstrip(" ")
 
     def _yearless(self, month: int, day: int, hour: int, minute: int) -> float:
         if self._year:

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct, field
 
 from schemas import events, net
-from schemas.events import Bounce, Delivery, Fact, Message, Recipient
+from schemas.events import Bounce, Connection, Delivery, Fact, Message, Recipient, Verdict
 from streams.attempts import Attempts, Story
 from streams.parsers.part import Attempt, Item, Part
 
@@ -37,6 +37,9 @@ FILLED: Final[dict[type[Fact], tuple[tuple[str, str], ...]]] = {
         ("client", "client"),
         ("account", "account"),
         ("message_id", "message_id"),
+        ("sender", "sender"),
+        ("recipients", "recipients"),
+        ("size", "size"),
     ),
     Delivery: (
         ("client", "client"),
@@ -60,6 +63,13 @@ FILLED: Final[dict[type[Fact], tuple[tuple[str, str], ...]]] = {
     Recipient: (
         ("client", "client"),
         ("account", "account"),
+        ("sender", "sender"),
+    ),
+    Connection: (("client", "client"),),
+    Verdict: (
+        ("client", "client"),
+        ("account", "account"),
+        ("sender", "sender"),
     ),
 }
 
@@ -178,6 +188,11 @@ class Joiner:
             memory = self._remember(part, room, key, out)
         if part.continues:
             self._continue(memory, room.get((part.gateway, part.continues)))
+        if part.session:
+            self._recall(memory, self._rooms["session"].get((part.gateway, part.session)))
+        if part.refuses:
+            memory.said.add("message")
+            memory.waiting = [held for held in memory.waiting if held[1].event is not Message]
         keeps = part.keeps
         if keeps is not None:
             known = memory.known
@@ -268,7 +283,7 @@ class Joiner:
         if (
             not near
             or client == earlier.known.get("client", "")
-            or known.get("sender") != earlier.known.get("sender")
+            or not _same_sender(known.get("sender", ""), earlier.known.get("sender", ""))
         ):
             return False
         self._continue(memory, earlier)
@@ -296,6 +311,13 @@ class Joiner:
                 memory.known[name] = earlier.known[name]
         memory.said |= {"again", "message"}
         earlier.said.add("passed")
+
+    @staticmethod
+    def _recall(memory: Memory, session: Memory | None) -> None:
+        if session is not None:
+            for name in ("client", "account"):
+                if session.known.get(name) and not memory.known.get(name):
+                    memory.known[name] = session.known[name]
 
     def _cover(self, part: Part, message_id: str) -> None:
         """Another program told of this delivery too, or is about to."""
@@ -373,6 +395,13 @@ class Joiner:
                     self._ids.setdefault((one.gateway, message_id), one.key)
         self._attempts.restore(found.stories)
         self.due = found.clock
+
+
+def _same_sender(one: str, other: str) -> bool:
+    """Whether it is one sender: a local one may have got its domain on the way."""
+    if one.count("@") == other.count("@"):
+        return one == other
+    return one.partition("@")[0] == other.partition("@")[0]
 
 
 def _made(part: Part, known: dict[str, Any]) -> Fact:

@@ -47,7 +47,9 @@ class Part(Struct, frozen=True, gc=False):
     A message can go on under another key: `continues` names the one it had before, `passes` the
     one that the next server says it gave (a content filter's "queued as"), `through` that
     server's address. `covers` names a namespace in which another program tells of this same
-    event, under the Message-ID: that report is dropped.
+    event, under the Message-ID: that report is dropped. `session` is the key of the session in
+    whose course a message comes: client and account are known from there. `refuses` marks a
+    message that was not taken after all: if its acceptance still waits, it is not told.
     """
 
     at: float
@@ -67,6 +69,8 @@ class Part(Struct, frozen=True, gc=False):
     passes: str = ""
     through: str = ""
     covers: str = ""
+    session: str = ""
+    refuses: bool = False
 
 
 class Attempt(Struct, frozen=True, gc=False):

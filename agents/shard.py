@@ -150,19 +150,26 @@ class Shard:
             self._pending.add(key)
 
     def sweep(self) -> None:
-        """Forget what has nothing left to remember; evict what is over the limit."""
+        """Forget what has nothing left to remember; evict what is over the limit. What is known
+        of the site as a whole stays: it is little, and it is the past of everything."""
         before, self._swept = self._swept, self.clock
         old = self.clock - self.engine.horizon
-        for key in [key for key, packed in self.frozen.items() if self._is_due(packed, before)]:
+        due = [key for key, packed in self.frozen.items() if self._is_due(packed, before)]
+        for key in due:
             self._thaw(key)
             self.dirty.add(key)
-        gone = [key for key, record in self.records.items() if self._forgettable(record, old)]
+        gone = [
+            key
+            for key, record in self.records.items()
+            if key[0] != "s" and self._forgettable(record, old)
+        ]
         for key in gone:
             del self.records[key]
             self.dirty.add(key)
         if len(self) > self._limit:
             order = {key: _worth(record) for key, record in self.records.items()}
             order |= {key: worth(packed) for key, packed in self.frozen.items()}
+            order = {key: value for key, value in order.items() if key[0] != "s"}
             quiet = sorted(order, key=order.__getitem__)[: len(self) - int(self._limit * 0.9)]
             for key in quiet:
                 self.records.pop(key, None)

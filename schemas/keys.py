@@ -8,6 +8,7 @@ A *key* names a subject: a letter, a colon and the subject.
 ``m:``  a mailbox: the login, else the local sender or recipient, in its one spelling
 ``g:``  a gateway
 ``d:``  a domain that sends to us; where there is no sender, ours that is sent to
+``s:``  the site: ``s:site`` as a whole, and lists of it by number; only signals go there
 ======  =========================================================================
 
 A client lies in the partition of its network, so that neighbours meet in one worker. Mailbox
@@ -43,7 +44,7 @@ Key = str
 
 LONGEST = 160  # characters of a mailbox or domain that count; an attacker chooses the rest
 
-KINDS = {"c": "client", "n": "network", "m": "account", "g": "gateway", "d": "domain"}
+KINDS = {"c": "client", "n": "network", "m": "account", "g": "gateway", "d": "domain", "s": "site"}
 
 
 class Site(Struct, frozen=True):

@@ -4,6 +4,7 @@ from agents.detector import Detector
 from agents.detectors.account_burst import AccountBurst
 from agents.detectors.account_cluster import AccountCluster
 from agents.detectors.auth_breach import AuthBreach
+from agents.detectors.auth_campaign import AuthCampaign
 from agents.detectors.auth_dictionary import AuthDictionary
 from agents.detectors.auth_distributed import AuthDistributed
 from agents.detectors.backscatter_made import BackscatterMade
@@ -13,6 +14,7 @@ from agents.detectors.stale_client import StaleClient
 
 DETECTORS: dict[str, type[Detector]] = {
     AuthDistributed.name: AuthDistributed,
+    AuthCampaign.name: AuthCampaign,
     AuthDictionary.name: AuthDictionary,
     AuthBreach.name: AuthBreach,
     StaleClient.name: StaleClient,

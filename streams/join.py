@@ -29,6 +29,7 @@ KEEP: Final[dict[str, float]] = {
     "queue": 6 * 86400.0,  # Postfix gives a message up after 5 days
     "session": 3600.0,
     "mailbox": 60.0,
+    "trace": 600.0,  # rows of one message, one for each recipient
 }
 
 FILLED: Final[dict[type[Fact], tuple[tuple[str, str], ...]]] = {
@@ -180,7 +181,7 @@ class Joiner:
         key = (part.gateway, part.key)
         memory = room.get(key)
         if memory is None or (part.begins and memory.ended):
-            if part.ends:
+            if part.ends or part.asks:
                 # Nothing came before it, and nothing will come after.
                 if part.event is not None:
                     out.append((source, _made(part, part.keeps or {})))

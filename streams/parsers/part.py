@@ -50,6 +50,9 @@ class Part(Struct, frozen=True, gc=False):
     event, under the Message-ID: that report is dropped. `session` is the key of the session in
     whose course a message comes: client and account are known from there. `refuses` marks a
     message that was not taken after all: if its acceptance still waits, it is not told.
+
+    `asks` leaves no memory of its own: its event is completed from what others told, where they
+    did.
     """
 
     at: float
@@ -71,6 +74,7 @@ class Part(Struct, frozen=True, gc=False):
     covers: str = ""
     session: str = ""
     refuses: bool = False
+    asks: bool = False
 
 
 class Attempt(Struct, frozen=True, gc=False):

@@ -27,6 +27,8 @@ HELD = 64  # events that one memory holds back
 
 KEEP: Final[dict[str, float]] = {
     "queue": 6 * 86400.0,  # Postfix gives a message up after 5 days
+    "qmail": 8 * 86400.0,  # qmail and Courier after 7
+    "courier": 8 * 86400.0,
     "session": 3600.0,
     "mailbox": 60.0,
     "trace": 600.0,  # rows of one message, one for each recipient
@@ -43,12 +45,17 @@ FILLED: Final[dict[type[Fact], tuple[tuple[str, str], ...]]] = {
         ("size", "size"),
     ),
     Delivery: (
+        ("queue_id", "queue_id"),
         ("client", "client"),
         ("account", "account"),
         ("sender", "sender"),
         ("message_id", "message_id"),
         # that of an expired message, whose line names none
         ("recipient", "failed_recipient"),
+        # told before the line that says what became of it
+        ("recipient", "recipient"),
+        ("enhanced", "enhanced"),
+        ("reason", "reason"),
     ),
     Bounce: (
         ("client", "client"),
@@ -189,6 +196,10 @@ class Joiner:
             memory = self._remember(part, room, key, out)
         if part.continues:
             self._continue(memory, room.get((part.gateway, part.continues)))
+        if part.within:
+            whole = room.get((part.gateway, part.within))
+            if whole is not None:
+                memory.known.update(whole.known)
         if part.session:
             self._recall(memory, self._rooms["session"].get((part.gateway, part.session)))
         if part.refuses:

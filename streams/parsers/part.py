@@ -48,7 +48,9 @@ class Part(Struct, frozen=True, gc=False):
     one that the next server says it gave (a content filter's "queued as"), `through` that
     server's address. `covers` names a namespace in which another program tells of this same
     event, under the Message-ID: that report is dropped. `session` is the key of the session in
-    whose course a message comes: client and account are known from there. `refuses` marks a
+    whose course a message comes: client and account are known from there. `within` is the key,
+    in the same namespace, of what this is a part of: all that is known of that is known of this,
+    as of a delivery that its later lines name alone. `refuses` marks a
     message that was not taken after all: if its acceptance still waits, it is not told.
 
     `asks` leaves no memory of its own: its event is completed from what others told, where they
@@ -73,6 +75,7 @@ class Part(Struct, frozen=True, gc=False):
     through: str = ""
     covers: str = ""
     session: str = ""
+    within: str = ""
     refuses: bool = False
     asks: bool = False
 

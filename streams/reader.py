@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import tzinfo
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct, structs
+from msgspec import Raw, Struct, ValidationError, msgpack, structs
 
 from schemas.events import Fact
 from streams.join import Joiner, Output
 from streams.parsers import PARSERS
-from streams.parsers.carrier import Carrier, Stamps
-from streams.parsers.part import Attempt, Item, Items, Parse, Part, Record
+from streams.parsers.carrier import Carrier, Remembered, Stamps
+from streams.parsers.part import Attempt, Item, Items, Parse, Part, Record, Twin
 from streams.parsers.secrets import mask
 
 LONGEST_DEAD = 2000  # characters of a line that a dead letter shows
@@ -55,6 +55,13 @@ class Counts(Struct):
     events: int = 0
     nobody: int = 0  # lines of no format that we know
     dead: int = 0
+
+
+class Snapshot(Struct):
+    """What must outlive a Reader."""
+
+    joiner: Raw
+    carriers: dict[str, Remembered]  # by source
 
 
 class Reader:
@@ -112,11 +119,19 @@ class Reader:
 
     def pack(self) -> bytes:
         """What must outlive the process."""
-        return self.joiner.pack()
+        carriers = {name: carrier.pack() for name, carrier in self._carriers.items()}
+        return msgpack.encode(Snapshot(Raw(self.joiner.pack()), carriers))
 
     def restore(self, packed: bytes) -> None:
         """Go on where `pack` was called. Raises ValueError where it is no snapshot."""
-        self.joiner.restore(packed)
+        try:
+            found = msgpack.decode(packed, type=Snapshot)
+        except ValidationError:
+            self.joiner.restore(packed)  # of a version whose carriers remembered nothing
+            return
+        self.joiner.restore(bytes(found.joiner))
+        for name, remembered in found.carriers.items():
+            self._carrier(name).restore(remembered)
 
     # -- lines ----------------------------------------------------------------------------
 
@@ -159,6 +174,8 @@ class Reader:
                         joiner.part(item, name, out)  # type: ignore[arg-type]
                     elif kind is Attempt:
                         joiner.attempt(item, name, out)  # type: ignore[arg-type]
+                    elif kind is Twin:
+                        joiner.twin(item, name, out)  # type: ignore[arg-type]
                     else:
                         out.append((name, item))  # type: ignore[arg-type]
             if out:

@@ -1,10 +1,12 @@
 """Log formats: one file (or folder) each, one line each in PARSERS."""
 
 from streams.parsers.dovecot import FORMAT as DOVECOT
+from streams.parsers.exchange.mailbox import FORMAT as EXCHANGE_MAILBOX
 from streams.parsers.part import Format
 from streams.parsers.postfix import FORMAT as POSTFIX
 
 PARSERS: dict[str, Format] = {
     "postfix": POSTFIX,
     "dovecot": DOVECOT,
+    "exchange-imap-pop": EXCHANGE_MAILBOX,
 }

@@ -3,8 +3,8 @@
 ``#= {...}`` is an event (those fields that matter), ``#= none`` none at all; the number of events
 must agree. ``#! word`` is a dead letter whose reason has that word, ``#~`` a line that is
 nobody's. ``#: {...}`` gives options of the reader, and ``"restarts": false`` where a line leans
-on the one before it. Any other ``#`` is a comment. A case ends at an empty line; its lines go
-through one reader, which is then closed.
+on the one before it. A header of a table is a line (``#Fields:``); any other ``#`` is a comment.
+A case ends at an empty line; its lines go through one reader, which is then closed.
 """
 
 import json
@@ -57,7 +57,7 @@ def of_file(path: Path) -> list[Case]:
             case.restarts = case.options.pop("restarts", True)
             if "fingerprint_key" in case.options:
                 case.options["fingerprint_key"] = case.options["fingerprint_key"].encode()
-        elif line.startswith("#"):
+        elif line[:1] == "#" and not line[1:2].isalpha():
             case.title = case.title or line[1:].strip()
         else:
             case.lines.append(line.encode())

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from streams.parsers.carrier.envelope import Envelopes
 from streams.parsers.carrier.stamps import Stamps
-from streams.parsers.carrier.tables import FIELDS, Table
+from streams.parsers.carrier.tables import FIELDS, Table, shaped, table
 from streams.parsers.part import DOCUMENT, Record
 
 LONGEST = 262_144  # bytes of a line that are looked at; a journal entry can be that long
@@ -31,6 +31,8 @@ _RFC5424 = re.compile(
     r"(?: (?:\ufeff)?(?P<text>.*))?",
     re.DOTALL,
 )
+# NCSA's common log format: the stamp stands fourth
+_NCSA = re.compile(r"[0-9A-Fa-f.:]{3,45} \S{1,256} [^\s\[]{1,512} \[\d\d/[A-Z][a-z]{2}/")
 _FACILITY = re.compile(r"<[a-z0-9]+\.[a-z]+> ")  # BSD syslogd -v: "<mail.info> "
 _HEAD = re.compile(
     r"(?:(?P<host>\S+) )?(?P<program>[^\s\[\]()<>:]+)(?:\[(?P<pid>\w+)\])?(?P<colon>:?)"
@@ -61,6 +63,14 @@ class Origin(Struct, frozen=True, gc=False):
     whole: bool = False
 
 
+class Remembered(Struct, omit_defaults=True):
+    """What a carrier knows of the lines before: it must outlive the process."""
+
+    header: str = ""  # of the table whose rows come
+    last: tuple[float, str, str, str, str] | None = None  # the fields of a Record, up to its text
+    begun: dict[str, str] = {}  # by Docker's stream
+
+
 class Carrier:
     """Reads the lines of one source, one after the other.
 
@@ -76,6 +86,19 @@ class Carrier:
         self._last: Record | None = None
         self._envelopes = Envelopes()
         self._table: Table | None = None  # whose rows come
+
+    def pack(self) -> Remembered:
+        last = self._last
+        return Remembered(
+            self._table.header if self._table else "",
+            (last.at, last.host, last.program, last.pid, last.text) if last else None,
+            self._envelopes.begun,
+        )
+
+    def restore(self, remembered: Remembered) -> None:
+        self._table = table(remembered.header) if remembered.header else None
+        self._last = Record(*remembered.last) if remembered.last else None
+        self._envelopes.begun = dict(remembered.begun)
 
     def record(self, line: bytes, offset: int) -> Record | None:
         """What a line carries, or None for an empty one or one that goes on in the next.
@@ -104,6 +127,11 @@ class Carrier:
         if at is None:
             if self._table is not None:
                 found = self._row(self._table, text, offset)
+                if found is not None:
+                    self._last = found
+                    return found
+            if text[23:25] == "Z," or text[19:20] == text[10:11] == " ":
+                found = self._shaped(text, offset)
                 if found is not None:
                     self._last = found
                     return found
@@ -170,7 +198,7 @@ class Carrier:
             return self._enveloped(text, offset)
         if text[0] == "#":
             if text.startswith(FIELDS):
-                self._table = Table(text, self.stamps)
+                self._table = table(text)
             return None
         pri = _PRI.match(text)
         if pri:
@@ -178,16 +206,33 @@ class Carrier:
             found = _RFC5424.fullmatch(text[:LONGEST_TEXT])
             if found:
                 return self._rfc5424(found, offset)
+        if text[4:5] == "-":
+            row = self._shaped(text, offset)
+            if row is not None:
+                return row
         split = self.stamps.split(text)
         if split is None and text.startswith(_NAMED):
             split = self.stamps.split(text[len(_NAMED) :])
         own = self.stamps.own(text) if split is None else None
+        if own is None and split is None and _NCSA.match(text):
+            own = self.stamps.own(text[text.index(" [") + 1 :])
+            if own is not None:
+                own = own[0], text
         if own is not None:
             # A file of one program's: no line names it, nor a host.
             return Record(own[0], self._host, "", "", own[1][:LONGEST_TEXT].rstrip(), offset)
         # One without a stamp has the time of the line before it.
         at = self._last.at if self._last else self.stamps.now
         return self._said(*(split or (at, text)), offset)
+
+    def _shaped(self, text: str, offset: int) -> Record | None:
+        """A row whose header was not seen, or was another's."""
+        text = text.rstrip("\r\n\x00")
+        found = shaped(text)
+        if found is None:
+            return None
+        layout, values, at = found
+        return Record(at, self._host, layout.program, "", text, offset, data=values)
 
     def _row(self, table: Table, text: str, offset: int) -> Record | None:
         text = text.rstrip("\r\n\x00")

@@ -1,0 +1,1 @@
+"""What the envelopes of each family of shippers look like: one file each."""

@@ -18,7 +18,8 @@ from msgspec import Struct, field
 from schemas import events, net
 from schemas.events import Bounce, Connection, Delivery, Fact, Message, Recipient, Verdict
 from streams.attempts import Attempts, Story
-from streams.parsers.part import Attempt, Item, Part
+from streams.parsers.part import Attempt, Item, Part, Twin
+from streams.twins import Line, Twins
 
 LINGER = 10.0  # seconds that an ended memory waits for late lines
 LIMIT = 200_000  # memories of a namespace
@@ -114,6 +115,7 @@ class Snapshot(Struct):
     memories: list[Packed]
     stories: list[tuple[tuple[str, str], Story]]
     evicted: int = 0
+    twins: list[tuple[str, str, Line]] = field(default_factory=list)
 
 
 class Joiner:
@@ -127,6 +129,7 @@ class Joiner:
         self._held: list[tuple[float, int, str, Key]] = []  # a heap
         self._order = 0
         self._attempts = Attempts()
+        self._twins = Twins()
         self._ids: dict[Key, str] = {}  # (gateway, Message-ID): the queue file that had it first
         self._swept = 0.0
 
@@ -139,6 +142,8 @@ class Joiner:
                 self.part(item, source, out)  # type: ignore[arg-type]
             elif kind is Attempt:
                 self.attempt(item, source, out)  # type: ignore[arg-type]
+            elif kind is Twin:
+                self.twin(item, source, out)  # type: ignore[arg-type]
             else:
                 out.append((source, item))  # type: ignore[arg-type]
         return out
@@ -148,6 +153,10 @@ class Joiner:
         attempts.add(attempt, source, out)
         if attempts.due < self.due:
             self.due = attempts.due
+
+    def twin(self, twin: Twin, source: str, out: list[Output]) -> None:
+        if self._twins.first(twin, source):
+            out += self.add((twin.item,), source)
 
     def advance(self, at: float) -> list[Output]:
         """What has waited long enough at `at`; older memories end."""
@@ -381,7 +390,8 @@ class Joiner:
             for (gateway, key), memory in room.items()
         ]
         stories = self._attempts.pack()
-        return msgspec.msgpack.encode(Snapshot(self.clock, memories, stories, self.evicted))
+        twins = self._twins.pack()
+        return msgspec.msgpack.encode(Snapshot(self.clock, memories, stories, self.evicted, twins))
 
     def restore(self, packed: bytes) -> None:
         """Remember what was packed. Raises ValueError where it is no snapshot."""
@@ -409,6 +419,7 @@ class Joiner:
         self.due = found.clock
 
 
+        self._twins.restore(found.twins)
 def _same_sender(one: str, other: str) -> bool:
     """Whether it is one sender: a local one may have got its domain on the way."""
     if one.count("@") == other.count("@"):

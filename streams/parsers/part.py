@@ -104,7 +104,20 @@ class Attempt(Struct, frozen=True, gc=False):
     said: bool = True  # False: an attempt that was made, and is no event (aborted)
 
 
-Item = Fact | Part | Attempt
+class Twin(Struct, frozen=True, gc=False):
+    """What a line tells that its program writes to two logs; streams/twins.py counts it once.
+
+    `line` is the same in both. In `pairs` both logs come from one source, one line after the
+    other (syslog); else each log is a source of its own.
+    """
+
+    gateway: str
+    line: str
+    item: "Fact | Part | Attempt"
+    pairs: bool = False
+
+
+Item = Fact | Part | Attempt | Twin
 Items = Sequence[Item]
 Parse = Callable[[Record], Items | None]
 Mask = Callable[[str], str]

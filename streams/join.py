@@ -204,7 +204,8 @@ class Joiner:
                 return
             memory = self._remember(part, room, key, out)
         if part.continues:
-            self._continue(memory, room.get((part.gateway, part.continues)))
+            earlier = room.get((part.gateway, part.continues))
+            self._continue(memory, earlier, passed=part.begins)
         if part.within:
             whole = room.get((part.gateway, part.within))
             if whole is not None:
@@ -268,7 +269,7 @@ class Joiner:
                 return
             if part.covers and "message_id" in memory.known:
                 self._cover(part, memory.known["message_id"])
-        elif kind is Message and self._goes_on(part, memory):
+        elif kind is Message and ("probe" in memory.known or self._goes_on(part, memory)):
             return
         out.append((source, _made(part, memory.known)))
 
@@ -324,14 +325,16 @@ class Joiner:
         return True
 
     @staticmethod
-    def _continue(memory: Memory, earlier: Memory | None) -> None:
+    def _continue(memory: Memory, earlier: Memory | None, *, passed: bool = True) -> None:
+        """Let a message go on from an earlier one; `passed`: for all of its recipients."""
         if earlier is None or earlier is memory:
             return
         for name in INHERITED:
             if earlier.known.get(name):
                 memory.known[name] = earlier.known[name]
         memory.said |= {"again", "message"}
-        earlier.said.add("passed")
+        if passed:
+            earlier.said.add("passed")
 
     @staticmethod
     def _recall(memory: Memory, session: Memory | None) -> None:
@@ -416,10 +419,10 @@ class Joiner:
                 if message_id:
                     self._ids.setdefault((one.gateway, message_id), one.key)
         self._attempts.restore(found.stories)
+        self._twins.restore(found.twins)
         self.due = found.clock
 
 
-        self._twins.restore(found.twins)
 def _same_sender(one: str, other: str) -> bool:
     """Whether it is one sender: a local one may have got its domain on the way."""
     if one.count("@") == other.count("@"):

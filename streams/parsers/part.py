@@ -53,6 +53,10 @@ class Part(Struct, frozen=True, gc=False):
     as of a delivery that its later lines name alone. `refuses` marks a
     message that was not taken after all: if its acceptance still waits, it is not told.
 
+    A message that `continues` another one does so for all of its recipients where the line
+    `begins`, else for one (an alias). A memory that knows a ``probe`` is of no message: an
+    address was only asked for.
+
     `asks` leaves no memory of its own: its event is completed from what others told, where they
     did.
     """

@@ -4,9 +4,11 @@ from streams.parsers.dovecot import FORMAT as DOVECOT
 from streams.parsers.exchange.mailbox import FORMAT as EXCHANGE_MAILBOX
 from streams.parsers.part import Format
 from streams.parsers.postfix import FORMAT as POSTFIX
+from streams.parsers.vpopmail import FORMAT as VPOPMAIL
 
 PARSERS: dict[str, Format] = {
     "postfix": POSTFIX,
     "dovecot": DOVECOT,
     "exchange-imap-pop": EXCHANGE_MAILBOX,
+    "vpopmail": VPOPMAIL,
 }

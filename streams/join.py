@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct, field
 
 from schemas import events, net
-from schemas.events import Bounce, Connection, Delivery, Fact, Message, Recipient, Verdict
+from schemas.events import Auth, Bounce, Connection, Delivery, Fact, Message, Recipient, Verdict
 from streams.attempts import Attempts, Story
 from streams.parsers.part import Attempt, Item, Part, Twin
 from streams.twins import Line, Twins
@@ -74,6 +74,7 @@ FILLED: Final[dict[type[Fact], tuple[tuple[str, str], ...]]] = {
         ("account", "account"),
         ("sender", "sender"),
     ),
+    Auth: (("client", "client"),),
     Connection: (("client", "client"),),
     Verdict: (
         ("client", "client"),

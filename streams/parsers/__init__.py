@@ -4,6 +4,7 @@ from streams.parsers.dovecot import FORMAT as DOVECOT
 from streams.parsers.exchange.mailbox import FORMAT as EXCHANGE_MAILBOX
 from streams.parsers.part import Format
 from streams.parsers.postfix import FORMAT as POSTFIX
+from streams.parsers.sendmail import FORMAT as SENDMAIL
 from streams.parsers.vpopmail import FORMAT as VPOPMAIL
 
 PARSERS: dict[str, Format] = {
@@ -11,4 +12,5 @@ PARSERS: dict[str, Format] = {
     "dovecot": DOVECOT,
     "exchange-imap-pop": EXCHANGE_MAILBOX,
     "vpopmail": VPOPMAIL,
+    "sendmail": SENDMAIL,
 }

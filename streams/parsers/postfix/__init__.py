@@ -6,6 +6,7 @@ The tag is ``instance[/service]/program``: ``postfix/smtpd``, ``postfix-in/smtpd
 
 from streams.parsers.part import Format, Items, Mask, Parse, Record
 from streams.parsers.postfix import delivery, postscreen, queue, smtpd
+from streams.parsers.postfix.peer import is_queue_id
 
 SILENT = (
     "anvil",
@@ -19,7 +20,6 @@ SILENT = (
     "postlogd",
     "postmap",
     "postqueue",
-    "postsuper",
     "proxymap",
     "qmqpd",
     "scache",
@@ -46,6 +46,7 @@ PROGRAMS: dict[str, Parse] = {
     "nqmgr": queue.qmgr,
     "oqmgr": queue.qmgr,
     "bounce": queue.bounce,
+    "postsuper": queue.postsuper,
     **dict.fromkeys(
         ("smtp", "lmtp", "local", "virtual", "pipe", "error", "discard", "retry"), delivery.read
     ),
@@ -60,36 +61,65 @@ def parser(mask: Mask, program: str) -> Parse | None:
     if not program:
         return _by_text
     instance, slash, name = program.rpartition("/")
-    if program == "postfix":
-        return _nothing
+    if program == "postfix":  # postfix(1) itself, or a shipper that cuts tags at the slash
+        return lambda record: _by_text(record) or ()
     if not slash or instance.startswith("cyrus"):
         return None
     if name == "smtpd":
         submission = instance.rpartition("/")[2] in _SUBMISSION
         return smtpd.parser("submission" if submission else "smtp")
-    return PROGRAMS.get(name)
+    read = PROGRAMS.get(name)
+    if read is None or instance.startswith("postfix"):
+        return read
+    return lambda record: read(record) or None  # other programs have tags like this too
 
 
-_TEXTS = (
-    smtpd.parser("smtp"),
-    postscreen.read,
-    queue.qmgr,
-    queue.cleanup,
-    queue.pickup,
-    queue.bounce,
+_smtpd = smtpd.parser("smtp")
+_WORDS = frozenset(
+    {"connect", "disconnect", "lost", "timeout", "too", "improper", "warning:", "bad", "reject:"}
 )
+"""How lines of smtpd begin that have no queue file."""
 
 
 def _by_text(record: Record) -> Items | None:
-    """Tries each program; a line that looks like one's and is broken may yet be another's."""
-    for read in _TEXTS:
-        try:
-            items = read(record)
-        except ValueError:
-            continue
-        if items:
-            return items
+    """Lines without a tag, known by how they begin."""
+    text = record.text
+    word = text.partition(" ")[0]
+    try:
+        if word in _WORDS:
+            return _smtpd(record) or None
+        if word[-1:] == ":" and is_queue_id(word[:-1]):
+            return _of_a_message(record, text[len(word) + 1 :])
+        return postscreen.read(record) or None
+    except ValueError:
+        return None  # it only looks like one of ours
+
+
+def _of_a_message(record: Record, rest: str) -> Items | None:
+    for begins, read in _MESSAGES:
+        if rest.startswith(begins):
+            return read(record) or None
     return None
 
+
+def _refusal(record: Record) -> Items | None:
+    """Of postscreen, which names no host; of cleanup, which refuses content; else of smtpd."""
+    command, _, who = record.text.split(": ", 2)[2].partition(" from ")
+    if who.startswith("["):
+        return postscreen.read(record)
+    if command == "END-OF-MESSAGE" or not command.replace("-", "").isupper():
+        return queue.cleanup(record)
+    return _smtpd(record)
+
+
+_MESSAGES: tuple[tuple[tuple[str, ...], Parse], ...] = (
+    (("client=", "lost ", "timeout ", "too many ", "improper "), _smtpd),
+    (("reject: ", "milter-reject: ", "discard: ", "milter-discard: "), _refusal),
+    (("message-id=", "milter-header-", "milter-body-"), queue.cleanup),
+    (("from=", "removed", "canceled"), queue.qmgr),
+    (("to=",), delivery.read),
+    (("uid=",), queue.pickup),
+    (("sender ", "postmaster "), queue.bounce),
+)
 
 FORMAT = Format("postfix", parser)

@@ -12,7 +12,7 @@ from schemas import net
 from schemas.events import Delivery
 from streams.parsers import reply
 from streams.parsers.part import Items, Part, Record
-from streams.parsers.postfix.peer import mailbox
+from streams.parsers.postfix.peer import is_queue_id, mailbox
 
 PATIENCE = 10.0
 LONGEST_REPLY = 300
@@ -24,6 +24,9 @@ _DELIVERY = re.compile(
 )
 _QUEUED = re.compile(r".*\bqueued as (?P<queue_id>\w{6,40})")
 _STATUS = {"sent": "sent", "deferred": "deferred", "bounced": "bounced", "SOFTBOUNCE": "deferred"}
+_PROBE = {"probe": True}
+_LOCAL = {"origin": "local"}
+_FORWARDED = "forwarded as "  # local(8) obeys a .forward file or an alias
 _NEAR = net.Networks(net.PRIVATE)
 
 
@@ -44,8 +47,8 @@ def read(record: Record) -> Items:
     else:
         said = said[:-1]
     status = _STATUS.get(word)
-    if status is None:
-        return ()  # a probe of an address (verify(8)), not a message
+    if status is None:  # a probe of an address (verify(8)), not a message
+        return (Part(record.at, record.host, "queue", queue_id, _PROBE),)
     recipient = mailbox(recipient)
     values: dict[str, Any] = {"queue_id": queue_id, "recipient": recipient, "status": status}
     if enhanced:
@@ -70,23 +73,26 @@ def read(record: Record) -> Items:
         through = net.address(address.partition("]")[0])
         queued = _QUEUED.match(said) if through in _NEAR else None
         passes = queued["queue_id"] if queued else ""
-    return (
-        Part(
-            record.at,
-            record.host,
-            "queue",
-            queue_id,
-            keeps,
-            record.offset,
-            Delivery,
-            values,
-            needs="origin",
-            wait=PATIENCE,
-            passes=passes,
-            through=through,
-            covers="mailbox" if status == "sent" and not passes else "",
-        ),
+    delivery = Part(
+        record.at,
+        record.host,
+        "queue",
+        queue_id,
+        keeps,
+        record.offset,
+        Delivery,
+        values,
+        needs="origin",
+        wait=PATIENCE,
+        passes=passes,
+        through=through,
+        covers="mailbox" if status == "sent" and not passes else "",
     )
+    following = said[len(_FORWARDED) :] if said.startswith(_FORWARDED) else ""
+    if host == "local" and not address and is_queue_id(following):
+        on = Part(record.at, record.host, "queue", following, _LOCAL, continues=queue_id)
+        return (delivery, on)
+    return (delivery,)
 
 
 def _unusual(rest: str) -> tuple[str, str, str, str, str]:

@@ -22,6 +22,11 @@ _REPORT = re.compile(
     r"(?:sender|postmaster) (?P<kind>non-delivery|delivery status|delay) notification: "
     r"(?P<report>\w+)"
 )
+_REFUSALS = frozenset(
+    f"{by}{what}"
+    for by in ("", "milter-", "milter-header-", "milter-body-")
+    for what in ("reject", "discard")
+)
 _REPORTED = {"non-delivery": "bounced", "delivery status": "sent", "delay": "deferred"}
 
 
@@ -32,19 +37,23 @@ def cleanup(record: Record) -> Items:
     if rest.startswith("message-id="):
         keeps = {"message_id": rest[11:].strip(" <>")[:LONGEST_ID]}
         return (Part(record.at, record.host, "queue", queue_id, keeps),)
-    if rest.startswith(("milter-reject: ", "reject: ")):
-        return (_refused(record, queue_id, rest.partition(": ")[2]),)
+    action, _, what = rest.partition(": ")
+    if action in _REFUSALS:
+        return (_refused(record, queue_id, what, action.endswith("discard")),)
     return ()
 
 
-def _refused(record: Record, queue_id: str, rest: str) -> Part:
+def _refused(record: Record, queue_id: str, rest: str, discarded: bool) -> Part:
     """Refused by a milter or by header_checks. The client is that of the queue file: in a line
     of header_checks the header, which a stranger wrote, stands before the client."""
-    at = rest.rfind("; from=<")
     where, _, tail = rest.partition(": ")
-    said = reject.read(tail if where.startswith("END-OF-MESSAGE from ") else rest[max(at, 0) :])
+    command, _, who = where.partition(" from ")
+    by_milter = command.replace("-", "").isupper()
+    said = reject.read(tail if by_milter else rest[max(rest.rfind("; from=<"), 0) :])
     verdict, reason = reply.verdict(said.code, said.enhanced, said.text)
-    if where.startswith(("header ", "body ")) or verdict == "refused":
+    if discarded:
+        verdict, reason = "blocked", "discarded"
+    elif not by_milter or verdict == "refused":
         verdict, reason = "blocked", "content"
     values = {
         "sender": said.sender,
@@ -56,8 +65,8 @@ def _refused(record: Record, queue_id: str, rest: str) -> Part:
         "reason": reason,
     }
     keeps = {}
-    if where.startswith("END-OF-MESSAGE from "):
-        keeps["client"] = peer(where[20:])[1]
+    if by_milter:
+        keeps["client"] = peer(who)[1]
     return Part(
         record.at,
         record.host,
@@ -129,6 +138,14 @@ def qmgr(record: Record) -> Items:
     if rest.startswith("to="):
         return delivery.read(record)
     return ()
+
+
+def postsuper(record: Record) -> Items:
+    """What the postmaster takes out of the queue is gone."""
+    queue_id, _, rest = record.text.partition(": ")
+    if rest != "removed" or not is_queue_id(queue_id):
+        return ()
+    return (Part(record.at, record.host, "queue", queue_id, ends=True),)
 
 
 def _expired(record: Record, queue_id: str, sender: str) -> Part:

@@ -41,7 +41,7 @@ def read(tail: str) -> Refusal:
     """The part of a refusal behind ``from host[ip]: ``."""
     code = enhanced = ""
     words = tail
-    if tail[:3].isdecimal():
+    if tail[:3].isdecimal() and not tail[3:4].isdecimal():
         code, words = tail[:3], tail[4:]
     status, _, after = words.partition(" ")
     if status.replace(".", "").isdecimal() and status.count(".") == 2:

@@ -9,27 +9,15 @@ from typing import Any
 from schemas.events import Auth, Connection, Recipient
 from streams.parsers import reply
 from streams.parsers.part import Attempt, Item, Items, Parse, Part, Record
-from streams.parsers.postfix import reject
+from streams.parsers.postfix import reject, trouble
 from streams.parsers.postfix.peer import is_queue_id, peer
+from streams.parsers.postfix.session import connection, session
 
-_LOST = re.compile(
-    r"(?:\w+: )?(?P<what>lost connection|timeout|too many errors) after (?P<command>\S+)"
-    r"(?: \((?:approximately )?\d+ bytes\))? from (?P<peer>\S+)"
-)
 _CLIENT = re.compile(
     r"(?P<peer>[^\s,]+)(?:, sasl_sender=.*?)?(?:, orig_queue_id=(?P<earlier>\w+))?"
     r"(?:, orig_client=(?P<origin>\S+))?"
 )
 _AUTH = re.compile(r"(?:^| )auth=(?P<good>\d{1,9})(?:/(?P<all>\d{1,9}))?(?: |$)")
-_ABUSE = re.compile(
-    r"(?P<what>improper command pipelining|bare <LF> received) after \S+ "
-    r"from (?P<peer>[^\s:\[]*\[[^\]\s]*\](?::\d+)?)(?:: |$)"
-)
-_NON_SMTP = re.compile(r"non-E?SMTP command from (?P<peer>[^\s\[]*\[[^\]\s]*\](?::\d+)?): ")
-_LIMIT = re.compile(
-    r"(?P<what>[A-Z][A-Za-z ]{1,40}) limit exceeded: \d+ from (?P<peer>\S+) for service \S+"
-)
-
 # The server's fault, or a mechanism that it does not offer: nobody's password was wrong.
 _SERVER_FAULTS = (
     "connection lost to authentication server",
@@ -41,7 +29,10 @@ _SERVER_FAULTS = (
     "authentication server is not available",
 )
 
-_RECIPIENT_COMMANDS = frozenset({"RCPT", "VRFY", "DATA", "BDAT", "END-OF-MESSAGE"})
+_RECIPIENT_COMMANDS = frozenset(
+    {"RCPT", "VRFY", "DATA", "DATA content", "BDAT", "BDAT content", "END-OF-MESSAGE"}
+)
+_REFUSALS = ("reject: ", "milter-reject: ", "discard: ", "milter-discard: ")
 
 
 def parser(service: str) -> Parse:
@@ -65,27 +56,23 @@ def parser(service: str) -> Parse:
         first, _, rest = text.partition(": ")
         if rest.startswith("client="):
             return _client(record, service, first, rest[7:])
-        if rest.startswith(("reject: ", "milter-reject: ")):
+        if rest.startswith(_REFUSALS):
             message = first if first != "NOQUEUE" and is_queue_id(first) else ""
-            return _reject(record, service, message, rest.partition(": ")[2])
+            return _reject(record, service, message, rest)
         if first == "warning":
-            return _warning(record, service, rest)
-        if " after " in first or " after " in rest[:40]:
-            return _trouble(record)
-        return ()
+            who, found, tail = rest.partition(": SASL ")
+            return _sasl(record, service, who, tail) if found else trouble.warning(record, rest)
+        if first.startswith("proxy-"):
+            return _proxied(record, first, rest)
+        return trouble.trouble(record) if " from " in text else ()
 
     return read
-
-
-def _session(record: Record, client: str) -> str:
-    """A process serves one client after the other, each under its own memory."""
-    return f"{record.pid} {client}"
 
 
 def _disconnect(record: Record, service: str) -> Items:
     who, _, counts = record.text[16:].partition(" ")
     name, client = peer(who)
-    session = _session(record, client)
+    key = session(record, client)
     left = Connection(
         at=record.at,
         gateway=record.host,
@@ -94,15 +81,13 @@ def _disconnect(record: Record, service: str) -> Items:
         name=name,
         outcome="closed",
     )
-    closed = Part(
-        record.at, record.host, "session", session, None, -1, left, once="closed", ends=True
-    )
+    closed = Part(record.at, record.host, "session", key, None, -1, left, once="closed", ends=True)
     found = _AUTH.search(counts) if "auth=" in counts else None
     if found is None:
         return (closed,)
     good, tried = int(found["good"]), int(found["all"] or found["good"])
     tally = _auth(record, service, client, "failed", "rejected")
-    return (Attempt("tally", tally, session, tried, good), closed)
+    return (Attempt("tally", tally, key, tried, good), closed)
 
 
 def _auth(
@@ -150,28 +135,71 @@ def _client(record: Record, service: str, queue_id: str, rest: str) -> Items:
     if login:
         auth = _auth(record, service, client, "ok", "", account, method)
         keeps["account"] = auth.account
-        items.append(Attempt("smtp", auth, _session(record, client)))
+        items.append(Attempt("smtp", auth, session(record, client)))
     if queue_id != "NOQUEUE":
         items.append(
             Part(record.at, record.host, "queue", queue_id, keeps, begins=True, continues=earlier)
         )
+    elif record.pid:
+        # A before-queue filter gets the message; its verdict comes without the client.
+        key = _proxy(record)
+        items.append(Part(record.at, record.host, "session", key, ends=True))
+        items.append(Part(record.at, record.host, "session", key, keeps))
     return items
 
 
+def _proxy(record: Record) -> str:
+    return f"{record.pid} proxy"
+
+
+def _proxied(record: Record, what: str, rest: str) -> Items:
+    """``proxy-reject: END-OF-MESSAGE: 554 5.7.0 text; from=<> to=<> proto=ESMTP helo=<>``"""
+    key = _proxy(record)
+    if what != "proxy-reject":
+        return (Part(record.at, record.host, "session", key, ends=True),)
+    said = reject.read(rest.partition(": ")[2])
+    verdict, reason = reply.verdict(said.code, said.enhanced, said.text)
+    if verdict == "refused":
+        verdict, reason = "blocked", "content"
+    values = _values(said, verdict, reason)
+    return (
+        Part(
+            record.at,
+            record.host,
+            "session",
+            key,
+            None,
+            record.offset,
+            Recipient,
+            values,
+            ends=True,
+        ),
+    )
+
+
 def _reject(record: Record, service: str, message: str, rest: str) -> Items:
+    action, _, rest = rest.partition(": ")
     command, _, rest = rest.partition(" from ")
     who, colon, tail = rest.partition(": ")
     if not colon:
         raise ValueError(f"a refusal without reply: {rest[:200]!r}")
     name, client = peer(who)
     said = reject.read(tail)
-    verdict, reason = reply.verdict(said.code, said.enhanced, said.text)
+    if action.endswith("discard"):
+        verdict, reason = "blocked", "discarded"
+    else:
+        verdict, reason = reply.verdict(said.code, said.enhanced, said.text)
     items: list[Item] = []
     if said.account:
         auth = _auth(record, service, client, "ok", "", said.account, said.method)
-        items.append(Attempt("smtp", auth, _session(record, client)))
+        items.append(Attempt("smtp", auth, session(record, client)))
     if command in _RECIPIENT_COMMANDS and message and not said.account:
-        items.append(_refused(record, message, client, said, verdict, reason))
+        values = _values(said, verdict, reason)
+        values["client"], values["queue_id"] = client, message
+        # One of several recipients. Who had logged in was told when the first one was accepted.
+        items.append(
+            Part(record.at, record.host, "queue", message, None, record.offset, Recipient, values)
+        )
     elif command in _RECIPIENT_COMMANDS:
         items.append(
             Recipient(
@@ -189,65 +217,31 @@ def _reject(record: Record, service: str, message: str, rest: str) -> Items:
                 reason=reason,
             )
         )
+    elif command.startswith("bare <"):
+        items.append(connection(record, client, name, "abuse", "bare_newline", said.helo))
     elif verdict != "deferred":
-        items.append(_connection(record, client, name, "refused", reason, said.helo))
+        items.append(connection(record, client, name, "refused", reason, said.helo))
     return items
 
 
-def _refused(
-    record: Record, message: str, client: str, said: reject.Refusal, verdict: str, reason: str
-) -> Part:
-    """One of several recipients. Who had logged in was told when the first one was accepted."""
-    values: dict[str, Any] = {
-        "client": client,
+def _values(said: reject.Refusal, verdict: str, reason: str) -> dict[str, Any]:
+    return {
         "sender": said.sender,
         "recipient": said.recipient,
-        "queue_id": message,
         "verdict": verdict,
         "code": said.code,
         "enhanced": said.enhanced,
         "reason": reason,
     }
-    return Part(record.at, record.host, "queue", message, None, record.offset, Recipient, values)
-
-
-def _connection(
-    record: Record, client: str, name: str, outcome: str, reason: str, helo: str = ""
-) -> Connection:
-    return Connection(
-        at=record.at,
-        gateway=record.host,
-        offset=record.offset,
-        client=client,
-        name=name,
-        helo=helo,
-        outcome=outcome,
-        reason=reason,
-    )
-
-
-def _warning(record: Record, service: str, rest: str) -> Items:
-    who, found, tail = rest.partition(": SASL ")
-    if found:
-        return _sasl(record, service, who, tail)
-    command = _NON_SMTP.match(rest)
-    if command:
-        name, client = peer(command["peer"])
-        return (_connection(record, client, name, "abuse", "non_smtp_command"),)
-    limit = _LIMIT.fullmatch(rest)
-    if limit:
-        name, client = peer(limit["peer"])
-        return (_connection(record, client, name, "refused", "rate_limit"),)
-    return ()
 
 
 def _sasl(record: Record, service: str, who: str, tail: str) -> Items:
     _, client = peer(who)
     mechanism, _, tail = tail.partition(" authentication ")
-    session = _session(record, client)
+    key = session(record, client)
     if tail.startswith("aborted"):
         auth = _auth(record, service, client, "failed", "aborted", "", mechanism)
-        return (Attempt("smtp", auth, session, said=False),)
+        return (Attempt("smtp", auth, key, said=False),)
     if not tail.startswith("failed"):
         raise ValueError(f"a SASL warning that ends early: {tail[:200]!r}")
     said, _, account = tail[6:].lstrip(":").partition(", sasl_username=")
@@ -256,24 +250,4 @@ def _sasl(record: Record, service: str, who: str, tail: str) -> Items:
     fault = said.strip().lower().startswith(_SERVER_FAULTS)
     outcome, reason = ("error", "server") if fault else ("failed", "rejected")
     auth = _auth(record, service, client, outcome, reason, account, mechanism)
-    return (Attempt("smtp", auth, session),)
-
-
-def _trouble(record: Record) -> Items:
-    """Sessions that broke off, and clients that talk out of turn."""
-    text = record.text
-    lost = _LOST.fullmatch(text)
-    if lost:
-        name, client = peer(lost["peer"])
-        if lost["what"] == "too many errors":
-            return (_connection(record, client, name, "abuse", "too_many_errors"),)
-        reason = f"{lost['what']} after {lost['command']}"
-        broken = _connection(record, client, name, "closed", reason)
-        session = _session(record, client)
-        return (Part(record.at, record.host, "session", session, event=broken, once="closed"),)
-    abuse = _ABUSE.match(text)
-    if abuse:
-        name, client = peer(abuse["peer"])
-        reason = "pipelining" if abuse["what"].startswith("improper") else "bare_newline"
-        return (_connection(record, client, name, "abuse", reason),)
-    return ()
+    return (Attempt("smtp", auth, key),)

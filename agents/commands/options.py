@@ -117,15 +117,19 @@ class Zone(click.ParamType):
 
 
 class Format(click.ParamType):
-    """A log format's name, or ``auto``."""
+    """A log format's name, ``auto``, or one of `others`."""
 
     name = "format"
+
+    def __init__(self, *others: str) -> None:
+        self._others = ("auto", *others)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         from streams.parsers import PARSERS
 
-        if value != "auto" and value not in PARSERS:
-            self.fail(f"no format {value!r}; there are: auto, {', '.join(sorted(PARSERS))}")
+        if value not in self._others and value not in PARSERS:
+            names = [*self._others, *sorted(PARSERS)]
+            self.fail(f"no format {value!r}; there are: {', '.join(names)}")
         return str(value)
 
 

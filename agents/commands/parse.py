@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,26 @@ from rich.table import Table
 
 from agents.commands import options
 from schemas.events import EVENTS, Fact
+from streams import reports
 from streams.reader import DeadLine, Reader, ReadOptions
 from streams.sources.archive import open_lines
+from streams.sources.mails import mails, split
 
+MAILS = "dsn"  # the format whose files are mails, not lines
 CHUNK = 1 << 20  # bytes of standard input that are read at once
 MOST_DEAD = 20  # broken lines that are shown; the rest is only counted
 
 
 @click.command()
-@options.reading
+@click.option(
+    "--format",
+    type=options.Format(MAILS),
+    help="Log format, auto, or dsn: bounce and complaint mails.",
+)
+@options.year
+@options.now
+@options.zone
+@options.host
 @click.option("--table", is_flag=True, help="A table for people instead of JSON.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 def command(
@@ -38,7 +50,12 @@ def command(
 
     `-` is standard input; .gz, .bz2, .xz and .zst are unpacked. Every field of an event is
     printed, also one that is empty. Lines that cannot be read are told on standard error.
+
+    With --format dsn each FILE is a mail, a mailbox, a maildir or a directory of mails.
     """
+    if format == MAILS:
+        _read_mails(files, now or time.time(), host or "", table=table)
+        return
     reader = Reader(
         ReadOptions(
             format=format or "auto",
@@ -50,15 +67,7 @@ def command(
         dead=_Dead(),
     )
     unread: list[str] = []
-    events = _events(reader, files, unread)
-    try:
-        if table:
-            _print_table(events)
-        else:
-            _print_json(events)
-    except BrokenPipeError:
-        # Whoever reads has seen enough. Python would complain again when it flushes at exit.
-        sys.stdout = None
+    if not _print(_events(reader, files, unread), table=table):
         return
     counts = reader.counts
     click.echo(
@@ -68,6 +77,53 @@ def command(
     )
     if unread:
         sys.exit(2)
+
+
+def _print(events: Iterable[Fact], *, table: bool) -> bool:
+    """Whether all of it was wanted."""
+    try:
+        if table:
+            _print_table(events)
+        else:
+            _print_json(events)
+    except BrokenPipeError:
+        # Whoever reads has seen enough. Python would complain again when it flushes at exit.
+        sys.stdout = None
+        return False
+    return True
+
+
+def _read_mails(files: Iterable[str], now: float, host: str, *, table: bool) -> None:
+    counts = Counter[str]()
+    unread: list[str] = []
+
+    def events() -> Iterator[Fact]:
+        for name in files:
+            found = _stdin_mails() if name == "-" else mails(Path(name))
+            try:
+                for _, mail in found:
+                    counts["mails"] += 1
+                    read = reports.read(mail, now=now, gateway=host)
+                    counts["events"] += len(read)
+                    counts["silent"] += not read
+                    yield from read
+            except OSError as error:
+                unread.append(name)
+                click.echo(f"mailwarden: {name}: {error.strerror or error}", err=True)
+
+    if not _print(events(), table=table):
+        return
+    click.echo(
+        f"{counts['mails']} mails: {counts['events']} events, {counts['silent']} mails that "
+        "report nothing",
+        err=True,
+    )
+    if unread:
+        sys.exit(2)
+
+
+def _stdin_mails() -> Iterator[tuple[str, bytes]]:
+    return (("-", mail) for mail in split(sys.stdin.buffer))
 
 
 class _Dead:

@@ -1,0 +1,79 @@
+"""The machine's part of a report: ``message/delivery-status`` (RFC 3464, RFC 6533).
+
+One group of fields for the message, then one for each recipient. Written for what is sent under
+that name: groups without the empty lines between them or with empty lines inside them, fields
+that are not folded, addresses without their type, ``Final-recipient`` with other letters.
+"""
+
+import re
+
+from streams.reports import mime
+from streams.reports.failure import Failure
+
+KINDS = ("message/delivery-status", "message/global-delivery-status")
+MOST = 500  # recipients
+
+_RECIPIENTS = ("final-recipient", "original-recipient", "x-actual-recipient", "final-rcipient")
+_OURS = frozenset(
+    {*_RECIPIENTS, "action", "status", "diagnostic-code", "remote-mta", "x-supplementary-info",
+     "x-display-name", "last-attempt-date", "will-retry-until", "x-notes-item"}
+)  # fmt: skip
+_ADDRESS = re.compile(
+    r"""[^\s<>"',;:()]{1,64}@[^\s<>"',;:()@]{1,255}|"[^"]{1,62}"@[^\s<>"@]{1,255}"""
+)
+_TYPE = re.compile(r"\s{0,8}[\w-]{1,40}\s{0,8};\s{0,8}")
+_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+
+
+def failures(text: str) -> list[Failure]:
+    """What it says of each recipient."""
+    found: list[Failure] = []
+    group: mime.Fields = {}
+    parted = False  # an empty line came since the last field
+    for name, value in mime.pairs(text.split("\n", 20_000)):
+        if not name:
+            parted = True
+            continue
+        if name not in _OURS:
+            continue
+        begun = any(known in group for known in _RECIPIENTS)
+        again = name in group and name in ("final-recipient", "original-recipient", "action")
+        if (parted and begun and name in (*_RECIPIENTS, "action")) or again:
+            _close(group, found)
+            group = {}
+        parted = False
+        group.setdefault(name, []).append(value)
+        if len(found) >= MOST:
+            return found
+    _close(group, found)
+    return found
+
+
+def address(value: str) -> str:
+    """The mail address of a field such as ``rfc822; a@b``; "" where there is none."""
+    found = _ADDRESS.search(_TYPE.sub("", value, count=1))
+    return found[0].strip(".").lower() if found else ""
+
+
+def _close(group: mime.Fields, found: list[Failure]) -> None:
+    if not group:
+        return
+    recipient = next(filter(None, (address(mime.first(group, n)) for n in _RECIPIENTS)), "")
+    words = " ".join(
+        _TYPE.sub("", value, count=1)
+        for name in ("diagnostic-code", "x-supplementary-info")
+        for value in group.get(name, ())
+    )
+    status = _STATUS.search(mime.first(group, "status"))
+    action = mime.first(group, "action").lower().split(" ")[0].strip("()")
+    if not recipient and not (status or words):
+        return
+    found.append(
+        Failure(
+            recipient,
+            status[0] if status else "",
+            words,
+            action,
+            _TYPE.sub("", mime.first(group, "remote-mta"), count=1).lower(),
+        )
+    )

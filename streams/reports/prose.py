@@ -1,0 +1,149 @@
+"""The human's part of a report: failed addresses, and what is said of each.
+
+qmail, Exim, Exchange, Notes, Courier, Sendmail, the providers and the gateways word it in a
+hundred ways that have this in common: an address stands at the beginning of a line, or behind a
+label, or inside a sentence of failure; what is said of it follows until the next one, or stands
+in a transcript that names the address again, or is the only reply in the text. Nothing here
+depends on a producer's name.
+"""
+
+import re
+
+from msgspec import Struct
+
+from streams.reports import replies
+from streams.reports.failure import Failure
+
+MOST = 100  # addresses
+LONGEST = 1 << 15  # characters of a text
+WIDTH = 2000  # characters of a line
+
+_NAME = r"""(?:[^\s<>()\[\]"',;:@|*=]|=(?!"))[^\s<>()\[\]"',;:@|]{0,63}"""
+_ADDRESS = (
+    rf"""(?<![\w.+%/-])(?P<a>(?:{_NAME}|"[^"@\n]{{1,60}}")@[^\W_](?:[\w-]|\.(?=[\w-])){{1,252}})"""
+)
+_STARTS = re.compile(
+    rf"""[ \t>*•·–-]{{0,24}}(?:\d{{1,3}}[.)]\s)?(?:rfc822;\s?)?[<"'(\[]{{0,3}}(?:mailto:|smtp:)?"""
+    rf"""{_ADDRESS}""",
+    re.IGNORECASE,
+)
+_LABELLED = re.compile(
+    rf"""[^@\n]{{0,90}}?(?:(?:failed |final |original |intended |e-?mail |mail |target mail |"""
+    rf"""recipient(?:'s)? |delivery )?(?:recipients?|address(?:es)?|addressee|rcpt to|to)"""
+    rf"""(?:\s\(final\))?|for|user|mailbox|size|attempts|account|宛先|destination|addressed to)"""
+    rf"""\s{{0,4}}[:=]?>?\s{{0,12}}[<"'(\[]{{0,3}}(?:mailto:|rfc822;\s?|smtp:)?{_ADDRESS}""",
+    re.IGNORECASE,
+)
+_LAST = re.compile(rf"""[^@\n:]{{1,90}}:\s{{0,8}}[<"'(]?{_ADDRESS}[>"')]?[ \t.]{{0,8}}$""")
+_ANYWHERE = re.compile(_ADDRESS)
+_FAILS = re.compile(
+    r"\b(?:fail|undeliver|unable|could ?n[o']t|can ?not|can't|reject|unknown|no such|invalid|"
+    r"does(?: not|n't)|not |full|quota|exceed|error|refus|denied|bounce|disabled|suspend|expired|"
+    r"[45]\d\d[ -]|unreach|delay|dropp|discard|returned|timed|never|unrout|retry)",
+    re.IGNORECASE,
+)
+_NOT_FAILED = re.compile(
+    r"^[ \t>]{0,8}(?:from|sender|mail from|reply-to|return-path|envelope-from|cc|message-id|"
+    r"in-reply-to|reported by|contact|support|x-[\w-]{1,40}|subject|generating server|"
+    r"sent by|received|helo|the mail system|by)\b\s{0,4}[:=<]?",
+    re.IGNORECASE,
+)
+_NOBODY = re.compile(
+    r"(?:mailer-daemon|postmaster|abuse|hostmaster|help ?desk|support|noreply|no-reply)@",
+    re.IGNORECASE,
+)
+_COMMAND = re.compile(
+    r"[ \t]{0,8}(?:Sent )?[<>]{3,4} ?(?:RCPT TO|MAIL FROM|DATA|HELO|EHLO|STARTTLS|QUIT)",
+    re.IGNORECASE,
+)
+_ANSWER = re.compile(
+    r"[ \t]{0,8}(?:(?:Received )?(?:<<<|>>>)|<-|Server:|Remote host said:?) ?(?P<reply>.{1,1000})",
+    re.IGNORECASE,
+)
+_BARE_REPLY = re.compile(r"[ \t]{0,8}(?P<reply>[45]\d\d[ -].{1,1000})")
+
+
+class Line(Struct):
+    text: str
+    address: str = ""  # that begins a segment here
+    rank: int = 0
+
+
+def failures(text: str, not_failed: frozenset[str]) -> list[Failure]:
+    """The addresses that a text calls failed, with what it says of them. `not_failed` are those
+    that are not meant, such as the one that gets the report, unless there are no others."""
+    lines = [Line(line[:WIDTH]) for line in text[:LONGEST].split("\n")]
+    for line in lines:
+        _look(line)
+    best = max((line.rank for line in lines if line.address not in not_failed), default=0)
+    if not best:
+        not_failed = frozenset()
+        best = max((line.rank for line in lines), default=0)
+    if not best:
+        return []
+    words: dict[str, list[str]] = {}
+    current: list[str] | None = None
+    for line in lines:
+        if line.rank == best and line.address not in not_failed:
+            if line.address not in words and len(words) >= MOST:
+                current = None
+                continue
+            current = words.setdefault(line.address, [])
+        if current is not None:
+            current.append(line.text.strip())
+    return [_failure(name, said, lines, len(words)) for name, said in words.items()]
+
+
+def _look(line: Line) -> None:
+    """Whether an address that failed stands in a line, and how sure that is."""
+    text = line.text
+    if "@" not in text or _NOT_FAILED.match(text):
+        return
+    for rank, pattern in ((3, _STARTS), (2, _LABELLED)):
+        found = pattern.match(text)
+        if found and not _NOBODY.match(found["a"]):
+            line.address, line.rank = found["a"].strip("'").lower(), rank
+            return
+    if _COMMAND.match(text) or not _FAILS.search(text):
+        return
+    found = _LAST.match(text)
+    if found and not _NOBODY.match(found["a"]):
+        line.address, line.rank = found["a"].lower(), 2
+        return
+    found = _ANYWHERE.search(text)
+    if found and not _NOBODY.match(found["a"]):
+        line.address, line.rank = found["a"].lower(), 1
+
+
+def _failure(name: str, said: list[str], lines: list[Line], count: int) -> Failure:
+    """What is said of one address: in its own lines, where a transcript names it, or, where it
+    is the only one, anywhere."""
+    own = "\n".join(said)
+    reply = replies.read(own)
+    if not (reply.code and reply.status):
+        named = _transcript(name, lines) or (_transcript("", lines) if count == 1 else "")
+        if named:
+            other = replies.read(named)
+            if (other.code, replies.rank(other.status) if other.status else -1) > (
+                reply.code and other.code,
+                replies.rank(reply.status) if reply.status else -1,
+            ):
+                own = f"{named}\n{own}"
+    if count == 1 and not _FAILS.search(own):
+        own = f"{own}\n" + "\n".join(line.text.strip() for line in lines if line.text.strip())
+    return Failure(name, words=own[: replies.LONGEST])
+
+
+def _transcript(name: str, lines: list[Line]) -> str:
+    """The first reply of a session that names an address, or follows the command that does."""
+    wanted = ""
+    for line in lines:
+        text = line.text
+        if _COMMAND.match(text):
+            wanted = text.lower()
+            continue
+        named = not name or name in text.lower() or name in wanted
+        found = _ANSWER.match(text) or _BARE_REPLY.match(text) if named else None
+        if found and replies.read(found["reply"]).code:
+            return found["reply"]
+    return ""

@@ -2,8 +2,10 @@
 
 from streams.parsers.dovecot import FORMAT as DOVECOT
 from streams.parsers.exchange.mailbox import FORMAT as EXCHANGE_MAILBOX
+from streams.parsers.m365 import FORMAT as M365
 from streams.parsers.part import Format
 from streams.parsers.postfix import FORMAT as POSTFIX
+from streams.parsers.rspamd import FORMAT as RSPAMD
 from streams.parsers.sendmail import FORMAT as SENDMAIL
 from streams.parsers.vpopmail import FORMAT as VPOPMAIL
 
@@ -13,4 +15,6 @@ PARSERS: dict[str, Format] = {
     "exchange-imap-pop": EXCHANGE_MAILBOX,
     "vpopmail": VPOPMAIL,
     "sendmail": SENDMAIL,
+    "rspamd": RSPAMD,
+    "m365": M365,
 }

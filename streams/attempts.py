@@ -9,6 +9,7 @@ client leaves. Each reporter may be silent, by configuration or version.
   refused, the next one opened) never happened.
 - Details without a session are of Postfix's clients: the next warning of that client is the
   same attempt, and takes what they know. Dovecot holds a refusal back for some seconds.
+  saslauthd does not even know the client: the account decides, or that there is no other.
 - Postfix's sum counts only what no warning and no detail has told.
 - What nobody sums up within `PATIENCE` is told as it is.
 
@@ -164,7 +165,7 @@ class Attempts:
         if not attempt.said:
             return
         for _ in range(event.count):
-            detail = self._take(event)
+            detail = self._take(event, session)
             if detail is None:
                 break
             event = _completed(event, detail)
@@ -203,15 +204,25 @@ class Attempts:
             story.last = at
         return story
 
-    def _take(self, event: Auth) -> Auth | None:
-        """The detail that waits for this attempt of Postfix's, if there is one."""
-        story = self._stories.get((event.gateway, "@" + event.client))
-        if story is None:
+    def _take(self, event: Auth, session: Story | None = None) -> Auth | None:
+        """The detail that waits for this attempt of an SMTP server's, if there is one."""
+        client = self._stories.get((event.gateway, "@" + event.client))
+        for story in (session, client):
+            for index, detail in enumerate(story.details if story else ()):
+                if not event.account or not detail.event.account or _same(event, detail.event):
+                    return story.details.pop(index).event  # type: ignore[union-attr]
+        nobody = self._stories.get((event.gateway, "@"))
+        if nobody is None or not event.client:
             return None
-        for index, detail in enumerate(story.details):
-            if not event.account or not detail.event.account or _same(event, detail.event):
-                return story.details.pop(index).event
-        return None
+        near = [detail for detail in nobody.details if event.at - detail.event.at <= EARLY]
+        if event.account:
+            near = [detail for detail in near if _same(event, detail.event)]
+        elif len(near) > 1:
+            return None  # whose it was is unknown
+        if not near:
+            return None
+        nobody.details.remove(near[0])
+        return near[0].event
 
     def _forget_early(self, event: Auth) -> None:
         """What a library said of this attempt names no session."""

@@ -7,6 +7,7 @@ from streams.parsers.part import Format
 from streams.parsers.postfix import FORMAT as POSTFIX
 from streams.parsers.rspamd import FORMAT as RSPAMD
 from streams.parsers.sendmail import FORMAT as SENDMAIL
+from streams.parsers.uw_imap import FORMAT as UW_IMAP
 from streams.parsers.vpopmail import FORMAT as VPOPMAIL
 
 PARSERS: dict[str, Format] = {
@@ -17,4 +18,5 @@ PARSERS: dict[str, Format] = {
     "sendmail": SENDMAIL,
     "rspamd": RSPAMD,
     "m365": M365,
+    "uw-imap": UW_IMAP,
 }

@@ -18,7 +18,8 @@ from msgspec import Struct, field
 from schemas import events, net
 from schemas.events import Auth, Bounce, Connection, Delivery, Fact, Message, Recipient, Verdict
 from streams.attempts import Attempts, Story
-from streams.parsers.part import Attempt, Item, Part, Twin
+from streams.dialogue import Dialogues, Talk, Told
+from streams.parsers.part import Attempt, Item, Part, Turn, Twin
 from streams.twins import Line, Twins
 
 LINGER = 10.0  # seconds that an ended memory waits for late lines
@@ -30,6 +31,7 @@ KEEP: Final[dict[str, float]] = {
     "queue": 6 * 86400.0,  # Postfix gives a message up after 5 days
     "qmail": 8 * 86400.0,  # qmail and Courier after 7
     "courier": 8 * 86400.0,
+    "exchange": 2 * 86400.0,  # Exchange gives a message up after 2 days
     "session": 3600.0,
     "mailbox": 60.0,
     "trace": 600.0,  # rows of one message, one for each recipient
@@ -117,6 +119,7 @@ class Snapshot(Struct):
     stories: list[tuple[tuple[str, str], Story]]
     evicted: int = 0
     twins: list[tuple[str, str, Line]] = field(default_factory=list)
+    talks: list[tuple[tuple[str, str], Talk]] = field(default_factory=list)
 
 
 class Joiner:
@@ -131,6 +134,7 @@ class Joiner:
         self._order = 0
         self._attempts = Attempts()
         self._twins = Twins()
+        self._dialogues = Dialogues()
         self._ids: dict[Key, str] = {}  # (gateway, Message-ID): the queue file that had it first
         self._swept = 0.0
 
@@ -145,6 +149,8 @@ class Joiner:
                 self.attempt(item, source, out)  # type: ignore[arg-type]
             elif kind is Twin:
                 self.twin(item, source, out)  # type: ignore[arg-type]
+            elif kind is Turn:
+                self.turn(item, source, out)  # type: ignore[arg-type]
             else:
                 out.append((source, item))  # type: ignore[arg-type]
         return out
@@ -158,6 +164,14 @@ class Joiner:
     def twin(self, twin: Twin, source: str, out: list[Output]) -> None:
         if self._twins.first(twin, source):
             out += self.add((twin.item,), source)
+
+    def turn(self, turn: Turn, source: str, out: list[Output]) -> None:
+        told: list[Told] = []
+        self._dialogues.add(turn, source, told)
+        for name, item in told:
+            out += self.add((item,), name)
+        if self._dialogues.due < self.due:
+            self.due = self._dialogues.due
 
     def advance(self, at: float) -> list[Output]:
         """What has waited long enough at `at`; older memories end."""
@@ -174,11 +188,16 @@ class Joiner:
             if self._rooms[namespace].get(key) is memory:
                 self._forget(namespace, key, memory, out)
         self._attempts.advance(at, out)
+        told: list[Told] = []
+        self._dialogues.advance(at, told)
+        for name, item in told:
+            out += self.add((item,), name)
         if at - self._swept >= SWEEP:
             self._sweep(at, out)
         self.due = min(
             self._held[0][0] if self._held else float("inf"),
             self._attempts.due,
+            self._dialogues.due,
             self._swept + SWEEP,
         )
         return out
@@ -395,7 +414,10 @@ class Joiner:
         ]
         stories = self._attempts.pack()
         twins = self._twins.pack()
-        return msgspec.msgpack.encode(Snapshot(self.clock, memories, stories, self.evicted, twins))
+        talks = self._dialogues.pack()
+        return msgspec.msgpack.encode(
+            Snapshot(self.clock, memories, stories, self.evicted, twins, talks)
+        )
 
     def restore(self, packed: bytes) -> None:
         """Remember what was packed. Raises ValueError where it is no snapshot."""
@@ -421,6 +443,7 @@ class Joiner:
                     self._ids.setdefault((one.gateway, message_id), one.key)
         self._attempts.restore(found.stories)
         self._twins.restore(found.twins)
+        self._dialogues.restore(found.talks)
         self.due = found.clock
 
 

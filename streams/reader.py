@@ -17,7 +17,7 @@ from schemas.events import Fact
 from streams.join import Joiner, Output
 from streams.parsers import PARSERS
 from streams.parsers.carrier import Carrier, Remembered, Stamps
-from streams.parsers.part import Attempt, Item, Items, Parse, Part, Record, Twin
+from streams.parsers.part import Attempt, Item, Items, Parse, Part, Record, Turn, Twin
 from streams.parsers.secrets import mask
 
 LONGEST_DEAD = 2000  # characters of a line that a dead letter shows
@@ -176,6 +176,8 @@ class Reader:
                         joiner.attempt(item, name, out)  # type: ignore[arg-type]
                     elif kind is Twin:
                         joiner.twin(item, name, out)  # type: ignore[arg-type]
+                    elif kind is Turn:
+                        joiner.turn(item, name, out)  # type: ignore[arg-type]
                     else:
                         out.append((name, item))  # type: ignore[arg-type]
             if out:

@@ -2,6 +2,7 @@
 
 from streams.parsers.dovecot import FORMAT as DOVECOT
 from streams.parsers.exchange.mailbox import FORMAT as EXCHANGE_MAILBOX
+from streams.parsers.exchange.protocol import FORMAT as EXCHANGE_PROTOCOL
 from streams.parsers.m365 import FORMAT as M365
 from streams.parsers.part import Format
 from streams.parsers.postfix import FORMAT as POSTFIX
@@ -14,6 +15,7 @@ PARSERS: dict[str, Format] = {
     "postfix": POSTFIX,
     "dovecot": DOVECOT,
     "exchange-imap-pop": EXCHANGE_MAILBOX,
+    "exchange-protocol": EXCHANGE_PROTOCOL,
     "vpopmail": VPOPMAIL,
     "sendmail": SENDMAIL,
     "rspamd": RSPAMD,

@@ -117,11 +117,46 @@ class Twin(Struct, frozen=True, gc=False):
 
     gateway: str
     line: str
-    item: "Fact | Part | Attempt"
+    item: "Item"
     pairs: bool = False
 
 
-Item = Fact | Part | Attempt | Twin
+class Turn(Struct, frozen=True, gc=False):
+    """A turn of an SMTP dialogue that a server logs line by line; streams/dialogue.py tells what
+    came of it. `kind` says what `text` is:
+
+    ``command``, ``reply``
+        As they were spoken, by whomever.
+    ``denied``
+        The server notes that it refuses a login: the outcome and the reason.
+    ``name``
+        Who that was.
+    ``login``
+        Whose login was good; nobody's where another server logged in.
+    ``claims``
+        A front end's word about the client, and the session in which it heard of it.
+    ``believed``
+        The server takes that word.
+    ``message``
+        Queue id and Message-ID of what is being sent.
+    ``probe``
+        The server tests itself.
+    ``closed``
+        The session ends: why.
+    """
+
+    at: float
+    gateway: str
+    session: str
+    client: str  # the other side
+    kind: str
+    text: str
+    offset: int = -1
+    service: str = "smtp"
+    ours: bool = False  # the other side is the server: we send
+
+
+Item = Fact | Part | Attempt | Twin | Turn
 Items = Sequence[Item]
 Parse = Callable[[Record], Items | None]
 Mask = Callable[[str], str]

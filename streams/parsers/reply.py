@@ -18,7 +18,7 @@ _UNKNOWN = re.compile(
     r"user unknown|unknown (?:user|recipient|mailbox|local)|undeliverable address|"
     r"no such (?:user|recipient|mailbox|address|person)|(?:user|recipient|mailbox|address|account)"
     r"[^;:]{0,80} (?:not found|unknown|does(?: not|n't) exist)|no mailbox here|"
-    r"invalid (?:recipient|mailbox)|not a valid (?:recipient|mailbox)"
+    r"invalid (?:recipient|mailbox)|not a valid (?:recipient|mailbox)|recipientnotfound"
 )
 _LISTED = re.compile(
     r"blocked (?:using|by|at)|block(?:ing)? ?list|black ?list|deny ?list|dnsbl|\brbl\b|"

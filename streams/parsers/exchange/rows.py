@@ -74,3 +74,26 @@ def optional(columns: list[str], name: str) -> Callable[[list[str]], str]:
         return lambda values: ""
     at = columns.index(name)
     return lambda values: values[at]
+
+
+_REFUSALS = {
+    "logondenied": ("failed", "rejected"),
+    "illegalmessage": ("failed", "malformed"),
+    "invalidtoken": ("failed", "malformed"),
+    "unexpectedexchangeauthblob": ("failed", "malformed"),
+    "noauthenticatingauthority": ("error", "server"),
+    "internalerror": ("error", "server"),
+    "insufficientmemory": ("error", "server"),
+    "liveserverunreachable": ("error", "server"),
+    "operationtimedout": ("error", "server"),
+    "communicationfailure": ("error", "server"),
+    "usernotfoundinad": ("failed", "unknown_account"),
+    "invalidcreds": ("failed", "bad_password"),
+    "expiredcreds": ("failed", "expired"),
+    "accountnotprovisioned": ("failed", "unknown_account"),
+}
+
+
+def refusal(status: str) -> tuple[str, str]:
+    """(outcome, reason) of a login that was refused, as the transport names the cause."""
+    return _REFUSALS.get(status.lower(), ("failed", "rejected"))

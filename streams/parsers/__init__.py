@@ -4,6 +4,7 @@ from streams.parsers.dovecot import FORMAT as DOVECOT
 from streams.parsers.exchange.mailbox import FORMAT as EXCHANGE_MAILBOX
 from streams.parsers.exchange.protocol import FORMAT as EXCHANGE_PROTOCOL
 from streams.parsers.m365 import FORMAT as M365
+from streams.parsers.opensmtpd import FORMAT as OPENSMTPD
 from streams.parsers.part import Format
 from streams.parsers.postfix import FORMAT as POSTFIX
 from streams.parsers.rspamd import FORMAT as RSPAMD
@@ -21,4 +22,5 @@ PARSERS: dict[str, Format] = {
     "rspamd": RSPAMD,
     "m365": M365,
     "uw-imap": UW_IMAP,
+    "opensmtpd": OPENSMTPD,
 }

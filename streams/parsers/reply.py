@@ -33,7 +33,7 @@ _OVERLOAD = re.compile(
 _FULL = re.compile(r"over ?quota|quota exceeded|mailbox (?:is )?full|exceeded[^;]{0,40} quota")
 _TOO_BIG = re.compile(r"size (?:limit|exceeds)|too (?:big|large)|exceeds[^;]{0,40} size")
 _UNREACHABLE = re.compile(
-    r"connect to |connection (?:refused|timed out|reset)|lost connection|no route to host|"
+    r"connect to |connection (?:refused|timed out|timeout|reset)|lost connection|no route to host|"
     r"network is unreachable|timed out while"
 )
 _NO_HOST = re.compile(

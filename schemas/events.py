@@ -105,6 +105,7 @@ class Delivery(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="deliver
     account: str = ""
     sender: str = ""
     recipient: str = ""
+    original: str = ""  # the address given at RCPT, where an alias or forward made another of it
     relay: str = ""  # host name or transport that took it; "" where none did
     status: str = "sent"  # sent, deferred, bounced, expired
     enhanced: str = ""

@@ -175,10 +175,25 @@ def _message(event: Message, site: Site) -> tuple[Key, ...]:
 
 
 def _delivery(event: Delivery, site: Site) -> tuple[Key, ...]:
+    if relayed(event, site):
+        return _of_client(event.client) + _of_senders(event, site)
     if event.sender:
         return _of_senders(event, site)
     # The null sender: a report, which concerns the one who gets it.
     return _of_mailbox(event.account or event.recipient, site)
+
+
+def relayed(event: Delivery, site: Site) -> bool:
+    """Whether mail of a stranger without a login went on to another stranger. Judged by the
+    address that was given at RCPT: what an alias or a forward made of it is no relaying."""
+    client = event.client
+    if not site.domains or event.account or not client:
+        return False
+    asked = event.original or event.recipient
+    domain = asked.rpartition("@")[2]
+    if domain in site.domains or "@" not in asked:
+        return False
+    return client not in site.own and client not in site.trusted
 
 
 def _bounce(event: Bounce, site: Site) -> tuple[Key, ...]:

@@ -7,9 +7,16 @@ from agents.detectors.auth_breach import AuthBreach
 from agents.detectors.auth_campaign import AuthCampaign
 from agents.detectors.auth_dictionary import AuthDictionary
 from agents.detectors.auth_distributed import AuthDistributed
+from agents.detectors.auto_reply_storm import AutoReplyStorm
 from agents.detectors.backscatter_made import BackscatterMade
 from agents.detectors.backscatter_received import BackscatterReceived
+from agents.detectors.directory_fault import DirectoryFault
 from agents.detectors.directory_harvest import DirectoryHarvest
+from agents.detectors.internal_mailer import InternalMailer
+from agents.detectors.open_relay import OpenRelay
+from agents.detectors.protocol_abuse import ProtocolAbuse
+from agents.detectors.queue_growth import QueueGrowth
+from agents.detectors.relay_probe import RelayProbe
 from agents.detectors.stale_client import StaleClient
 
 DETECTORS: dict[str, type[Detector]] = {
@@ -23,4 +30,11 @@ DETECTORS: dict[str, type[Detector]] = {
     BackscatterMade.name: BackscatterMade,
     AccountBurst.name: AccountBurst,
     AccountCluster.name: AccountCluster,
+    AutoReplyStorm.name: AutoReplyStorm,
+    DirectoryFault.name: DirectoryFault,
+    InternalMailer.name: InternalMailer,
+    OpenRelay.name: OpenRelay,
+    ProtocolAbuse.name: ProtocolAbuse,
+    QueueGrowth.name: QueueGrowth,
+    RelayProbe.name: RelayProbe,
 }

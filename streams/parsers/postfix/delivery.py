@@ -36,14 +36,15 @@ def read(record: Record) -> Items:
     if not rest.startswith("to="):
         return ()
     recipient, _, more = rest[3:].partition(">, ")
+    original = ""
     if more.startswith("orig_to=<"):
-        more = more.partition(">, ")[2]
+        original, _, more = more[9:].partition(">, ")
     relay, _, more = more.partition(", ")
     _, usual, more = more.partition(", dsn=")
     enhanced, _, more = more.partition(", status=")
     word, _, said = more.partition(" (")
     if not (usual and relay.startswith("relay=") and said.endswith(")")):
-        recipient, relay, enhanced, word, said = _unusual(rest)
+        recipient, original, relay, enhanced, word, said = _unusual(rest)
     else:
         said = said[:-1]
     status = _STATUS.get(word)
@@ -51,6 +52,8 @@ def read(record: Record) -> Items:
         return (Part(record.at, record.host, "queue", queue_id, _PROBE),)
     recipient = mailbox(recipient)
     values: dict[str, Any] = {"queue_id": queue_id, "recipient": recipient, "status": status}
+    if original:
+        values["original"] = mailbox(original)
     if enhanced:
         values["enhanced"] = enhanced
     address = ""
@@ -95,13 +98,14 @@ def read(record: Record) -> Items:
     return (delivery,)
 
 
-def _unusual(rest: str) -> tuple[str, str, str, str, str]:
+def _unusual(rest: str) -> tuple[str, str, str, str, str, str]:
     """Addresses without ``<>``, Postfix before 2.3 (no ``dsn=``), an explanation that was cut."""
     found = _DELIVERY.fullmatch(rest)
     if found is None:
         raise ValueError(f"a delivery that ends early: {rest[:200]!r}")
     return (
         found["recipient"],
+        found["alias"] or "",
         found["relay"],
         found["enhanced"] or "",
         found["status"],

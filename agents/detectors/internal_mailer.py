@@ -1,0 +1,104 @@
+"""A host of our own network sends mail that nobody asked it for: it is infected.
+
+What tells it from a printer or a business program is that it writes to many people who never
+heard of it, under many names, and that much of it comes back. Relays, business programs and NAT
+gateways that may are declared as ``[network] trusted``.
+"""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from msgspec import Struct, field
+
+from agents.detector import Detector, Judgement, Mark, View
+from agents.windows import Counts, Distinct, Window
+from agents.words import many
+from schemas.events import Connection, Message, Recipient
+from schemas.findings import Evidence, Severity, Target, Wish
+
+HOUR = Window(3600.0)
+
+
+class Seen(Struct, array_like=True):
+    recipients: Counts = field(default_factory=Counts)
+    refused: Counts = field(default_factory=Counts)  # of them
+    senders: Distinct = field(default_factory=Distinct)
+    names: Distinct = field(default_factory=Distinct)  # HELO
+
+
+class InternalMailer(Detector, frozen=True, kw_only=True):
+    """Shapes: many_senders, many_names, refused, volume. The subject is the host."""
+
+    name = "internal_mailer"
+    technique = "T1204"  # User Execution
+    blind_to = "hosts behind one address with others, and mail past our gateways and firewalls"
+    hears: ClassVar = {"c": (Message, Recipient, Connection)}
+    state = Seen
+
+    recipients: int = 100  # in an hour *
+    senders: int = 10  # *
+    names: int = 3  # of the host in HELO *
+    refused: float = 0.2  # of its recipients, from 50 on *
+    least: int = 50
+
+    @property
+    def horizon(self) -> float:
+        return 86400.0
+
+    def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark]:
+        client = event.client
+        if client not in view.site.own or view.trusted:
+            return ()
+        at = event.at
+        if type(event) is Connection:
+            if event.helo:
+                HOUR.see(seen.names, event.helo, at)
+        elif event.account:
+            return ()
+        elif type(event) is Message:
+            HOUR.add(seen.recipients, at, max(1, event.recipients))
+            HOUR.see(seen.senders, event.sender, at)
+        elif event.verdict != "accepted":
+            HOUR.add(seen.recipients, at)
+            HOUR.add(seen.refused, at)
+        return self._shapes(seen, at)
+
+    def _shapes(self, seen: Seen, at: float) -> Iterable[Mark]:
+        recipients = HOUR.total(seen.recipients, at)
+        signs: list[tuple[str, Severity]] = []
+        if HOUR.distinct(seen.senders, at) >= self.senders:
+            signs.append(("many_senders", "high"))
+        if HOUR.distinct(seen.names, at) >= self.names:
+            signs.append(("many_names", "high"))
+        if recipients >= self.least and HOUR.total(seen.refused, at) >= self.refused * recipients:
+            signs.append(("refused", "high"))
+        if recipients >= self.recipients:
+            signs.append(("volume", "medium"))
+        return [Mark(self.name, *sign) for sign in signs[:1]]
+
+    def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
+        at = view.at
+        recipients = HOUR.total(seen.recipients, at)
+        refused = HOUR.total(seen.refused, at)
+        senders = HOUR.distinct(seen.senders, at)
+        names = HOUR.distinct(seen.names, at)
+        return Judgement(
+            summary=f"{view.value}, a host of ours that is no relay, wrote to"
+            f" {many(recipients, 'recipient')} in an hour without a login,"
+            f" {refused} of them refused, as {many(senders, 'sender')}",
+            evidence=[
+                Evidence("recipients in an hour", recipients, self.recipients),
+                Evidence("senders", senders, self.senders),
+                Evidence("HELO names", names, self.names),
+                Evidence(
+                    "refused",
+                    round(100 * refused / max(1, recipients), 1),
+                    100 * self.refused,
+                    "%",
+                ),
+            ],
+            clients=[view.value],
+            targets=HOUR.names(seen.senders),
+            targets_count=senders,
+            wish=Wish("notify", Target("network", view.value)),
+        )

@@ -1,0 +1,124 @@
+"""Who asks whether we relay, and who only has the wrong port."""
+
+import pytest
+
+from agents.detectors.relay_probe import COLD, RelayProbe, form
+from schemas.events import Fact, Recipient
+from schemas.findings import Target, Wish
+from schemas.keys import Site
+from schemas.net import Networks
+from tests.detectors.stories import (
+    HOUR,
+    MINUTE,
+    SITE,
+    Story,
+    event,
+    every,
+    regular,
+    repeat,
+    tell,
+)
+
+NAME = "relay_probe"
+STRANGER = "203.0.113.7"
+
+
+def denied(sender: str = "a@example.net", recipient: str = "b@example.com") -> Recipient:
+    return event(
+        Recipient, client=STRANGER, sender=sender, recipient=recipient, verdict="relay_denied"
+    )
+
+
+def told(*parts: Fact | list[Recipient], warm: bool = True, site: Site = SITE) -> Story:
+    return tell(RelayProbe(), *parts, warm=warm, site=site)
+
+
+def shapes(*parts: Fact | list[Recipient]) -> set[str]:
+    return told(*parts).shapes.get(NAME, set())
+
+
+def test_two_denials_are_worth_a_word() -> None:
+    finding = told(every(MINUTE, [denied(), denied()])).finding(NAME)
+    assert (finding.shape, finding.severity, finding.wish) == ("asked", "low", None)
+    assert finding.clients == [STRANGER]
+    assert finding.targets == ["b@example.com"]
+    assert {e.sign: (e.count, e.threshold) for e in finding.evidence} == {
+        "refused in 10 min": (2, 2),
+        "refused in an hour": (2, 8),
+        "forms of address": (1, 3),
+    }
+    assert "asked 2 times whether we relay: foreign sender to plain" in finding.summary
+
+
+def test_one_is_a_mistake_and_so_are_two_an_hour() -> None:
+    assert shapes(denied()) == set()
+    assert shapes(every(30 * MINUTE, [denied(), denied()])) == set()
+
+
+def test_eight_within_an_hour_are_insistent() -> None:
+    finding = told(every(7 * MINUTE, 8 * [denied()])).finding(NAME)
+    assert (finding.shape, finding.severity) == ("insistent", "medium")
+    assert finding.wish == Wish("reject", Target("network", STRANGER), 3600.0)
+    assert "insistent" not in shapes(every(7 * MINUTE, 7 * [denied()]))
+    assert "insistent" not in shapes(every(10 * MINUTE, 8 * [denied()]))
+
+
+def test_three_forms_of_address_are_a_probe() -> None:
+    tried = [denied(), denied(""), denied("root@example.org")]
+    finding = told(every(20 * MINUTE, tried)).finding(NAME)
+    assert (finding.shape, finding.severity) == ("forms", "medium")
+    assert finding.wish is not None
+    assert "null sender to plain, own sender to plain" in finding.summary
+    assert "forms" not in shapes(every(20 * MINUTE, tried[:2]))
+    assert "forms" not in shapes(every(40 * MINUTE, tried))
+
+
+def test_without_a_past_nothing_is_decided() -> None:
+    finding = told(every(MINUTE, 8 * [denied()]), warm=False).finding(NAME)
+    assert finding.wish is not None
+    assert finding.wish.against == COLD
+
+
+def test_a_customer_with_the_wrong_port_is_none() -> None:
+    known = regular("203.0.113.99", "anna", days=1, last=20)
+    assert tell(RelayProbe(), known, every(MINUTE, 9 * [denied()])).silent
+
+
+def test_logins_and_trusted_clients_are_none() -> None:
+    user = repeat(
+        9, lambda _: event(Recipient, client=STRANGER, account="a", verdict="relay_denied")
+    )
+    assert told(user).silent
+    site = Site(domains=SITE.domains, trusted=Networks((STRANGER,)))
+    assert told(every(MINUTE, 9 * [denied()]), site=site).silent
+
+
+def test_other_refusals_are_for_others() -> None:
+    other = repeat(9, lambda _: event(Recipient, client=STRANGER, verdict="unknown"))
+    assert told(other).silent
+
+
+@pytest.mark.parametrize(
+    ("recipient", "called"),
+    [
+        ("b@example.com", "plain"),
+        ("b@example.org", "own domain"),
+        ("b%example.com@example.org", "percent route"),
+        ("example.com!b", "bang path"),
+        ("example.com!b@example.org", "bang path"),
+        ("@example.org:b@example.com", "source route"),
+        ("b@example.com@example.org", "double address"),
+        ('"b@example.com"@example.org', "quoted"),
+        ("b@[192.0.2.1]", "address literal"),
+        ("b", "bare name"),
+        ("imceasmtp-b+40example.com@example.org", "encapsulated"),
+    ],
+)
+def test_forms_of_address_have_names(recipient: str, called: str) -> None:
+    assert form(recipient, SITE) == called
+
+
+def test_after_a_quiet_hour_it_begins_anew() -> None:
+    assert "insistent" not in shapes(
+        every(MINUTE, 4 * [denied()]), every(MINUTE, 4 * [denied()], start=2 * HOUR)
+    )

@@ -1,5 +1,6 @@
 """Log formats: one file (or folder) each, one line each in PARSERS."""
 
+from streams.parsers.cyrus import FORMAT as CYRUS
 from streams.parsers.dovecot import FORMAT as DOVECOT
 from streams.parsers.exchange.mailbox import FORMAT as EXCHANGE_MAILBOX
 from streams.parsers.exchange.protocol import FORMAT as EXCHANGE_PROTOCOL
@@ -23,4 +24,5 @@ PARSERS: dict[str, Format] = {
     "m365": M365,
     "uw-imap": UW_IMAP,
     "opensmtpd": OPENSMTPD,
+    "cyrus": CYRUS,
 }

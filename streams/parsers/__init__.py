@@ -1,9 +1,12 @@
 """Log formats: one file (or folder) each, one line each in PARSERS."""
 
+from streams.parsers.authentication import FORMAT as AUTHENTICATION
+from streams.parsers.clamav import FORMAT as CLAMAV
 from streams.parsers.cyrus import FORMAT as CYRUS
 from streams.parsers.dovecot import FORMAT as DOVECOT
 from streams.parsers.exchange.mailbox import FORMAT as EXCHANGE_MAILBOX
 from streams.parsers.exchange.protocol import FORMAT as EXCHANGE_PROTOCOL
+from streams.parsers.greylist import FORMAT as GREYLIST
 from streams.parsers.m365 import FORMAT as M365
 from streams.parsers.opensmtpd import FORMAT as OPENSMTPD
 from streams.parsers.part import Format
@@ -25,4 +28,7 @@ PARSERS: dict[str, Format] = {
     "uw-imap": UW_IMAP,
     "opensmtpd": OPENSMTPD,
     "cyrus": CYRUS,
+    "authentication": AUTHENTICATION,
+    "greylist": GREYLIST,
+    "clamav": CLAMAV,
 }

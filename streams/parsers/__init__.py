@@ -7,6 +7,7 @@ from streams.parsers.dovecot import FORMAT as DOVECOT
 from streams.parsers.exchange.mailbox import FORMAT as EXCHANGE_MAILBOX
 from streams.parsers.exchange.protocol import FORMAT as EXCHANGE_PROTOCOL
 from streams.parsers.greylist import FORMAT as GREYLIST
+from streams.parsers.haraka import FORMAT as HARAKA
 from streams.parsers.m365 import FORMAT as M365
 from streams.parsers.opensmtpd import FORMAT as OPENSMTPD
 from streams.parsers.part import Format
@@ -31,4 +32,5 @@ PARSERS: dict[str, Format] = {
     "authentication": AUTHENTICATION,
     "greylist": GREYLIST,
     "clamav": CLAMAV,
+    "haraka": HARAKA,
 }

@@ -209,6 +209,9 @@ class Dialogues:
         if verb == "AUTH" or turn.text[:6].upper() == "X-EXPS":
             self._begin(turn, talk, out)
         elif verb == "MAIL":
+            if talk.auth == "denied":
+                self._tell(turn.gateway, talk, out)
+            talk.auth = ""  # whatever came of it, its reply was not logged
             talk.taken.clear()
             talk.silent = talk.silent and bool(talk.behind)
             size = _SIZE.search(turn.text)
@@ -429,6 +432,7 @@ def _part(turn: Turn, key: str, event: type[Fact], values: dict[str, Any], once:
     """An event that a log of the queue may tell too."""
     names = ("client", "account", "sender", "message_id")
     keeps = {name: values[name] for name in names if values.get(name)}
+    keeps["origin"] = "dialogue"
     return Part(
         turn.at,
         turn.gateway,

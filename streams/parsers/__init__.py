@@ -6,6 +6,7 @@ from streams.parsers.cyrus import FORMAT as CYRUS
 from streams.parsers.dovecot import FORMAT as DOVECOT
 from streams.parsers.exchange.mailbox import FORMAT as EXCHANGE_MAILBOX
 from streams.parsers.exchange.protocol import FORMAT as EXCHANGE_PROTOCOL
+from streams.parsers.exchange.tracking import FORMAT as EXCHANGE_TRACKING
 from streams.parsers.greylist import FORMAT as GREYLIST
 from streams.parsers.haraka import FORMAT as HARAKA
 from streams.parsers.m365 import FORMAT as M365
@@ -22,6 +23,7 @@ PARSERS: dict[str, Format] = {
     "dovecot": DOVECOT,
     "exchange-imap-pop": EXCHANGE_MAILBOX,
     "exchange-protocol": EXCHANGE_PROTOCOL,
+    "exchange-tracking": EXCHANGE_TRACKING,
     "vpopmail": VPOPMAIL,
     "sendmail": SENDMAIL,
     "rspamd": RSPAMD,

@@ -217,7 +217,7 @@ class Joiner:
         key = (part.gateway, part.key)
         memory = room.get(key)
         if memory is None or (part.begins and memory.ended):
-            if part.ends or part.asks:
+            if (part.ends and not part.within) or part.asks:
                 # Nothing came before it, and nothing will come after.
                 if part.event is not None:
                     out.append((source, _made(part, part.keeps or {})))

@@ -2,6 +2,7 @@
 
 from streams.parsers.authentication import FORMAT as AUTHENTICATION
 from streams.parsers.clamav import FORMAT as CLAMAV
+from streams.parsers.courier import FORMAT as COURIER
 from streams.parsers.cyrus import FORMAT as CYRUS
 from streams.parsers.dovecot import FORMAT as DOVECOT
 from streams.parsers.exchange.mailbox import FORMAT as EXCHANGE_MAILBOX
@@ -35,4 +36,5 @@ PARSERS: dict[str, Format] = {
     "greylist": GREYLIST,
     "clamav": CLAMAV,
     "haraka": HARAKA,
+    "courier": COURIER,
 }

@@ -1,0 +1,69 @@
+"""imapd, pop3d and sqwebmaild of Courier 0.4x to 5.x: sessions and logins.
+
+Wordings from courier-imap's imap/imapd.c, imaplogin.c, pop3login.c and pop3dserver.c:
+``LOGIN, user=USER, ip=[ADDRESS], port=[PORT], protocol=IMAP``, ``LOGIN FAILED, user=USER,
+ip=[ADDRESS]``. Only the plain LOGIN names the account of a failure; that the authentication
+daemon itself has failed is told in another line, without a client.
+"""
+
+import re
+
+from schemas import net
+from schemas.events import Auth, Connection
+from streams.parsers.event import event, name
+from streams.parsers.part import Items, Parse, Record
+
+_TAIL = re.compile(
+    r"(?P<ip>[0-9A-Fa-f.:]{2,45})\](?:, port=\[\d{0,5}\])?"
+    r"(?:, (?:protocol=\w+|stls=\d|\w+=\d+))*"
+)
+_CLOSED = ("LOGOUT", "DISCONNECTED", "Disconnected", "TIMEOUT", "MAXCONNECTIONS")
+
+
+def parser(service: str) -> Parse:
+    def parse(record: Record) -> Items | None:
+        text = record.text
+        what, comma, _ = text.partition(", ")
+        if not comma:
+            return None
+        if what in ("LOGIN", "LOGIN FAILED"):
+            return _login(record, text, service)
+        if what == "Connection" or what in _CLOSED:
+            return _session(record, text, what)
+        return None
+
+    return parse
+
+
+def _login(record: Record, text: str, service: str) -> Items | None:
+    who, found, rest = text.rpartition(", ip=[")
+    tail = _TAIL.fullmatch(rest) if found else None
+    if tail is None:
+        return None
+    what, _, field = who.partition(", ")
+    key, _, value = field.partition("=")
+    return (
+        event(
+            Auth,
+            record,
+            client=net.address(tail["ip"]),
+            account=name(value) if key == "user" else "",
+            outcome="failed" if what == "LOGIN FAILED" else "ok",
+            reason="rejected" if what == "LOGIN FAILED" else "",
+            mechanism=value.upper()[:20] if key == "method" else "",
+            service=service,
+        ),
+    )
+
+
+def _session(record: Record, text: str, what: str) -> Items | None:
+    _, found, rest = text.rpartition("ip=[")
+    tail = _TAIL.fullmatch(rest) if found else None
+    if tail is None:
+        return None
+    outcome = "opened" if what == "Connection" else "closed"
+    reason = what.lower() if what in ("TIMEOUT", "MAXCONNECTIONS") else ""
+    if what == "MAXCONNECTIONS":
+        outcome = "refused"
+    client = net.address(tail["ip"])
+    return (event(Connection, record, client=client, outcome=outcome, reason=reason),)

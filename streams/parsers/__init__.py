@@ -1,5 +1,6 @@
 """Log formats: one file (or folder) each, one line each in PARSERS."""
 
+from streams.parsers.amavis import FORMAT as AMAVIS
 from streams.parsers.authentication import FORMAT as AUTHENTICATION
 from streams.parsers.clamav import FORMAT as CLAMAV
 from streams.parsers.courier import FORMAT as COURIER
@@ -11,11 +12,13 @@ from streams.parsers.exchange.tracking import FORMAT as EXCHANGE_TRACKING
 from streams.parsers.greylist import FORMAT as GREYLIST
 from streams.parsers.haraka import FORMAT as HARAKA
 from streams.parsers.m365 import FORMAT as M365
+from streams.parsers.mailscanner import FORMAT as MAILSCANNER
 from streams.parsers.opensmtpd import FORMAT as OPENSMTPD
 from streams.parsers.part import Format
 from streams.parsers.postfix import FORMAT as POSTFIX
 from streams.parsers.rspamd import FORMAT as RSPAMD
 from streams.parsers.sendmail import FORMAT as SENDMAIL
+from streams.parsers.spamd import FORMAT as SPAMD
 from streams.parsers.uw_imap import FORMAT as UW_IMAP
 from streams.parsers.vpopmail import FORMAT as VPOPMAIL
 
@@ -37,4 +40,7 @@ PARSERS: dict[str, Format] = {
     "clamav": CLAMAV,
     "haraka": HARAKA,
     "courier": COURIER,
+    "amavis": AMAVIS,
+    "spamd": SPAMD,
+    "mailscanner": MAILSCANNER,
 }

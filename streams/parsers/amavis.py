@@ -1,0 +1,115 @@
+"""amavis (amavisd-new 2.3 to 2.13): its verdict on each message.
+
+Sources: the ``log_templ`` and ``log_verbose_templ`` that amavisd comes with, its
+structured_report (JSON, through Redis or a log shipper). Names of attachments and viruses, the
+sender and the Message-ID stand around the client's address and may say anything: an address
+counts only where no other stands like it. The second address in brackets is the message's own
+word of where it began, and is nobody's here.
+
+Cannot tell who logged in: the mail server's lines of the same queue file do.
+"""
+
+import re
+from typing import Any
+
+from schemas import net
+from schemas.events import Verdict
+from streams.parsers import fields
+from streams.parsers.moments import moment
+from streams.parsers.part import DOCUMENT, Format, Items, Mask, Parse, Part, Record
+
+SCALE = "SpamAssassin"
+
+KINDS = {
+    "CLEAN": "ham",
+    "SPAM": "spam",
+    "SPAMMY": "spam",
+    "INFECTED": "virus",
+    "BANNED": "virus",  # a file that nobody should send
+    "BAD-HEADER": "ham",
+    "UNCHECKED": "ham",
+}
+
+_LINE = re.compile(
+    r"\((?:[\w-]{1,40})\) (?:Passed|Blocked|Not-Delivered) (?P<kind>[A-Z]+(?:-HEADER)?)"
+    r"(?:-[\w-]{1,20})?(?P<more>[ ,].*)",
+    re.DOTALL,
+)
+_PEER = re.compile(
+    r"(?:, |[A-Z)] )\[(?:IPv6:)?(?P<ip>[0-9A-Fa-f.:]{2,45})\](?::\d{1,5})?"
+    r"(?: \[[0-9A-Fa-f.:]{2,50}\])? (?=<)"
+)
+_SENDER = re.compile(r"[ ,]<(?P<sender>[^<>\s]{0,320})> -> <")
+_QUEUE_ID = re.compile(r", Queue-ID: (?P<id>[0-9A-Za-z]{6,20}),")
+_HITS = re.compile(r", [Hh]its: (?P<score>-?\d{1,6}(?:\.\d{1,6})?)")
+
+
+def _log(record: Record) -> Items:
+    text = record.text
+    if ") Passed " not in text[:60] and ") Blocked " not in text[:60]:
+        return ()
+    found = _LINE.match(text)
+    kind = KINDS.get(found["kind"], "") if found else ""
+    if found is None or not kind:
+        return ()
+    more = found["more"]
+    peers = {peer["ip"] for peer in _PEER.finditer(more)}
+    senders = _SENDER.findall(more)
+    queue_id = _QUEUE_ID.search(more)
+    hits = _HITS.findall(more)
+    client = ""
+    if len(peers) == 1 and not (more[:2] == " (" and "[" in more.partition(") ")[0]):
+        client = net.address(peers.pop())
+    return _verdict(
+        record,
+        record.at,
+        kind,
+        float(hits[0]) if len(hits) == 1 else 0.0,
+        queue_id["id"] if queue_id else "",
+        client=client,
+        sender=fields.mailbox(senders[0]) if len(senders) == 1 else "",
+    )
+
+
+def _verdict(
+    record: Record, at: float, kind: str, score: float, queue_id: str, **known: Any
+) -> Items:
+    values = {name: value for name, value in known.items() if value}
+    values |= {"kind": kind, "score": score, "scale": SCALE, "queue_id": queue_id}
+    return (
+        Part(at, record.host, "queue", queue_id, None, record.offset, Verdict, values, asks=True),
+    )
+
+
+def _document(record: Record) -> Items | None:
+    """A message's report as JSON."""
+    data = record.data
+    if "mail_id" not in data or "mail_from" not in data or "rcpt_to" not in data:
+        return None
+    told = list(fields.records(data.get("recipients")))
+    content = fields.text(data.get("content_type") or data.get("content"))
+    words = [content, *(fields.text(one.get("ccat_main")) for one in told)]
+    kinds = {KINDS.get(word.upper().replace("VIRUS", "INFECTED"), "") for word in words}
+    kind = next((kind for kind in ("virus", "spam", "ham") if kind in kinds), "")
+    if not kind:
+        return ()
+    scores = [data.get("score"), *(one.get("spam_score") for one in told)]
+    return _verdict(
+        record,
+        moment(data.get("time_unix")) or record.at,
+        kind,
+        max((float(score) for score in scores if isinstance(score, int | float)), default=0.0),
+        fields.text(data.get("queue_id"))[:64],
+        client=fields.client(data.get("client_ip") or data.get("src_ip")),
+        sender=fields.mailbox(data["mail_from"]),
+    )
+
+
+def parser(mask: Mask, program: str) -> Parse | None:
+    """The parser of a tag; see `Format`."""
+    if program == DOCUMENT:
+        return _document
+    return _log if program in ("amavis", "amavisd", "amavisd-new") else None
+
+
+FORMAT = Format("amavis", parser)

@@ -47,16 +47,21 @@ class Distinct(Struct, array_like=True):
 
 
 @lru_cache(maxsize=256)
-def window(seconds: float, slices: int = 20) -> "Window":
+def window(seconds: float, slices: int = 20, registers: int = REGISTERS) -> "Window":
     """The window of a setting, made once."""
-    return Window(seconds, slices)
+    return Window(seconds, slices, registers)
 
 
 class Window(Struct, frozen=True):
-    """A span of time and how it is cut. The methods fold into and read what was remembered."""
+    """A span of time and how it is cut. The methods fold into and read what was remembered.
+
+    `registers` of the estimate of distinct values beyond EXACT: a power of 2 from 64 on. The
+    standard error is 1.04 / sqrt(registers): 13 % with 64, 3 % with 1024.
+    """
 
     seconds: float
     slices: int = 20
+    registers: int = REGISTERS
 
     def slice(self, at: float) -> int:
         return int(at * self.slices / self.seconds)
@@ -125,7 +130,7 @@ class Window(Struct, frozen=True):
 
     def distinct(self, distinct: Distinct, at: float) -> int:
         """How many distinct values the window that ends at `at` holds: exact up to EXACT, an
-        estimate beyond (HyperLogLog with 64 registers, standard error 13 %)."""
+        estimate beyond (HyperLogLog)."""
         now = int(at * self.slices / self.seconds)
         if now > distinct.head:
             self._forget(distinct, now)
@@ -197,7 +202,7 @@ class Window(Struct, frozen=True):
 
     def _make_room(self, distinct: Distinct) -> None:
         if not distinct.registers:
-            registers = bytes(REGISTERS)
+            registers = bytes(self.registers)
             for mark in distinct.seen:
                 registers = _register(registers, mark)
             distinct.registers = registers
@@ -208,8 +213,9 @@ class Window(Struct, frozen=True):
 
 
 def _register(registers: bytes, mark: int) -> bytes:
-    where = mark & (REGISTERS - 1)
-    rest = mark >> 6 | 1 << 58
+    bits = len(registers).bit_length() - 1
+    where = mark & (len(registers) - 1)
+    rest = mark >> bits | 1 << (64 - bits)
     rank = (rest & -rest).bit_length()
     if registers[where] >= rank:
         return registers
@@ -220,7 +226,8 @@ def _register(registers: bytes, mark: int) -> bytes:
 def _estimate(registers: bytes) -> int:
     """Flajolet et al. 2007, with linear counting while registers are empty."""
     m = len(registers)
-    raw = 0.709 * m * m / sum(2.0**-rank for rank in registers)
+    alpha = 0.709 if m == 64 else 0.7213 / (1 + 1.079 / m)
+    raw = alpha * m * m / sum(2.0**-rank for rank in registers)
     empty = registers.count(0)
     if empty and raw <= 2.5 * m:
         return round(m * math.log(m / empty))

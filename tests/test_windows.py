@@ -319,3 +319,12 @@ def test_shuffled_counts_end_alike_within_a_window() -> None:
     for at in times:
         HOUR.add(shuffled, at)
     assert straight == shuffled
+
+
+def test_more_registers_estimate_better() -> None:
+    fine = Window(3600.0, registers=1024)
+    seen = Distinct()
+    for number in range(3000):
+        fine.see(seen, f"value {number}", 1000.0)
+    assert abs(fine.distinct(seen, 1000.0) - 3000) < 0.1 * 3000
+    assert len(seen.registers) == 1024

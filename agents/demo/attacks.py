@@ -211,6 +211,28 @@ def spray(scene: Scene) -> Attack:
     )
 
 
+def campaign(scene: Scene) -> Attack:
+    clients = addresses.bots(scene.random, 120)
+    victims = scene.names(60)
+    for n, client in enumerate(clients):
+        for attempt in range(1 + n % 2):
+            at = scene.at(13.2, n * 75 + attempt * 900)
+            victim = victims[(n * 7 + attempt) % len(victims)]
+            scene.company.mail.fail_login(at, client, victim, mechanism="CRAM-MD5")
+    return Attack(
+        name="a campaign against everybody",
+        story="120 hosts, one or two tries each within two and a half hours: none of them alone"
+        " is worth a word",
+        first=scene.at(13.2),
+        clients=subjects(clients),
+        targets=tuple(victims),
+        expects=(
+            Expected("auth_campaign", "site"),
+            *(Expected("auth_campaign", client) for client in subjects(clients)),
+        ),
+    )
+
+
 def harvest(scene: Scene) -> Attack:
     client = scene.attacker(19)
     at = scene.at(2.3)
@@ -362,6 +384,72 @@ def burst_of_volume(scene: Scene) -> Attack:
     )
 
 
+def relay_probe(scene: Scene) -> Attack:
+    client = scene.attacker(26)
+    forms = (
+        ("spam@forged.example", "drop@collector.example"),
+        ("", "drop@collector.example"),
+        (f"postmaster@{DOMAIN}", "drop%collector.example@relay.example"),
+        ("spam@forged.example", "collector.example!drop"),
+    )
+    for n, (sender, recipient) in enumerate(forms):
+        reply = "554 5.7.1 <{}>: Relay access denied"
+        at = scene.at(5.3, n * 20)
+        scene.company.mx1.refuse(at, client, sender, [recipient], reply=reply)
+    return Attack(
+        name="a search for an open relay",
+        story="four forms of address by which servers have been talked into relaying",
+        first=scene.at(5.3),
+        clients=(client.subject,),
+        expects=(Expected("relay_probe", client.subject),),
+    )
+
+
+def open_relay(scene: Scene) -> Attack:
+    client = scene.attacker(27)
+    for n in range(40):
+        recipient = f"t{n}@org{n * 9 % 140}.example"
+        scene.company.mx2.accept(
+            scene.at(4.4, n * 30), client, "winner@lottery.example", [recipient]
+        )
+    return Attack(
+        name="a relay left open",
+        story="a slip in mx2's configuration: 40 mails of a stranger leave for other strangers",
+        first=scene.at(4.4),
+        clients=(client.subject,),
+        expects=(Expected("open_relay", client.subject),),
+    )
+
+
+def rude(scene: Scene) -> Attack:
+    client = scene.attacker(28)
+    for n in range(5):
+        scene.company.mx1.speak_http(scene.at(10.6, n * 50), client)
+    return Attack(
+        name="a program that speaks no SMTP",
+        story="five requests of the web sent to the mail port in four minutes",
+        first=scene.at(10.6),
+        clients=(client.subject,),
+        expects=(Expected("protocol_abuse", client.subject),),
+    )
+
+
+def infected(scene: Scene) -> Attack:
+    client = Client(f"192.168.20.{100 + scene.day % 100}")
+    for n in range(60):
+        recipient = f"h{n}@org{n * 13 % 140}.example"
+        scene.company.mail.accept(
+            scene.at(15.1, n * 40), client, f"offer{n % 20}@shop{n % 20}.example", [recipient]
+        )
+    return Attack(
+        name="an infected computer of ours",
+        story="60 mails under 20 names within 40 minutes, straight from a desk",
+        first=scene.at(15.1),
+        clients=(client.subject,),
+        expects=(Expected("internal_mailer", client.subject),),
+    )
+
+
 def _syllables(number: int) -> str:
     """A name that looks like one, and is nobody's: the fifth digit sees to that."""
     parts = ("ka", "mi", "ro", "le", "su", "ta", "ne", "vo")
@@ -380,6 +468,7 @@ ATTACKS: tuple[Callable[[Scene], Attack], ...] = (
     distributed,
     one_network,
     spray,
+    campaign,
     harvest,
     harvest_slow,
     harvest_spread,
@@ -388,4 +477,8 @@ ATTACKS: tuple[Callable[[Scene], Attack], ...] = (
     burst_of_clients,
     burst_of_senders,
     burst_of_volume,
+    relay_probe,
+    open_relay,
+    rude,
+    infected,
 )

@@ -102,6 +102,13 @@ class Postfix:
         counts = "ehlo=2 starttls=1 auth=0/1 quit=1 commands=4/5"
         self._line(at + 2.3, service, pid, f"disconnect from {client.namaddr} {counts}")
 
+    def speak_http(self, at: float, client: Client) -> None:
+        """A client that takes us for a web server."""
+        pid, who = self._process(), client.namaddr
+        self._line(at, "smtpd", pid, f"connect from {who}")
+        self._line(at + 0.1, "smtpd", pid, f"warning: non-SMTP command from {who}: GET / HTTP/1.1")
+        self._line(at + 0.1, "smtpd", pid, f"disconnect from {who} unknown=0/1 commands=0/1")
+
     def refuse(
         self,
         at: float,

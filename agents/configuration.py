@@ -244,6 +244,7 @@ def _check(settings: Settings, where: str) -> None:
     """What types alone do not say."""
     response = settings.response
     brokers = settings.kafka.bootstrap
+    lmtp, maildir = settings.intake.lmtp, settings.intake.maildir
     expect = (
         ("response.first", response.first > 0, "a number of seconds above 0"),
         ("response.longest", response.longest >= response.first, "at least response.first"),
@@ -255,6 +256,14 @@ def _check(settings: Settings, where: str) -> None:
         ("site.zone", _is_zone(settings.site.zone), "an IANA zone such as Europe/Berlin"),
         ("site.silent_after", settings.site.silent_after > 0, "a number of seconds above 0"),
         ("storage.keep_days", settings.storage.keep_days > 0, "1 or more days"),
+        (
+            "intake.lmtp.listen",
+            lmtp is None or (bool(lmtp.listen) and _is_listen(lmtp.listen)),
+            "host:port",
+        ),
+        ("intake.lmtp.largest", lmtp is None or lmtp.largest > 0, "1 or more bytes"),
+        ("intake.lmtp.connections", lmtp is None or lmtp.connections > 0, "1 or more"),
+        ("intake.maildir.path", maildir is None or bool(maildir.path), "the path of a maildir"),
         ("http.listen", _is_listen(settings.http.listen), "host:port, or nothing"),
         (
             "kafka.bootstrap",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from agents.configuration import Config
-from agents.running import reading
+from agents.running import intakes, reading
 from agents.running.http import Health, Pulse
 from agents.running.loop import Control, Opener
 from schemas.events import Fact
@@ -52,6 +52,7 @@ class Shipper:
         outbox: Outbox,
         open_sources: Opener,
         connect: Callable[[], Bus],
+        open_intakes: intakes.Opener = intakes.none,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -59,6 +60,7 @@ class Shipper:
         self.pulse = Pulse()
         self._outbox = outbox
         self._open_sources = open_sources
+        self._open_intakes = open_intakes
         self._clock = clock
         self._packer = Packer(
             config.site,
@@ -77,6 +79,7 @@ class Shipper:
         places = outbox.places()
         self._first_start = not places
         self._follow = open_sources(config, places)
+        self._intakes = open_intakes(config, places)
         self._sender = Sender(outbox, connect, config.settings.kafka.partitions)
         self._unsafe: list[Batch] = []  # packed, in a commit that failed
         self._read = False  # something was read since the last commit
@@ -114,6 +117,7 @@ class Shipper:
             lines = self._take()
             if not self._behind():
                 self._pack(self._reader.advance(self._clock()))
+            lines += self._take_mails()
         now = time.monotonic()
         if now >= self._next_second:
             self._next_second = now + 1.0
@@ -132,7 +136,7 @@ class Shipper:
             self._outbox.commit(
                 self._unsafe,
                 self._packer.next_positions(),
-                self._follow.positions(),
+                {**self._follow.positions(), **self._intakes.positions()},
                 {JOINER: self._reader.pack()},
             )
         except OutboxError as error:
@@ -145,6 +149,7 @@ class Shipper:
         if self._unsafe:
             self._sender.wake()
         self._unsafe.clear()
+        self._intakes.safe()
         self._read = False
         took = time.monotonic() - begun
         metrics.FLUSH_SECONDS.observe(took)
@@ -165,14 +170,17 @@ class Shipper:
         self._heartbeats.silent_after = config.settings.site.silent_after
         self._reader = reading.new_reader(config, self._dead, self._reader.pack())
         self._nobody = 0  # a new reader counts from nothing
-        places = self._follow.positions()
+        places = {**self._follow.positions(), **self._intakes.positions()}
         self._follow.close()
+        self._intakes.close()
         self._follow = self._open_sources(self.config, places)
+        self._intakes = self._open_intakes(self.config, places)
 
     def close(self) -> None:
         """Let go of everything. What was not committed is read again at the next start."""
         self._sender.close()
         self._follow.close()
+        self._intakes.close()
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -224,6 +232,16 @@ class Shipper:
             metrics.LINES.labels(name).inc(count)
         self._read = self._read or bool(counts)
         return counts.total()
+
+    def _take_mails(self) -> int:
+        """Pack what came as mails; returns how many there were."""
+        count = 0
+        for name, mails, events in self._intakes.take():
+            self._pack((name, event) for event in events)
+            metrics.MAILS.labels(name).inc(mails)
+            self._read = True
+            count += mails
+        return count
 
     def _pack(self, events: Iterable[tuple[str, Fact]]) -> None:
         add = self._packer.add
@@ -289,13 +307,16 @@ class Shipper:
             self._beats.append(Batch(TOPIC, partition, origin, value))
 
     def _health(self) -> Health:
-        failing = [f"{name}: {trouble}" for name, trouble in self._follow.troubles().items()]
+        failing = [f"{name}: {trouble}" for name, trouble in self._troubles().items()]
         if self._trouble:
             failing.append(self._trouble)
         if self._full:
             failing.append("the outbox is full: reading waits for the broker")
         degraded = (self._sender.trouble,) if self._sender.trouble else ()
         return Health(tuple(failing), degraded)
+
+    def _troubles(self) -> dict[str, str]:
+        return {**self._follow.troubles(), **self._intakes.troubles()}
 
     def _failed(self, trouble: str) -> None:
         metrics.STORE_FAILURES.inc()

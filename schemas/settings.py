@@ -101,12 +101,35 @@ class KafkaSettings(Section, frozen=True):
     outbox_bytes: int = 1 << 30  # beyond it `ship` stops reading until a broker takes some
 
 
+class LmtpSettings(Section, frozen=True):
+    """``[intake.lmtp]``: bounce and complaint mails that an MTA hands over. Its section switches
+    it on."""
+
+    listen: str = "127.0.0.1:8024"  # host:port; whoever reaches it can tell of bounces
+    largest: int = 1 << 26  # bytes of a mail; only the first MiB of it is kept
+    connections: int = 20  # at the same time
+
+
+class MaildirSettings(Section, frozen=True):
+    """``[intake.maildir]``: the same, read from ``new`` and put into ``cur``."""
+
+    path: str = "/var/lib/mailwarden/reports"  # of the maildir
+
+
+class IntakeSettings(Section, frozen=True):
+    """``[intake]``: mails that are read beside the logs."""
+
+    lmtp: LmtpSettings | None = None
+    maildir: MaildirSettings | None = None
+
+
 class Settings(Section, frozen=True):
     site: SiteSettings = field(default_factory=SiteSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     logs: LogSettings = field(default_factory=LogSettings)
     response: ResponseSettings = field(default_factory=ResponseSettings)
     storage: StorageSettings = field(default_factory=StorageSettings)
+    intake: IntakeSettings = field(default_factory=IntakeSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     detectors: dict[str, Any] = {}  # tables, which their registries convert

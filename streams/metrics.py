@@ -11,6 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 LINES = Counter("mailwarden_lines", "Log lines read", ["source"])
 EVENTS = Counter("mailwarden_events", "Events that the lines amounted to", ["source"])
+MAILS = Counter("mailwarden_mails", "Mails that an intake took", ["intake"])
 NOBODY = Counter("mailwarden_nobody_lines", "Lines of programs that are not ours, passed over")
 DEAD = Counter("mailwarden_dead_letters", "Lines that are ours and could not be read")
 DEAD_DROPPED = Counter(

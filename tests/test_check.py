@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from agents.commands import check
 from agents.commands.check import command
+from agents.running import reading
 from schemas.findings import Decision
 from streams.gateway import Gateway, Note
 from streams.gateways import GATEWAYS
@@ -132,7 +132,7 @@ def test_nothing_to_follow_needs_attention(run: Run, monkeypatch: pytest.MonkeyP
     def nothing(settings: object) -> None:
         raise NothingFoundError("nothing to follow: name the log")
 
-    monkeypatch.setattr(check, "find", nothing)
+    monkeypatch.setattr(reading, "find", nothing)
     result = run("")
     assert result.exit_code == 1
     assert "✗ nothing to follow: name the log" in result.output
@@ -140,8 +140,25 @@ def test_nothing_to_follow_needs_attention(run: Run, monkeypatch: pytest.MonkeyP
 
 def test_the_journal_is_said_with_the_reason(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     found = Found((), True, "because of no log")
-    monkeypatch.setattr(check, "find", lambda settings: found)
+    monkeypatch.setattr(reading, "find", lambda settings: found)
     assert rows(run(""))[1] == "the journal, because of no log"
+
+
+def test_intakes_are_said(run: Run, tmp_path: Path) -> None:
+    maildir = f'[intake.lmtp]\n[intake.maildir]\npath = "{tmp_path}/reports"\n'
+    result = run(maildir)
+    assert result.exit_code == 1
+    assert "✓ mails by LMTP at 127.0.0.1:8024" in result.output
+    assert f"✗ {tmp_path}/reports/new: must be there" in result.output
+    for name in ("new", "cur"):
+        (tmp_path / "reports" / name).mkdir(parents=True)
+    assert f"✓ mails in {tmp_path}/reports: from new into cur" in run(maildir).output
+
+
+def test_an_intake_that_strangers_reach_needs_attention(run: Run) -> None:
+    result = run('[intake.lmtp]\nlisten = "0.0.0.0:8024"\n')
+    assert result.exit_code == 1
+    assert "✗ mails by LMTP at 0.0.0.0:8024: whoever reaches it" in result.output
 
 
 def test_our_domains_are_said(run: Run) -> None:

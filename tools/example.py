@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from agents.detectors import DETECTORS
-from schemas.settings import Settings
+from schemas.settings import IntakeSettings, Settings
 from streams.gateways import GATEWAYS
 from streams.sinks import SINKS
 
@@ -24,6 +24,9 @@ TOP = """\
 # keeps its default. `mailwarden check` says what would be done with it.
 # Times are in seconds. Networks are written as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/48. Beside
 # thresholds [brackets] name the source, and * is a choice of ours.
+"""
+INTAKE_TOP = """\
+# Bounce and complaint mails, beside the logs. A section switches its intake on.
 """
 GATEWAYS_TOP = """\
 # A gateway enforces decisions. Its section switches it on. Two of a kind are told apart by
@@ -43,7 +46,14 @@ def text() -> str:
     parts += [
         section(field.name, field.type)
         for field in msgspec.structs.fields(Settings)
-        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct)
+        if isinstance(field.type, type)
+        and issubclass(field.type, msgspec.Struct)
+        and field.type is not IntakeSettings
+    ]
+    parts.append(INTAKE_TOP)
+    parts += [
+        _hidden(section(f"intake.{field.name}", get_args(field.type)[0]))
+        for field in msgspec.structs.fields(IntakeSettings)
     ]
     parts += [section(f"detectors.{name}", kind) for name, kind in DETECTORS.items()]
     parts.append(GATEWAYS_TOP)

@@ -12,12 +12,13 @@ from msgspec import Struct
 from agents.commands import options
 from agents.configuration import Config
 from agents.operator import report
-from agents.running import state
+from agents.running import reading, state
 from agents.words import span
+from schemas import net
 from schemas.findings import Action, Decision, Target
 from streams.gateway import Gateway
 from streams.parsers import PARSERS
-from streams.sources.find import NothingFoundError, find
+from streams.sources.find import NothingFoundError
 
 Verdict = Literal["good", "bad", "plain"]
 
@@ -81,6 +82,7 @@ def lines(config: Config) -> Iterator[Line]:
     named = f"{config.path}: valid" if config.path else "none found: these are the defaults"
     yield Line("settings", named, "good")
     yield from _followed(config)
+    yield from _intake(config)
     yield from _site(config)
     yield from _detectors(config)
     yield from _response(config)
@@ -97,7 +99,7 @@ def lines(config: Config) -> Iterator[Line]:
 
 def _followed(config: Config) -> Iterator[Line]:
     try:
-        found = find(config.settings.logs)
+        found = reading.found(config)
     except NothingFoundError as error:
         yield Line("follows", str(error), "bad")
         return
@@ -107,6 +109,25 @@ def _followed(config: Config) -> Iterator[Line]:
             yield _readable(path)
     if found.journal:
         yield Line("follows", f"the journal, {found.why}", "good")
+
+
+def _intake(config: Config) -> Iterator[Line]:
+    lmtp, maildir = config.settings.intake.lmtp, config.settings.intake.maildir
+    if lmtp is not None:
+        host = lmtp.listen.rpartition(":")[0].strip("[]")
+        if host == "localhost" or net.address(host) in net.Networks(net.LOOPBACK):
+            transport = f"reports@example.org  lmtp:inet:{lmtp.listen}"
+            yield Line("intake", f"mails by LMTP at {lmtp.listen}", "good", (transport,))
+        else:
+            told = f"mails by LMTP at {lmtp.listen}: whoever reaches it can tell of bounces"
+            yield Line("intake", told, "bad", ('listen = "127.0.0.1:8024"',))
+    if maildir is not None:
+        for name in ("new", "cur"):
+            path = os.path.join(maildir.path, name)
+            if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+                yield Line("intake", f"{path}: must be there, for this user to write", "bad")
+                return
+        yield Line("intake", f"mails in {maildir.path}: from new into cur", "good")
 
 
 def _readable(path: str) -> Line:

@@ -13,7 +13,7 @@ from agents import configuration
 from agents.commands import options
 from agents.configuration import Config
 from agents.operator import report
-from agents.running import logs, state
+from agents.running import intakes, logs, reading, state
 from agents.running.control import Control
 from agents.running.http import Pulse, Server
 from agents.running.letters import DeadLetters
@@ -21,7 +21,7 @@ from agents.single.embedded import Embedded
 from agents.single.store import Store, StoreError
 from schemas.findings import Alert
 from schemas.settings import Settings, SettingsError
-from streams.sources.find import Found, NothingFoundError, find
+from streams.sources.find import Found, NothingFoundError
 from streams.sources.follow import Follow
 from streams.sources.journal import Journal
 
@@ -99,7 +99,7 @@ class Given(msgspec.Struct, frozen=True):
         nothing to follow."""
         config = self.load()
         try:
-            find(config.settings.logs)
+            reading.found(config)
         except NothingFoundError as error:
             raise SettingsError(str(error)) from error
         return config
@@ -109,7 +109,7 @@ def run(given: Given, *, once: bool) -> None:
     """Until a signal ends it. Raises SettingsError, NothingFoundError or StoreError before it
     has begun."""
     config = given.load()
-    found = find(config.settings.logs)
+    found = reading.found(config)
     with Store(state.store(config.settings)) as store:
         store.own()
         letters = DeadLetters(state.dead_letters(config.settings))
@@ -117,6 +117,7 @@ def run(given: Given, *, once: bool) -> None:
             config,
             store,
             lambda config, positions: open_sources(config, positions, once=once),
+            lambda config, positions: intakes.opened(config, positions, once=once),
             dead=letters,
             tell=_teller(),
         )
@@ -135,7 +136,7 @@ def run(given: Given, *, once: bool) -> None:
 
 def open_sources(config: Config, positions: dict[str, bytes], *, once: bool) -> Follow:
     """What the settings say is followed, at the positions of an earlier process."""
-    found = find(config.settings.logs)
+    found = reading.found(config)
     begin = once or config.settings.logs.history
     journal = Journal(positions.get(Journal.name, b""), begin=begin) if found.journal else None
     patterns = [str(Path(pattern).absolute()) for pattern in found.patterns]
@@ -158,6 +159,9 @@ def _introduce(config: Config, found: Found, store: Store, server: Server | None
     """Say in a few lines what is going on."""
     settings = config.settings
     follows = [*found.patterns, *(["the journal"] if found.journal else [])]
+    intake = settings.intake
+    follows += [f"mails by LMTP at {intake.lmtp.listen}"] if intake.lmtp else []
+    follows += [f"mails in {intake.maildir.path}"] if intake.maildir else []
     enforcing = [d.name for d in config.detectors if d.enabled and d.enforce]
     if not settings.response.enforce:
         does = "only observes: nothing is blocked (response.enforce is off)"

@@ -7,13 +7,13 @@ import click
 
 from agents.commands import options
 from agents.commands.run import Given, open_sources, serve
-from agents.running import logs, state
+from agents.running import intakes, logs, reading, state
 from agents.running.control import Control
 from agents.ship import Shipper
 from schemas.settings import Settings, SettingsError
 from streams.kafka_bus import KafkaBus
 from streams.shipping.outbox import Outbox, OutboxError
-from streams.sources.find import NothingFoundError, find
+from streams.sources.find import NothingFoundError
 
 
 @click.command("ship")
@@ -63,7 +63,7 @@ def ship(given: Given, *, once: bool) -> bool:
     SettingsError, NothingFoundError or OutboxError before it has begun."""
     config = given.load()
     settings = config.settings
-    find(settings.logs)
+    reading.found(config)
     outbox = Outbox(
         path(settings), settings.kafka.partitions, settings.site.host or socket.gethostname()
     )
@@ -73,6 +73,7 @@ def ship(given: Given, *, once: bool) -> bool:
             outbox,
             lambda config, places: open_sources(config, places, once=once),
             lambda: KafkaBus(settings.kafka),
+            lambda config, places: intakes.opened(config, places, once=once),
         )
         server = serve(settings, shipper.pulse)
         try:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from agents.configuration import Config
 from streams.reader import DeadLine, Reader, ReadOptions
+from streams.sources.find import Found, NothingFoundError, find
 
 log = logging.getLogger(__name__)
 
@@ -13,6 +14,18 @@ log = logging.getLogger(__name__)
 def host(config: Config) -> str:
     """The gateway of lines that name none."""
     return config.settings.site.host or socket.gethostname()
+
+
+def found(config: Config) -> Found:
+    """The logs that are followed. Raises NothingFoundError where there are none, and no mails
+    come in either."""
+    try:
+        return find(config.settings.logs)
+    except NothingFoundError:
+        intake = config.settings.intake
+        if intake.lmtp is None and intake.maildir is None:
+            raise
+        return Found((), False, "only mails: there is no log")
 
 
 def new_reader(config: Config, dead: Callable[[DeadLine], None] | None, memory: bytes) -> Reader:

@@ -15,7 +15,7 @@ from itertools import chain
 from agents.configuration import Config, build_blocklist, build_shard
 from agents.presence import Presence
 from agents.record import pack
-from agents.running import reading
+from agents.running import intakes, reading
 from agents.running.enforcement import Enforcement
 from agents.running.http import Health, Pulse
 from agents.running.loop import Control, Opener
@@ -52,6 +52,7 @@ class Embedded:
         config: Config,
         store: Store,
         open_sources: Opener,
+        open_intakes: intakes.Opener = intakes.none,
         *,
         dead: Callable[[DeadLine], None] | None = None,
         tell: Callable[[Alert], None] = lambda alert: None,
@@ -61,6 +62,7 @@ class Embedded:
         self.pulse = Pulse()
         self._store = store
         self._open_sources = open_sources
+        self._open_intakes = open_intakes
         self._dead = dead
         self._tell = tell
         self._clock = clock
@@ -71,6 +73,7 @@ class Embedded:
         self._reader = reading.new_reader(config, dead, store.memory(JOINER))
         self._presence = self._new_presence(store.memory(PRESENCE))
         self._follow = open_sources(config, positions)
+        self._intakes = open_intakes(config, positions)
         self._blocklist = build_blocklist(config)
         self._revised = store.revised()
         self._deliveries: list[Delivery] = []
@@ -117,6 +120,7 @@ class Embedded:
         behind = sum(source.behind for source in self._follow.sources)
         if not behind:
             self._release()
+        mails = self._take_mails()
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + LOOK
@@ -126,7 +130,7 @@ class Embedded:
             self._each_second()
         if now >= self._next_flush and (self._read or self._alerts or self._checkpoint.needed()):
             self.flush()
-        return bool(lines and behind)
+        return bool((lines and behind) or (mails and self._intakes.behind))
 
     def flush(self) -> bool:
         """Make everything safe, then tell gateways and sinks; whether it is safe now."""
@@ -139,7 +143,10 @@ class Embedded:
             self._checkpoint.told(delivery.told())
         memory = {JOINER: self._reader.pack(), PRESENCE: self._presence.pack()}
         before = self._checkpoint.trouble
-        safe = self._checkpoint.commit(self._follow.positions(), memory, self._clock())
+        positions = {**self._follow.positions(), **self._intakes.positions()}
+        safe = self._checkpoint.commit(positions, memory, self._clock())
+        if safe:
+            self._intakes.safe()
         if safe and before:  # a reload may have let go of what could not be written then
             for delivery in self._deliveries:
                 delivery.put(self._owed(delivery.sink))
@@ -161,9 +168,11 @@ class Embedded:
         self._reader = reading.new_reader(config, self._dead, self._reader.pack())
         self._nobody = 0  # a new reader counts from nothing
         self._presence = self._new_presence(self._presence.pack())
-        positions = self._follow.positions()
+        positions = {**self._follow.positions(), **self._intakes.positions()}
         self._follow.close()
+        self._intakes.close()
         self._follow = self._open_sources(config, positions)
+        self._intakes = self._open_intakes(config, positions)
         decisions = list(self._blocklist)
         self._blocklist = build_blocklist(config)
         self._connect(decisions)
@@ -176,6 +185,7 @@ class Embedded:
         if not self._abandoned:
             self.flush()
         self._follow.close()
+        self._intakes.close()
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -217,6 +227,16 @@ class Embedded:
         self._read = True
         self._lines += counts.total()
         return counts.total()
+
+    def _take_mails(self) -> int:
+        """Fold what came as mails; returns how many there were."""
+        count = 0
+        for name, mails, events in self._intakes.take():
+            self._absorb((name, event) for event in events)
+            metrics.MAILS.labels(name).inc(mails)
+            self._read = True
+            count += mails
+        return count
 
     def _release(self) -> None:
         """Nothing more has come: what waited for it may go."""
@@ -335,7 +355,7 @@ class Embedded:
         self._enforce(now)
 
     def _health(self) -> Health:
-        troubles = self._follow.troubles()
+        troubles = {**self._follow.troubles(), **self._intakes.troubles()}
         failing = [f"{name}: {trouble}" for name, trouble in troubles.items()]
         if self._checkpoint.trouble:
             failing.append(self._checkpoint.trouble)

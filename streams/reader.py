@@ -7,8 +7,9 @@ and passed over; one that is ours and broken becomes a `DeadLine`, within a limi
 
 import heapq
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from datetime import tzinfo
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from msgspec import Raw, Struct, ValidationError, msgpack, structs
@@ -16,7 +17,7 @@ from msgspec import Raw, Struct, ValidationError, msgpack, structs
 from schemas.events import Fact
 from streams.join import Joiner, Output
 from streams.parsers import PARSERS
-from streams.parsers.carrier import Carrier, Remembered, Stamps
+from streams.parsers.carrier import Carrier, Letter, Remembered, Stamps
 from streams.parsers.part import Attempt, Item, Items, Parse, Part, Record, Turn, Twin
 from streams.parsers.secrets import mask
 
@@ -26,6 +27,7 @@ DEAD_PERIOD = 3600.0  # seconds of event time
 AHEAD = 300.0  # seconds that a stamp may be ahead of a live clock
 MOST_TIMES = 1000  # events that one "message repeated N times" makes, beside attempts
 
+T = TypeVar("T")
 Lines = Iterable[tuple[int, bytes]]
 Source = tuple[str, Lines]
 
@@ -88,7 +90,8 @@ class Reader:
         """(name of the source, event) of all lines, by event time over several sources."""
         self._quiet = 0.0
         if len(sources) == 1:
-            yield from self._one(*sources[0])
+            name, lines = sources[0]
+            yield from self._one(name, lines, self._carrier(name).record)
         else:
             yield from self._merged(sources)
 
@@ -135,8 +138,10 @@ class Reader:
 
     # -- lines ----------------------------------------------------------------------------
 
-    def _one(self, name: str, lines: Lines) -> Iterator[Output]:
-        read = self._carrier(name).record
+    def _one(
+        self, name: str, lines: Iterable[tuple[int, T]], read: Callable[[T, int], Record | None]
+    ) -> Iterator[Output]:
+        carrier = self._carrier(name)
         joiner, counts = self.joiner, self.counts
         known, learn = self._parsers.known, self._parsers.learn
         out: list[Output] = []
@@ -146,6 +151,10 @@ class Reader:
             try:
                 record = read(line, offset)
                 if record is None:
+                    if carrier.rest:
+                        counts.lines -= 1
+                        rest, carrier.rest = carrier.rest, []
+                        yield from self._one(name, rest, carrier.letter)
                     continue
                 parse = known.get(record.program)
                 items = learn(record.program)(record) if parse is None else parse(record)
@@ -164,7 +173,11 @@ class Reader:
                     out += joiner.advance(at)
             if not items:
                 if items is None:
-                    counts.nobody += 1
+                    if record.otherwise is not None:
+                        counts.lines -= 1
+                        yield from self._one(name, [(offset, record.otherwise)], _itself)
+                    else:
+                        counts.nobody += 1
             else:
                 if record.times != 1:
                     items = _repeated(items, record.times)
@@ -187,7 +200,8 @@ class Reader:
 
     def _merged(self, sources: Sequence[Source]) -> Iterator[Output]:
         streams = [
-            self._parsed(number, name, lines) for number, (name, lines) in enumerate(sources)
+            self._parsed(number, name, lines, self._carrier(name).record, 0.0)
+            for number, (name, lines) in enumerate(sources)
         ]
         counts, joiner = self.counts, self.joiner
         for at, _, name, items in heapq.merge(*streams, key=_place):
@@ -202,22 +216,38 @@ class Reader:
                 yield told
 
     def _parsed(
-        self, number: int, name: str, lines: Lines
-    ) -> Iterator[tuple[float, int, str, Items]]:
-        """The items of one source, each at the newest time that its source has shown."""
+        self,
+        number: int,
+        name: str,
+        lines: Iterable[tuple[int, T]],
+        read: Callable[[T, int], Record | None],
+        newest: float,
+    ) -> Generator[tuple[float, int, str, Items], None, float]:
+        """The items of one source, each at the newest time that its source has shown, which is
+        returned."""
         carrier = self._carrier(name)
         counts = self.counts
-        newest = 0.0
         for offset, line in lines:
             counts.lines += 1
             try:
-                record = carrier.record(line, offset)
+                record = read(line, offset)
                 items = self._parsers.parse(record) if record else ()
             except ValueError as error:
                 self._bury(str(error), name, offset, line)
                 continue
-            if record is None or not items:
-                counts.nobody += items is None
+            if record is None:
+                if carrier.rest:
+                    counts.lines -= 1
+                    rest, carrier.rest = carrier.rest, []
+                    newest = yield from self._parsed(number, name, rest, carrier.letter, newest)
+                continue
+            if not items:
+                if items is None and record.otherwise is not None:
+                    counts.lines -= 1
+                    other = [(offset, record.otherwise)]
+                    newest = yield from self._parsed(number, name, other, _itself, newest)
+                else:
+                    counts.nobody += items is None
                 continue
             if self._live and record.at > max(self._live, self.joiner.clock) + AHEAD:
                 self._bury("the stamp is in the future", name, offset, line)
@@ -226,6 +256,7 @@ class Reader:
             if record.times != 1:
                 items = _repeated(items, record.times)
             yield newest, number, name, items
+        return newest
 
     def _carrier(self, name: str) -> Carrier:
         carrier = self._carriers.get(name)
@@ -234,7 +265,7 @@ class Reader:
             carrier = self._carriers[name] = Carrier(self._host, stamps)
         return carrier
 
-    def _bury(self, reason: str, name: str, offset: int, line: bytes) -> None:
+    def _bury(self, reason: str, name: str, offset: int, line: object) -> None:
         self.counts.dead += 1
         if self._dead is None:
             return
@@ -242,8 +273,7 @@ class Reader:
             self._dead_since, self._dead_left = self.joiner.clock, DEAD_LIMIT
         if self._dead_left > 0:
             self._dead_left -= 1
-            text = line[: LONGEST_DEAD * 4].decode("utf-8", "backslashreplace")[:LONGEST_DEAD]
-            self._dead(DeadLine(reason, name, offset, text))
+            self._dead(DeadLine(reason, name, offset, _shown(line)))
 
 
 class Parsers:
@@ -300,6 +330,18 @@ def _first(found: list[Parse]) -> Parse:
         return None
 
     return parse
+
+
+def _itself(record: Record, offset: int) -> Record:
+    return record
+
+
+def _shown(line: object) -> str:
+    """A line in a dead letter: as bytes, as it lay in an envelope, or what was made of it."""
+    if isinstance(line, bytes):
+        return line[: LONGEST_DEAD * 4].decode("utf-8", "backslashreplace")[:LONGEST_DEAD]
+    text = line.text if isinstance(line, Letter | Record) else ""
+    return text[:LONGEST_DEAD]
 
 
 def _place(item: tuple[float, int, str, Items]) -> tuple[float, int]:

@@ -32,6 +32,7 @@ class Record(Struct, frozen=True, gc=False):
     offset: int = -1
     times: int = 1  # a line "message repeated N times" stands for N records
     data: Any = None  # a row: its values in the order of the columns; a JSON object: a dict
+    otherwise: "Record | None" = None  # what this is if no format knows it as what it seems
 
 
 class Part(Struct, frozen=True, gc=False):

@@ -12,15 +12,18 @@ file: a stamp and a "host program[pid]" that were seen before cost one look-up e
 
 import re
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from streams.parsers.carrier.envelope import Envelopes
-from streams.parsers.carrier.stamps import Stamps
+from streams.parsers.carrier.envelope import DEEPEST, Splits, opened
+from streams.parsers.carrier.letter import Letter
+from streams.parsers.carrier.stamps import DAY, MONTHS, Stamps
 from streams.parsers.carrier.tables import FIELDS, Table, shaped, table
 from streams.parsers.part import DOCUMENT, Record
 
 LONGEST = 262_144  # bytes of a line that are looked at; a journal entry can be that long
+LONGEST_JSON = 4 << 20  # bytes of an envelope; one can hold many lines
 LONGEST_TEXT = 8192  # characters of what the program said; Postfix cuts at 2000
+FILES = 1024  # files inside envelopes that are told apart
 ORIGINS = 65_536  # heads that are remembered
 LONGEST_HEAD = 300
 
@@ -40,6 +43,9 @@ _HEAD = re.compile(
 _HEADLESS = re.compile(
     r"(?:NOQUEUE|warning|statistics|[0-9A-F]{6,}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,})"
 )
+_EXIM = re.compile(
+    r"[12][0-9A-Za-z]{5}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-[0-9A-Za-z]{4})"
+)
 _DOVECOT = re.compile(
     r"(?:auth(?:-worker)?|imap(?:-login)?|pop3(?:-login)?|submission(?:-login)?|lmtp|lda|"
     r"managesieve(?:-login)?|sieve-login|master|log|config|anvil|stats|indexer(?:-worker)?|"
@@ -48,9 +54,12 @@ _DOVECOT = re.compile(
 # Dovecot 1.x's own log file has the level before the program, 1.0's its name before the time
 _LEVELS = frozenset({"Debug", "Info", "Warning", "Error", "Fatal", "Panic"})
 _NAMED = "dovecot: "
+_ARRAYS = frozenset({"[{", '["', "[["})
 _REPEATED = re.compile(
     r"message repeated (?P<times>\d{1,9}) times: \[ ?(?P<text>.*?)\]?", re.DOTALL
 )
+# https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md
+_CRI = re.compile(r"(?P<stream>stdout|stderr) (?P<part>[FP])(?::\w{1,32})* ")
 _LAST_REPEATED = re.compile(r"(?:\S+ )?last message repeated (?P<times>\d{1,9}) times?")
 
 
@@ -68,7 +77,8 @@ class Remembered(Struct, omit_defaults=True):
 
     header: str = ""  # of the table whose rows come
     last: tuple[float, str, str, str, str] | None = None  # the fields of a Record, up to its text
-    begun: dict[str, str] = {}  # by Docker's stream
+    begun: dict[str, str] = {}  # lines that go on, by file
+    inner: list[tuple[str, str, "Remembered"]] = []  # host, file
 
 
 class Carrier:
@@ -84,28 +94,36 @@ class Carrier:
         self._host = host
         self._origins: dict[str, Origin] = {}
         self._last: Record | None = None
-        self._envelopes = Envelopes()
+        self._splits = Splits()
         self._table: Table | None = None  # whose rows come
+        self._told: float | None = None  # by the envelope around the line
+        self._depth = 0
+        self._inner: dict[tuple[str, str], Carrier] = {}  # by host and file
+        self.rest: list[tuple[int, Letter]] = []  # what else lay in an envelope
 
     def pack(self) -> Remembered:
         last = self._last
         return Remembered(
             self._table.header if self._table else "",
             (last.at, last.host, last.program, last.pid, last.text) if last else None,
-            self._envelopes.begun,
+            self._splits.begun,
+            [(host, file, inner.pack()) for (host, file), inner in self._inner.items()],
         )
 
     def restore(self, remembered: Remembered) -> None:
         self._table = table(remembered.header) if remembered.header else None
         self._last = Record(*remembered.last) if remembered.last else None
-        self._envelopes.begun = dict(remembered.begun)
+        self._splits.begun = dict(remembered.begun)
+        for host, file, inner in remembered.inner:
+            self._inside(host, file).restore(inner)
 
     def record(self, line: bytes, offset: int) -> Record | None:
-        """What a line carries, or None for an empty one or one that goes on in the next.
+        """What a line carries, or None for an empty one, one that goes on in the next, or an
+        envelope with several lines: these are in `rest`, for `letter`.
 
         Raises ValueError where it is of a known carrier and cannot be read.
         """
-        if len(line) > LONGEST:
+        if len(line) > LONGEST and (line[:1] not in b"{[" or len(line) > LONGEST_JSON):
             line = line[:LONGEST]
         try:
             text = line.decode()
@@ -167,6 +185,9 @@ class Carrier:
             head, _, text = rest.partition(": ")
         origin = self._origins.get(head)
         if origin is None:
+            if rest[:3] == "std" and (cri := _CRI.match(rest)):
+                part = Letter(rest[cri.end() :], at, file=cri["stream"], split=cri["part"] == "P")
+                return self.letter(part, offset)
             origin = self._learn(head, rest)
         if origin.whole:
             text = rest
@@ -194,7 +215,7 @@ class Carrier:
         text = text.lstrip("\ufeff\x00 \t").rstrip("\r\n\x00")
         if not text:
             return None
-        if text[0] == "{":
+        if text[0] == "{" or text[:2] in _ARRAYS:
             return self._enveloped(text, offset)
         if text[0] == "#":
             if text.startswith(FIELDS):
@@ -221,8 +242,10 @@ class Carrier:
         if own is not None:
             # A file of one program's: no line names it, nor a host.
             return Record(own[0], self._host, "", "", own[1][:LONGEST_TEXT].rstrip(), offset)
-        # One without a stamp has the time of the line before it.
+        # One without a stamp has the time of its envelope, or of the line before it.
         at = self._last.at if self._last else self.stamps.now
+        if self._told is not None:
+            at = self._told
         return self._said(*(split or (at, text)), offset)
 
     def _shaped(self, text: str, offset: int) -> Record | None:
@@ -254,28 +277,87 @@ class Carrier:
         at = stamp[0] if stamp else self.stamps.now
         return Record(at, host or self._host, program, pid, (found["text"] or "").rstrip(), offset)
 
+    # -- envelopes ------------------------------------------------------------------------
+
     def _enveloped(self, text: str, offset: int) -> Record | None:
-        letter = self._envelopes.open(text)
-        if letter is None:
+        letters = opened(text)
+        if len(letters) != 1:
+            self.rest = [(offset, letter) for letter in letters]
             return None
-        at = letter.at
-        if letter.data is not None:
-            found = self.stamps.iso(letter.stamp) if letter.stamp else None
-            when = found[0] if found else self.stamps.now if at is None else at
-            host = letter.host or self._host
-            return Record(when, host, DOCUMENT, "", text, offset, data=letter.data)
-        if at is None:
-            found = self.stamps.iso(letter.stamp)
-            if found is None:
+        found = self.letter(letters[0], offset)
+        if found is not None and found.program == DOCUMENT and not found.text:
+            return structs.replace(found, text=text)
+        return found
+
+    def letter(self, letter: Letter, offset: int) -> Record | None:
+        """What lay in an envelope; None where the line goes on in the next. Raises ValueError
+        like `record`."""
+        whole = self._splits.whole(letter)
+        if whole is None:
+            return None
+        letter, at = whole, whole.at
+        if at is None and letter.stamp:
+            found = self.stamps.split(letter.stamp)
+            if found is not None:
+                at = found[0]
+            elif letter.text and letter.data is None:
                 raise ValueError(f"no time: {letter.stamp!r}")
-            at = found[0]
+        if at is None:
+            at = self._told
         host = letter.host or self._host
-        said = letter.text[:LONGEST_TEXT].rstrip()
+        line = None
         if letter.program:
-            return Record(at, host, letter.program, letter.pid, said, offset)
-        # A container's output: the program may have put a header of its own before it.
-        inner = self.stamps.split(said)
-        return self._said(at, inner[1] if inner else said, offset)
+            line = self._of_program(letter, at, host, offset)
+        elif letter.text:
+            line = self._of_file(letter, at, host, offset)
+        if letter.data is None:
+            return line
+        when = line.at if line else self.stamps.now if at is None else at
+        return Record(when, host, DOCUMENT, "", "", offset, data=letter.data, otherwise=line)
+
+    def _of_program(
+        self, letter: Letter, at: float | None, host: str, offset: int
+    ) -> Record | None:
+        """What a program said, unless its whole line is there, with a header that names it."""
+        text = letter.text
+        if text[:3] in MONTHS or text[:1] == "<":
+            line = self._of_file(letter, at, host, offset)
+            if line is not None and line.program.startswith(letter.program):
+                return line
+        if at is None:
+            at = self.stamps.now
+        said = text[:LONGEST_TEXT].strip()
+        if said.startswith("message repeated "):
+            found = _REPEATED.fullmatch(said)
+            if found:
+                said, times = found["text"].strip(), int(found["times"])
+                return Record(at, host, letter.program, letter.pid, said, offset, times)
+        return Record(at, host, letter.program, letter.pid, said, offset)
+
+    def _of_file(self, letter: Letter, at: float | None, host: str, offset: int) -> Record | None:
+        """A line as it stood in a file. Its own stamp counts, unless the envelope's is of the
+        moment when the program wrote it."""
+        inner = self._inside(host, letter.file)
+        inner._told = at
+        if at is not None and abs(at - self.stamps.now) > DAY:
+            self.stamps.now = at  # the year of a stamp that has none
+        line = inner.record(letter.text.encode("utf-8", "backslashreplace"), offset)
+        if inner.rest:
+            self.rest, inner.rest = inner.rest, []
+        if line is not None and at is not None and not letter.read:
+            return structs.replace(line, at=at)
+        return line
+
+    def _inside(self, host: str, file: str) -> "Carrier":
+        inner = self._inner.get((host, file))
+        if inner is None:
+            if len(self._inner) >= FILES:
+                del self._inner[next(iter(self._inner))]
+            inner = self._inner[host, file] = Carrier(host, self.stamps)
+            inner._depth = self._depth + 1
+            if inner._depth > DEEPEST:
+                raise ValueError(f"more than {DEEPEST} envelopes, one in the other")
+        return inner
 
     def _learn(self, head: str, rest: str) -> Origin:
         origin = self._origin(head, rest)
@@ -295,6 +377,9 @@ class Carrier:
             return Origin(self._host, "dovecot", "", whole=True)
         found = _HEAD.fullmatch(head)
         if found is None or (not found["pid"] and _HEADLESS.fullmatch(found["program"])):
+            return Origin(self._host, "", "", whole=True)
+        if not found["pid"] and found["host"] and (rest == head or _EXIM.fullmatch(found["host"])):
+            # Two words and no colon, or Exim's name of a message: a line without a head.
             return Origin(self._host, "", "", whole=True)
         host, program, pid = (found[name] or "" for name in ("host", "program", "pid"))
         # "host/192.0.2.1" (a relay names the sender's address), "source@host" (syslog-ng)

@@ -1,96 +1,184 @@
-"""Log lines inside JSON objects: the journal's and Docker's. Other objects are what they say.
+"""Log lines inside JSON: what shippers put around them. Other objects are what they say.
 
-The journal (``journalctl -o json``, systemd's JOURNAL_EXPORT_FORMATS.md): all values are text;
-one that is no valid UTF-8 is an array of bytes, one that is too long is null, one that a
-program set twice is an array of values. Docker's json-file driver: ``log`` ends with a newline,
-except where a line was longer than 16 KiB and goes on in the next object.
+Which shipper it was is told by a name that only its objects have; shapes/ knows the rest of each.
+An envelope may hold others (a Filebeat line that Docker wrote, a batch of OpenTelemetry), up to
+`DEEPEST`. An object that no shipper made is a document: an event as it is.
 """
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 import orjson
-from msgspec import Struct
+from msgspec import structs
+
+from streams.parsers.carrier.letter import Found, Letter, Opened, first, inside, when
+from streams.parsers.carrier.shapes import clouds, files, syslog
 
 LONGEST_LINE = 65_536  # characters of a line that Docker has split
-
-
-class Letter(Struct, frozen=True, gc=False):
-    """What an envelope says. `at` is None where only `stamp` tells the time.
-
-    `data` is the object itself, where it is no envelope but an event of its own.
-    """
-
-    text: str
-    at: float | None = None
-    stamp: str = ""
-    host: str = ""
-    program: str = ""
-    pid: str = ""
-    data: dict[str, Any] | None = None
-
+DEEPEST = 4  # envelopes around a line
+MOST = 20_000  # lines of one batch
+SPLIT = 64  # files whose line goes on in the next
 
 TIMES = ("CreationTime", "createdDateTime", "time", "Received", "@timestamp", "timestamp", "ts")
-"""Where objects tell their time: ISO 8601, or Unix seconds. Parsers may know better."""
+"""Where documents tell their time: ISO 8601, or Unix time. Parsers may know better."""
+
+HOSTS = ("Hostname", "hostname", "host", "computer_name")
+
+Shape = Callable[[Found], Opened]
+Nest = Callable[[Found, clouds.Open], Opened]
+
+# A field, and whose it is: the first that an object has decides.
+SHAPES: tuple[tuple[str, Shape], ...] = (
+    ("__REALTIME_TIMESTAMP", syslog.journal),
+    ("SYSLOG_IDENTIFIER", syslog.journal),
+    ("syslog_identifier", syslog.journal),
+    ("syslogtag", syslog.rsyslog),
+    ("rawmsg", syslog.rsyslog),
+    ("short_message", syslog.gelf),
+    ("source_type", files.vector),
+    ("MESSAGE", syslog.syslog_ng),
+)
+NESTS: tuple[tuple[str, type, Nest], ...] = (
+    ("resourceLogs", list, clouds.otlp),
+    ("specversion", str, clouds.cloud_event),
+    ("logEvents", list, clouds.cloudwatch),
+    ("textPayload", str, clouds.google),
+    ("jsonPayload", dict, clouds.google),
+    ("streams", list, clouds.loki),
+    ("records", list, clouds.records),
+)
+EVENTS = ("winlog", "EventID", "EventData")  # of Windows, which are documents with a message
+SPLUNK = frozenset({"time", "host", "source", "sourcetype", "index", "event", "fields"})
+ELASTIC = ("@version", "@metadata", "agent", "ecs", "beat", "input")
 
 
-class Envelopes:
-    """Opens the envelopes of one source; remembers the first parts of a split line."""
+class Splits:
+    """Remembers the first parts of the split lines of one source."""
 
     def __init__(self) -> None:
-        self.begun: dict[str, str] = {}  # by Docker's stream
+        self.begun: dict[str, str] = {}  # by file
 
-    def open(self, text: str) -> Letter | None:
-        """What lies in an envelope; None where it goes on in the next or says nothing.
-
-        Raises ValueError where it is no JSON object.
-        """
-        try:
-            found = orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            raise ValueError(f"no JSON: {error}") from error
-        if "__REALTIME_TIMESTAMP" in found:
-            return _journal(found)
-        if "log" in found:
-            return self._docker(found)
-        stamp = next((found[name] for name in TIMES if name in found), "")
-        if isinstance(stamp, int | float):
-            return Letter("", at=float(stamp), data=found)
-        return Letter("", stamp=stamp if isinstance(stamp, str) else "", data=found)
-
-    def _docker(self, found: dict[str, Any]) -> Letter | None:
-        log, stream, stamp = (found.get(name, "") for name in ("log", "stream", "time"))
-        if not (isinstance(log, str) and isinstance(stream, str) and isinstance(stamp, str)):
-            raise ValueError("Docker's log, stream and time must be text")
-        line = (self.begun.pop(stream, "") + log)[:LONGEST_LINE]
-        if not log.endswith("\n"):
-            if len(self.begun) < 2:  # stdout and stderr
-                self.begun[stream] = line
-            return None
-        return Letter(line.rstrip("\r\n"), stamp=stamp) if line.strip() else None
-
-
-def _journal(found: dict[str, Any]) -> Letter | None:
-    text = _text(found.get("MESSAGE"))
-    if not text:
+    def whole(self, letter: Letter) -> Letter | None:
+        """The letter with all of its line; None where that goes on in the next."""
+        begun = self.begun
+        if not begun and not letter.split:
+            return letter
+        line = (begun.pop(letter.file, "") + letter.text)[:LONGEST_LINE]
+        if not letter.split:
+            return structs.replace(letter, text=line)
+        if len(begun) < SPLIT:
+            begun[letter.file] = line
         return None
+
+
+def opened(text: str | bytes) -> list[Letter]:
+    """The letters in JSON: an object, an array, or several of them one after the other."""
+    letters: list[Letter] = []
+    for value in _values(text):
+        letters += _open(value, 0)
+        if len(letters) > MOST:
+            raise ValueError(f"more than {MOST} lines in one message")
+    return letters
+
+
+def _values(text: str | bytes) -> list[Any]:
     try:
-        at = int(found["__REALTIME_TIMESTAMP"]) / 1e6
-    except (TypeError, ValueError) as error:
-        raise ValueError("__REALTIME_TIMESTAMP must be microseconds") from error
-    return Letter(
-        text,
-        at=at,
-        host=_text(found.get("_HOSTNAME")),
-        program=_text(found.get("SYSLOG_IDENTIFIER")) or _text(found.get("_COMM")),
-        pid=_text(found.get("SYSLOG_PID")) or _text(found.get("_PID")),
+        return [orjson.loads(text)]
+    except orjson.JSONDecodeError as error:
+        found = _one_after_the_other(text)
+        if not found:
+            raise ValueError(f"no JSON: {error}") from error
+        return found
+
+
+def _one_after_the_other(text: str | bytes) -> list[Any]:
+    """Objects on lines of their own, or, as Splunk's collector takes them, with nothing in
+    between. None where there are not two, or anything else is among them."""
+    plain = text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else text
+    decode, at = json.JSONDecoder().raw_decode, 0
+    found: list[Any] = []
+    if plain.count("{") < 2 or plain.rstrip()[-1:] != "}":
+        return []
+    try:
+        while at < len(plain) and len(found) <= MOST:
+            value, at = decode(plain, at)
+            found.append(value)
+            while plain[at : at + 1].isspace():
+                at += 1
+    except (ValueError, RecursionError):
+        return []
+    return found if len(found) > 1 else []
+
+
+def _open(value: Any, depth: int) -> list[Letter]:
+    if isinstance(value, dict):
+        return _object(value, depth)
+    if isinstance(value, list):
+        return [letter for one in value for letter in _open(one, depth + 1)]
+    if isinstance(value, str):
+        return _text(value, depth)
+    return []
+
+
+def _text(said: str, depth: int) -> list[Letter]:
+    """Lines of text; one may be an envelope again."""
+    if said[:1] == "{" and depth <= DEEPEST:
+        return _open(orjson.loads(said), depth + 1)
+    return [Letter(line) for line in said.splitlines() if line.strip()]
+
+
+def _object(found: dict[str, Any], depth: int) -> list[Letter]:
+    if depth > DEEPEST:
+        raise ValueError(f"more than {DEEPEST} envelopes, one in the other")
+    if not any(name in found for name in EVENTS):
+        for name, shape in SHAPES:
+            if name in found:
+                return _listed(shape(found))
+        for name, kind, nest in NESTS:
+            if isinstance(found.get(name), kind):
+                return _listed(nest(found, lambda value, known: _inside(value, known, depth)))
+        if "event" in found and found.keys() <= SPLUNK and len(found) > 1:
+            return _listed(clouds.splunk(found, lambda value, known: _inside(value, known, depth)))
+        letter = _line(found)
+        if letter is not None:
+            return _listed(letter)
+    return [_document(found)]
+
+
+def _line(found: dict[str, Any]) -> Opened:
+    if isinstance(found.get("log"), str) or found.keys() == files.DOCKER:
+        return files.docker(found)
+    if any(name in found for name in ELASTIC) or isinstance(found.get("host"), dict):
+        return files.ecs(found)
+    return files.fluent(found)
+
+
+def _inside(value: Any, known: Letter, depth: int) -> list[Letter]:
+    """The letters in `value`, with what the envelope around it knows where they are silent."""
+    return [_completed(letter, known) for letter in _open(value, depth + 1)]
+
+
+def _completed(letter: Letter, known: Letter) -> Letter:
+    untold = letter.at is None and not letter.stamp
+    return structs.replace(
+        letter,
+        at=known.at if untold else letter.at,
+        stamp=known.stamp if untold else letter.stamp,
+        read=known.read if untold else letter.read,
+        host=letter.host or known.host,
+        file=letter.file or known.file,
     )
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and value:
-        if all(isinstance(item, int) and 0 <= item < 256 for item in value):
-            return bytes(value).decode("utf-8", "backslashreplace")
-        return _text(value[-1])
-    return ""
+def _document(found: dict[str, Any]) -> Letter:
+    at, stamp = when(found, TIMES)
+    host = first(inside(found, "host"), ("name", "hostname"))
+    host = host or first(inside(found, "winlog"), ("computer_name",)) or first(found, HOSTS)
+    return Letter("", at=at, stamp=stamp, host=host, data=found)
+
+
+def _listed(found: Opened) -> list[Letter]:
+    if isinstance(found, list):
+        return found
+    return [] if found is None else [found]

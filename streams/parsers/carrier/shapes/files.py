@@ -84,12 +84,12 @@ def vector(found: Found) -> Opened:
     )
 
 
-DOCKER = frozenset({"log", "stream", "time", "attrs"})
+DOCKER = frozenset({"log", "stream", "time"})
 
 
 def docker(found: Found) -> Opened:
     """Docker's own object; others that have a ``log`` are `fluent`'s or nobody's."""
-    if "stream" not in found or not found.keys() <= DOCKER:
+    if "stream" not in found or not found.keys() - {"attrs"} <= DOCKER:
         return fluent(found)
     log, stream, stamp = (found.get(name, "") for name in ("log", "stream", "time"))
     if not (isinstance(log, str) and isinstance(stream, str) and isinstance(stamp, str)):
@@ -98,7 +98,7 @@ def docker(found: Found) -> Opened:
         raise ValueError("no time: Docker's tells when it was said")
     whole = log.endswith("\n")
     if not log.strip() and whole:
-        return None
+        return []
     return Letter(log.rstrip("\r\n"), stamp=stamp, file=stream, split=not whole)
 
 
@@ -108,12 +108,13 @@ def fluent(found: Found) -> Opened:
     said = next((said for name in TEXTS if (said := text(found.get(name)))), "")
     if not said or "winlog" in found:
         return None
-    at, stamp = when(found, TIMES)
+    stream, tagged = first(found, ("stream",)), first(found, ("logtag", "_p"))
+    spoken = stream and "time" in found  # the moment when a container wrote it
+    at, stamp = when(found, ("time",) if spoken else TIMES)
     program, pid = first(found, PROGRAMS), first(found, PIDS)
     if not program:
         named = first(found, ("tag", "syslogtag"))
         program, pid = tag(named) if named[-1:] in ("]", ":") else ("", pid)
-    stream, tagged = first(found, ("stream",)), first(found, ("logtag", "_p"))
     file = (
         first(kubernetes, ("container_name", "docker_id"))
         + first(docked, ("container_id",))
@@ -131,7 +132,7 @@ def fluent(found: Found) -> Opened:
         program=program,
         pid=pid,
         file=file,
-        read=not program and not (stream and "time" in found),
+        read=not program and not spoken,
         split=tagged == "P",
         data=None if sure else _whole(found),
     )

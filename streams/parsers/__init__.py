@@ -2,6 +2,7 @@
 
 from streams.parsers.amavis import FORMAT as AMAVIS
 from streams.parsers.authentication import FORMAT as AUTHENTICATION
+from streams.parsers.cisco_esa import FORMAT as CISCO_ESA
 from streams.parsers.clamav import FORMAT as CLAMAV
 from streams.parsers.courier import FORMAT as COURIER
 from streams.parsers.cyrus import FORMAT as CYRUS
@@ -43,4 +44,5 @@ PARSERS: dict[str, Format] = {
     "amavis": AMAVIS,
     "spamd": SPAMD,
     "mailscanner": MAILSCANNER,
+    "cisco-esa": CISCO_ESA,
 }

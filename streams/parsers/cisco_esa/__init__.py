@@ -1,0 +1,51 @@
+"""Cisco Secure Email Gateway (ESA, IronPort), AsyncOS 4 to 16: text mail logs, and the consolidated
+event as CEF.
+
+Grammar from the "Logging" chapter of the AsyncOS user guides and Cisco's notes on single lines.
+A log subscription's name, which is its syslog tag, is the site's choice.
+"""
+
+import re
+
+from streams.parsers.cisco_esa import cef, mail
+from streams.parsers.part import Format, Items, Mask, Parse, Record
+
+_LEVELS = ("Info: ", "Warning: ", "Critical: ", "Debug: ", "Trace: ")
+_OWN = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d \d{4} ")
+_NAMED = re.compile(r"[\w.:/-]{1,255}(?: [\w.-]{1,80}:)? (?=(?:Info|Warning|Critical): )")
+_TAG = re.compile(
+    r"(?i)(?:.{0,40}[._-])?mail_?logs?|.{0,40}(?:ironport|securityaudit|cisco_esa).{0,40}"
+)
+
+
+def read(record: Record) -> Items | None:
+    """A line of a mail log, perhaps behind a stamp of its own; None where it is none."""
+    text = record.text
+    if text.startswith(cef.BEGIN):
+        return cef.read(record, text)
+    if not text.startswith(_LEVELS):
+        own = _OWN.match(text)
+        text = text[own.end() :] if own else text
+        named = _NAMED.match(text)
+        text = text[named.end() :] if named else text
+        if not text.startswith(_LEVELS):
+            return None
+    level, _, said = text.partition(": ")
+    if level in ("Debug", "Trace"):
+        return ()
+    return mail.read(record, said.lstrip())
+
+
+def by_text(record: Record) -> Items | None:
+    """A line without a tag: what is not of interest may be anybody's."""
+    return read(record) or None
+
+
+def parser(mask: Mask, program: str) -> Parse | None:
+    """The parser of a tag; see `Format`."""
+    if not program or program == "CEF":
+        return by_text
+    return read if _TAG.fullmatch(program) else None
+
+
+FORMAT = Format("cisco-esa", parser)

@@ -10,6 +10,7 @@ from streams.parsers.dovecot import FORMAT as DOVECOT
 from streams.parsers.exchange.mailbox import FORMAT as EXCHANGE_MAILBOX
 from streams.parsers.exchange.protocol import FORMAT as EXCHANGE_PROTOCOL
 from streams.parsers.exchange.tracking import FORMAT as EXCHANGE_TRACKING
+from streams.parsers.exim import FORMAT as EXIM
 from streams.parsers.greylist import FORMAT as GREYLIST
 from streams.parsers.haraka import FORMAT as HARAKA
 from streams.parsers.m365 import FORMAT as M365
@@ -26,6 +27,7 @@ from streams.parsers.vpopmail import FORMAT as VPOPMAIL
 PARSERS: dict[str, Format] = {
     "postfix": POSTFIX,
     "dovecot": DOVECOT,
+    "exim": EXIM,
     "exchange-imap-pop": EXCHANGE_MAILBOX,
     "exchange-protocol": EXCHANGE_PROTOCOL,
     "exchange-tracking": EXCHANGE_TRACKING,

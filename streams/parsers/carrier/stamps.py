@@ -30,7 +30,7 @@ _BSD = re.compile(
 )
 _ISO = re.compile(
     r"(?P<minute>\d{4}-\d\d-\d\d[T ]\d\d:\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
-    r"(?P<zone>Z|[+-]\d\d:?\d\d)?"
+    r"(?P<zone>Z|[+-]\d\d:?\d\d| [+-]\d{4}(?= ))?"
 )
 _TAI64N = re.compile(r"@(?P<seconds>[0-9a-f]{16})(?P<nanoseconds>[0-9a-f]{8})")
 _CLOCK = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,]\d{1,9})?"
@@ -211,5 +211,6 @@ class Stamps:
 def _offset(zone: str) -> tzinfo:
     if zone == "Z":
         return UTC
+    zone = zone.lstrip()  # Exim puts a space before it
     minutes = int(zone[1:3]) * 60 + int(zone[-2:])
     return timezone(timedelta(minutes=-minutes if zone[0] == "-" else minutes))

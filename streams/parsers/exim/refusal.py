@@ -1,0 +1,208 @@
+"""What Exim refuses: logins, recipients, senders, whole messages.
+
+``smtp_handle_acl_fail()`` in src/smtp_in.c makes ``H=… F=<sender> rejected RCPT <recipient>:
+text``, src/receive.c the refusals of messages, src/verify.c those of senders; each goes into the
+main log and the reject log. The address in such a line ends before anything but the greeting
+that a stranger chose. Where a stranger's words stand first, the line must name one client alone.
+"""
+
+import re
+
+from schemas import net
+from schemas.events import Connection, Fact, Recipient
+from streams.parsers.exim import words
+from streams.parsers.exim.arrival import login
+from streams.parsers.exim.peer import Peer, mailbox, peer, session
+from streams.parsers.part import Attempt, Item, Items, Part, Record, Twin
+
+PATIENCE = 3.0  # seconds from the word on a sender to the refusal that follows from it
+
+_FAILED = re.compile(
+    r": (?P<code>\d{3}) (?P<said>[^(]{0,200}?)(?: \(set_id=(?P<account>.*)\))?(?:: .*)?$"
+)
+_SENDER = re.compile(r" F=(?P<sender><.*?>|[^\s<>]+)(?: A=(?P<by>[^\s:]+)(?::(?P<account>\S*))?)? ")
+_CLIENT = re.compile(r" H=(?:[^\s()\[\]=]+ )?(?:\(.*?\) )?\[(?P<address>[^\]\s]{1,64})\]")
+_VERIFIED = re.compile(
+    r" sender verify (?P<what>fail|defer) for <(?P<sender>.*?)>(?:: (?P<said>.*))?$"
+)
+
+
+def twin(record: Record, pid: str, item: Fact | Part | Attempt) -> Twin:
+    """An item of a line that stands in the main log and in the reject log."""
+    return Twin(
+        record.host, f"{record.at:.0f} {pid} {record.text}", item, pairs=bool(record.program)
+    )
+
+
+def authentication(record: Record, pid: str, text: str, at: int) -> Items | None:
+    """``NAME authenticator failed for CLIENT: 535 text (set_id=user)``; `at` is NAME's end."""
+    who = peer(text, at + len(" authenticator failed for "), ": 535 ")
+    found = _FAILED.search(text, who.end) if who else None
+    if who is None or found is None:
+        return None
+    code = int(found["code"])
+    if code == 501 or code == 553:  # noqa: PLR1714 - cancelled, or no attempt at all
+        return ()
+    outcome, reason = ("failed", "rejected") if code >= 500 else ("error", "server")
+    auth = login(record, who, text[:at], found["account"] or "", outcome, reason)
+    return (twin(record, pid, Attempt("smtp", auth, session(pid, who))),)
+
+
+def by_client(record: Record, pid: str, queue_id: str, text: str) -> Items | None:
+    """A line that begins with the client: ``H=…``."""
+    who = peer(text, 0, "rejected ")
+    if who is None:
+        return None
+    if text.startswith(":", who.end):
+        return ()  # another server, and what it said
+    end = who.end
+    sender = account = ""
+    items: list[Item] = []
+    found = _SENDER.search(text, end) if " F=" in text else None
+    if found:
+        end = found.end() - 1
+        sender, account = mailbox(found["sender"]), (found["account"] or "").lower()[:320]
+    at = text.find("rejected ", end)
+    if at < 0:
+        return _sender(record, pid, who, text)
+    if found and found["by"]:
+        auth = login(record, who, found["by"], account, "ok", "")
+        items.append(twin(record, f"{pid} ok", Attempt("smtp", auth, session(pid, who))))
+    later = text.endswith("temporarily ", 0, at)
+    refused = _refused(record, who, sender, account, queue_id, text[at + 9 :], later)
+    if refused is not None:
+        items.append(twin(record, pid, refused))
+    return items
+
+
+def _refused(
+    record: Record, who: Peer, sender: str, account: str, queue_id: str, what: str, later: bool
+) -> Fact | Part | None:
+    """What stands behind ``rejected ``."""
+    command, _, rest = what.partition(" ")
+    if command in ("RCPT", "VRFY"):
+        return _recipient(record, who, sender, account, queue_id, rest, later)
+    if what.startswith(("after ", "during ", "DATA", "PREDATA", "by ")):
+        said = what.partition(": ")[2]
+        verdict, reason, code, enhanced = words.verdict(said, later=later)
+        if verdict == "refused":
+            verdict, reason = "blocked", "content"
+        return Recipient(
+            at=record.at,
+            gateway=record.host,
+            offset=record.offset,
+            client=who.client,
+            account=account,
+            sender=sender,
+            queue_id=queue_id,
+            verdict=verdict,
+            code=code,
+            enhanced=enhanced,
+            reason=reason,
+        )
+    _, end, said = what.rpartition(">: ") if command == "MAIL" else what.partition(": ")
+    if command == "connection":
+        said = what.partition("ACL: ")[2]
+    verdict, reason, *_ = words.verdict(said if end else "", later=later)
+    if verdict == "deferred":
+        return None
+    if reason == "refused":
+        reason = {"EHLO": "helo", "MAIL": "sender", "connection": "denied"}.get(command, reason)
+    helo = what.removeprefix("EHLO or HELO ").partition(":")[0] if command == "EHLO" else ""
+    return connection(record, who, "refused", reason, helo)
+
+
+def _recipient(
+    record: Record, who: Peer, sender: str, account: str, queue_id: str, rest: str, later: bool
+) -> Fact | Part:
+    recipient, _, said = rest.partition(">: " if rest.startswith("<") else ": ")
+    verdict, reason, code, enhanced = words.verdict(said, later=later)
+    event = Recipient(
+        at=record.at,
+        gateway=record.host,
+        offset=record.offset,
+        client=who.client,
+        account=account,
+        sender=sender,
+        recipient=mailbox(recipient),
+        queue_id=queue_id,
+        verdict=verdict,
+        code=code,
+        enhanced=enhanced,
+        reason=reason,
+    )
+    if reason != "sender":
+        return event
+    # Instead of the word on the sender that waits.
+    return Part(
+        record.at, record.host, "session", _verification(who, sender), event=event, ends=True
+    )
+
+
+def _verification(who: Peer, sender: str) -> str:
+    return f"exim {who.client} {sender}"
+
+
+def _sender(record: Record, pid: str, who: Peer, text: str) -> Items:
+    """``sender verify fail for <sender>``: the refusal of a recipient follows, where that is
+    logged; else this is all."""
+    found = _VERIFIED.search(text, who.end)
+    if found is None or found["what"] == "defer":
+        return ()
+    sender = mailbox(found["sender"])
+    values = {"client": who.client, "sender": sender, "verdict": "refused", "reason": "sender"}
+    waits = Part(
+        record.at,
+        record.host,
+        "session",
+        _verification(who, sender),
+        None,
+        record.offset,
+        Recipient,
+        values,
+        wait=PATIENCE,
+    )
+    return (twin(record, pid, waits),)
+
+
+def only_client(text: str, begin: int) -> str:
+    """The client of a line in which a stranger's words may stand before it: the only one that
+    the line names, or ""."""
+    found = {net.address(one["address"]) for one in _CLIENT.finditer(text, begin)}
+    return found.pop() if len(found) == 1 else ""
+
+
+def refused_recipient(
+    record: Record,
+    client: str,
+    sender: str,
+    recipient: str,
+    queue_id: str,
+    verdict: str,
+    reason: str,
+) -> Recipient:
+    return Recipient(
+        at=record.at,
+        gateway=record.host,
+        offset=record.offset,
+        client=client,
+        sender=mailbox(sender),
+        recipient=mailbox(recipient),
+        queue_id=queue_id,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def connection(record: Record, who: Peer, outcome: str, reason: str, helo: str = "") -> Connection:
+
+    return Connection(
+        at=record.at,
+        gateway=record.host,
+        offset=record.offset,
+        client=who.client,
+        name=who.name,
+        helo=(helo or who.helo)[:255],
+        outcome=outcome,
+        reason=reason,
+    )

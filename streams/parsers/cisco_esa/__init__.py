@@ -11,8 +11,11 @@ from streams.parsers.cisco_esa import cef, mail
 from streams.parsers.part import Format, Items, Mask, Parse, Record
 
 _LEVELS = ("Info: ", "Warning: ", "Critical: ", "Debug: ", "Trace: ")
-_OWN = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d \d{4} ")
-_NAMED = re.compile(r"[\w.:/-]{1,255}(?: [\w.-]{1,80}:)? (?=(?:Info|Warning|Critical): )")
+_LEAD = re.compile(
+    # a stamp of its own; an address, the subscription's name
+    r"(?:(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d (?:\d{4} )? ?)?"
+    r"(?:[\w.:/-]{1,255} )?(?:[\w.-]{1,80}: )?(?=(?:Info|Warning|Critical): )"
+)
 _TAG = re.compile(
     r"(?i)(?:.{0,40}[._-])?mail_?logs?|.{0,40}(?:ironport|securityaudit|cisco_esa).{0,40}"
 )
@@ -24,12 +27,10 @@ def read(record: Record) -> Items | None:
     if text.startswith(cef.BEGIN):
         return cef.read(record, text)
     if not text.startswith(_LEVELS):
-        own = _OWN.match(text)
-        text = text[own.end() :] if own else text
-        named = _NAMED.match(text)
-        text = text[named.end() :] if named else text
-        if not text.startswith(_LEVELS):
+        lead = _LEAD.match(text)
+        if lead is None:
             return None
+        text = text[lead.end() :]
     level, _, said = text.partition(": ")
     if level in ("Debug", "Trace"):
         return ()

@@ -13,6 +13,7 @@ from schemas.events import Auth, Bounce, Connection, Delivery, Message, Recipien
 from streams.parsers import reply
 from streams.parsers.part import Items, Part, Record
 
+PATIENCE = 10.0  # seconds that a message waits for its recipients; lines may lie out of order
 LONGEST_REPLY = 300
 
 _ICID = re.compile(r"(?P<id>\d{1,12}) (?P<said>.*)", re.DOTALL)
@@ -149,7 +150,7 @@ def _start(record: Record, said: str) -> Items:
         _mail(
             record,
             found["id"],
-            {"origin": "esa"},
+            None,
             begins=True,
             session=f"ICID {found['session']}",
         ),
@@ -186,7 +187,7 @@ def _message(record: Record, said: str) -> Items:
 
 def _dialogue(record: Record, mid: str, session: str, rest: str) -> Items:
     if rest.startswith("From: "):
-        keeps = {"sender": rest[6:].strip("<>")[:320].lower(), "origin": "esa"}
+        keeps = {"sender": rest[6:].strip("<>")[:320].lower()}
         return (_mail(record, mid, keeps, session=session),)
     found = _TO.fullmatch(rest)
     if found is None:
@@ -200,7 +201,7 @@ def _dialogue(record: Record, mid: str, session: str, rest: str) -> Items:
         recipient = found["to"][:320].lower()
         rid = int(found["rid"])
         return (
-            _mail(record, mid, {"recipients": rid + 1}, session=session),
+            _mail(record, mid, {"recipients": rid + 1, "origin": "esa"}, session=session),
             _mail(record, f"{mid} RID {rid}", {"failed_recipient": recipient}),
         )
     else:
@@ -224,8 +225,18 @@ def _ready(record: Record, mid: str, rest: str) -> Items:
         "size": int(found["size"]),
         "sender": found["sender"][:320].lower(),
     }
-    keeps = {"sender": values["sender"], "origin": "esa"}
-    return (_mail(record, mid, keeps, Message, values=values, once="message"),)
+    return (
+        _mail(
+            record,
+            mid,
+            {"sender": values["sender"]},
+            Message,
+            values=values,
+            once="message",
+            needs="recipients",
+            wait=PATIENCE,
+        ),
+    )
 
 
 def _judged(record: Record, mid: str, kind: str) -> Items:
@@ -255,14 +266,22 @@ def _ended(record: Record, said: str) -> Items:
     if found is None:
         return ()
     return [
-        _delivery(record, found["id"], rid.strip(), {"status": "sent"})
+        _delivery(record, found["id"], rid.strip(), {"status": "sent"}, once="sent")
         for rid in found["rids"].split(",")
     ]
 
 
-def _delivery(record: Record, mid: str, rid: str, values: dict[str, Any]) -> Part:
+def _delivery(record: Record, mid: str, rid: str, values: dict[str, Any], once: str = "") -> Part:
     values["queue_id"] = f"MID {mid}"
-    return _mail(record, f"{mid} RID {rid}", None, Delivery, values=values, within=f"MID {mid}")
+    return _mail(
+        record,
+        f"{mid} RID {rid}",
+        None,
+        Delivery,
+        values=values,
+        once=once,
+        within=f"MID {mid}",
+    )
 
 
 def _failed(record: Record, said: str, status: str) -> Items:

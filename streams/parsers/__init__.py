@@ -15,11 +15,14 @@ from streams.parsers.greylist import FORMAT as GREYLIST
 from streams.parsers.haraka import FORMAT as HARAKA
 from streams.parsers.m365 import FORMAT as M365
 from streams.parsers.mailscanner import FORMAT as MAILSCANNER
+from streams.parsers.nextcloud import FORMAT as NEXTCLOUD
 from streams.parsers.opensmtpd import FORMAT as OPENSMTPD
 from streams.parsers.part import Format
 from streams.parsers.postfix import FORMAT as POSTFIX
+from streams.parsers.roundcube import FORMAT as ROUNDCUBE
 from streams.parsers.rspamd import FORMAT as RSPAMD
 from streams.parsers.sendmail import FORMAT as SENDMAIL
+from streams.parsers.sogo import FORMAT as SOGO
 from streams.parsers.spamd import FORMAT as SPAMD
 from streams.parsers.uw_imap import FORMAT as UW_IMAP
 from streams.parsers.vpopmail import FORMAT as VPOPMAIL
@@ -47,4 +50,7 @@ PARSERS: dict[str, Format] = {
     "spamd": SPAMD,
     "mailscanner": MAILSCANNER,
     "cisco-esa": CISCO_ESA,
+    "roundcube": ROUNDCUBE,
+    "sogo": SOGO,
+    "nextcloud": NEXTCLOUD,
 }

@@ -1,0 +1,148 @@
+"""Roundcube (0.2 to 1.6): logins, and changed passwords.
+
+Sources: Roundcube's rcmail.php (log_login), rcube_imap.php, rcube_utils.php (remote_ip), the
+password plugin. Logs are files of their own (``errors.log``, ``userlogins.log``, ``password``) or
+syslog. A failed login stands in both of the first two, where both are written, and counts once.
+
+The name of the user may say ``from 192.0.2.1``, and so may the IMAP server's words: an address
+counts only where no other stands like it.
+"""
+
+import re
+
+from schemas.events import Auth, Change, Fact
+from streams.parsers import fields, proxied
+from streams.parsers.event import event
+from streams.parsers.part import Format, Item, Items, Mask, Parse, Record, Twin
+
+_IP = r"(?P<ip>[0-9A-Fa-f.:]{2,45})(?:\((?P<headers>X-[^()]{1,600})\))?"
+_SESSION = re.compile(r"<[\w,-]{1,128}> ")
+_OPENED = re.compile(
+    rf"Successful login for (?P<user>.{{0,320}}) \([Ii][Dd]:? \d{{1,10}}\) from {_IP}"
+    r"(?: in session [\w,-]{1,128})?",
+    re.DOTALL,
+)
+_REFUSED = re.compile(
+    rf"Failed login for (?P<user>.{{0,320}}) from {_IP}"
+    r"(?: in session [\w,-]{1,128})?(?: \(error: (?P<error>-?\d{1,5})\))?",
+    re.DOTALL,
+)
+_FAILED = re.compile(r"(?:IMAP Error(?: in [^()]{1,200} \(\d{1,6}\))?: )?Login failed for ")
+_FROM = re.compile(rf" from {_IP}(?=\. |\.?$)")
+_USER = re.compile(r"(?P<user>[^ ]{0,320})(?: against [^ ]{1,255})?")
+_PASSWORD = re.compile(
+    rf"Password changed for user (?P<user>.{{0,320}}) \(ID: \d{{1,10}}\) from {_IP}", re.DOTALL
+)
+_HEADER = re.compile(r"(?P<name>X-Forwarded-For|X-Real-IP): (?P<value>[^()]*?)(?=,X-|$)")
+
+_SERVER = ("Could not connect", "Connection refused", "Unable to ", "Connection timed out")
+CONNECTION_ERROR = -2  # rcube_imap_generic::ERROR_BAD and its kin
+
+
+def _client(found: re.Match[str]) -> str:
+    headers = found["headers"]
+    if not headers:
+        return fields.client(found["ip"])
+    told = {one["name"]: one["value"] for one in _HEADER.finditer(headers)}
+    return proxied.client(found["ip"], told.get("X-Forwarded-For", ""), told.get("X-Real-IP", ""))
+
+
+def _twice(record: Record, told: Fact, client: str, account: str) -> Item:
+    """A failure that the other log may have too, within the same minute."""
+    return Twin(record.host, f"roundcube {int(record.at) // 60} {client} {account}", told)
+
+
+def _log(record: Record) -> Items:
+    text = record.text
+    session = _SESSION.match(text)
+    if session:
+        text = text[session.end() :]
+    if text.startswith("Successful login for "):
+        found = _OPENED.fullmatch(text)
+        if found is None:
+            return ()
+        account = fields.mailbox(found["user"])
+        return (
+            event(
+                Auth, record, client=_client(found), account=account, outcome="ok", service="web"
+            ),
+        )
+    if text.startswith("Failed login for "):
+        found = _REFUSED.fullmatch(text)
+        return _failed(record, found, found["user"], "rejected") if found else ()
+    if text.startswith("Password changed for user "):
+        found = _PASSWORD.fullmatch(text)
+        if found is None:
+            return ()
+        account = fields.mailbox(found["user"])
+        return (
+            event(
+                Change,
+                record,
+                client=_client(found),
+                account=account,
+                actor=account,
+                what="password",
+            ),
+        )
+    start = _FAILED.match(text)
+    return _error(record, text[start.end() :]) if start else ()
+
+
+def _error(record: Record, said: str) -> Items:
+    """A failed login in the log of errors: user, perhaps the server, client, the server's words."""
+    said = said.partition(" in /")[0]
+    places = list(_FROM.finditer(said))
+    user = _USER.match(said)
+    account = user["user"] if user else ""
+    if not places:
+        return _failed(record, None, account.rstrip("."), "rejected")
+    clients = {_client(found) for found in places}
+    server = any(words in said[places[0].end() :] for words in _SERVER)
+    return _failed(
+        record,
+        places[0] if len(clients) == 1 else None,
+        account,
+        "server" if server else "rejected",
+    )
+
+
+def _failed(record: Record, found: re.Match[str] | None, user: str, reason: str) -> Items:
+    client = _client(found) if found else ""
+    account = fields.mailbox(user)
+    told = event(
+        Auth,
+        record,
+        client=client,
+        account=account,
+        outcome="error" if reason == "server" else "failed",
+        reason=reason,
+        service="web",
+    )
+    return (_twice(record, told, client, account),)
+
+
+_WORDS = ("Successful login for ", "Failed login for ", "Password changed for user ")
+
+
+def _text(record: Record) -> Items | None:
+    """A line of Roundcube's own files."""
+    text = record.text
+    if text[:1] == "<":
+        session = _SESSION.match(text)
+        if session is None:
+            return None
+        text = text[session.end() :]
+    if text.startswith(_WORDS) or _FAILED.match(text):
+        return _log(record) or None
+    return None
+
+
+def parser(mask: Mask, program: str) -> Parse | None:
+    """The parser of a tag; see `Format`."""
+    if not program:
+        return _text
+    return _log if program in ("roundcube", "roundcubemail") else None
+
+
+FORMAT = Format("roundcube", parser)

@@ -55,6 +55,9 @@ _DOVECOT = re.compile(
 _LEVELS = frozenset({"Debug", "Info", "Warning", "Error", "Fatal", "Panic"})
 _NAMED = "dovecot: "
 _ARRAYS = frozenset({"[{", '["', "[["})
+# An archive of a cluster's logs: label, Unix time, day, node, then the line as syslog wrote it
+_ARCHIVED = re.compile(r"\S{1,40} (?P<at>\d{9,10}) \d{4}\.\d\d\.\d\d \S{1,255} ")
+_CEF = "CEF:"  # ArcSight's format: what stands before it is a host, even where a colon follows
 _REPEATED = re.compile(
     r"message repeated (?P<times>\d{1,9}) times: \[ ?(?P<text>.*?)\]?", re.DOTALL
 )
@@ -239,6 +242,10 @@ class Carrier:
             own = self.stamps.own(text[text.index(" [") + 1 :])
             if own is not None:
                 own = own[0], text
+        archived = _ARCHIVED.match(text) if own is None and split is None else None
+        if archived is not None:
+            said = self.stamps.split(text[archived.end() :])
+            split = float(archived["at"]), said[1] if said else text[archived.end() :]
         if own is not None:
             # A file of one program's: no line names it, nor a host.
             return Record(own[0], self._host, "", "", own[1][:LONGEST_TEXT].rstrip(), offset)
@@ -382,6 +389,8 @@ class Carrier:
             # Two words and no colon, or Exim's name of a message: a line without a head.
             return Origin(self._host, "", "", whole=True)
         host, program, pid = (found[name] or "" for name in ("host", "program", "pid"))
+        if rest.startswith(_CEF, len(head) + 2):
+            return Origin(host or program, "CEF", pid)
         # "host/192.0.2.1" (a relay names the sender's address), "source@host" (syslog-ng)
         host = host.partition("/")[0].rpartition("@")[2]
         return Origin(host or self._host, program, pid)

@@ -51,6 +51,10 @@ _OWN = (
         rf"[A-Z][a-z]{{2}} (?P<month>[A-Z][a-z]{{2}}) {{1,2}}(?P<day>\d{{1,2}}) {_CLOCK}{_ZONE} "
         r"(?P<year>\d{4})(?= |$)"
     ),
+    # "date=2025-11-20 time=10:00:00 " (Fortinet)
+    re.compile(
+        rf"date=(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d),? time={_CLOCK}{_ZONE}(?=[ ,])"
+    ),
     # "11/20/2025 10:00:00 "
     re.compile(rf"(?P<month>\d\d)/(?P<day>\d\d)/(?P<year>\d{{4}}) {_CLOCK}{_ZONE}(?= |$)"),
 )

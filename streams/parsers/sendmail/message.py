@@ -13,7 +13,7 @@ from streams.parsers import reply
 from streams.parsers.part import Items, Part, Record
 from streams.parsers.sendmail.relay import is_queue_id, mailbox, peer
 
-PATIENCE = 10.0  # seconds that a delivery waits for the line that says where the message came from
+PATIENCE = 10.0  # seconds that a report waits for the line that says where the message came from
 FILTERED = 60.0  # seconds that a message waits for its filters
 LONGEST_ID = 255
 LONGEST_REPLY = 300
@@ -99,7 +99,7 @@ def delivered(record: Record, queue_id: str, rest: str) -> Items:
     separator = ">,<" if recipients[:1] == "<" else ","
     host, _, address = relay.partition(" [")
     host = host.rstrip(".")
-    keeps: dict[str, Any] = {"fate": True}
+    keeps: dict[str, Any] = {"fate": True, "origin": ""}  # the message need not wait longer
     passes = through = reason = ""
     if status != "sent":
         reason = reply.failure(enhanced, stat)
@@ -135,8 +135,6 @@ def delivered(record: Record, queue_id: str, rest: str) -> Items:
                 record.offset,
                 Delivery,
                 values,
-                needs="origin",
-                wait=PATIENCE,
                 passes=passes,
                 through=through,
                 covers="mailbox" if status == "sent" and not passes else "",

@@ -41,7 +41,7 @@ _HEAD = re.compile(
     r"(?:(?P<host>\S+) )?(?P<program>[^\s\[\]()<>:]+)(?:\[(?P<pid>\w+)\])?(?P<colon>:?)"
 )
 _HEADLESS = re.compile(
-    r"(?:NOQUEUE|warning|statistics|[0-9A-F]{6,}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,})"
+    r"(?:NOQUEUE|warning|statistics|\d+|[0-9A-F]{6,}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,})"
 )
 _EXIM = re.compile(
     r"[12][0-9A-Za-z]{5}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-[0-9A-Za-z]{4})"

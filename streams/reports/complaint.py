@@ -5,7 +5,7 @@ import re
 
 from schemas import net
 from schemas.events import Complaint
-from streams.reports import delivery_status, mime, original
+from streams.reports import mime, original, signs
 
 KIND = "message/feedback-report"
 MOST = 100  # complaints of one mail
@@ -34,9 +34,9 @@ def by_form(mail: mime.Mail) -> list[Complaint]:
         fields = mime.fields(part.text().lstrip("\n"))
         about = enclosed[min(number, len(enclosed) - 1)] if enclosed else {}
         kind = mime.first(fields, "feedback-type").lower() or "abuse"
-        sender = delivery_status.address(mime.first(fields, "original-mail-from"))
-        who = [delivery_status.address(value) for value in fields.get("original-rcpt-to", ())]
-        for reporter in who or [_address(mail.headers, "from")]:
+        sender = mime.mailbox(mime.first(fields, "original-mail-from"))
+        who = [mime.mailbox(value) for value in fields.get("original-rcpt-to", ())]
+        for reporter in who or [mime.address(mail.headers, "from")]:
             if len(found) >= MOST:
                 break
             found.append(
@@ -57,9 +57,9 @@ def by_people(mail: mime.Mail) -> list[Complaint]:
 
     No client: whoever forwards a mail may have written its header.
     """
-    subject = mime.words(mime.first(mail.headers, "subject"))
+    subject = signs.subject(mail)
     if "x-apple-unsubscribe" in mail.headers:
-        return [Complaint(at=0.0, reporter=_address(mail.headers, "from"), kind="opt-out")]
+        return [Complaint(at=0.0, reporter=mime.address(mail.headers, "from"), kind="opt-out")]
     if _AGGREGATE.search(subject) or not (
         _SUBJECT.search(subject) or any(map(_ABUSE_DESK.match, _addresses(mail.headers)))
     ):
@@ -72,7 +72,7 @@ def by_people(mail: mime.Mail) -> list[Complaint]:
             at=0.0,
             sender=_sender(about),
             message_id=original.message_id(about),
-            reporter=_address(mail.headers, "from"),
+            reporter=mime.address(mail.headers, "from"),
             kind=kind,
         )
         for about in enclosed[:MOST]
@@ -93,18 +93,13 @@ def _enclosed(mail: mime.Mail) -> tuple[list[mime.Fields], str]:
 
 
 def _sender(about: mime.Fields) -> str:
-    return _address(about, "return-path") or _address(about, "from")
-
-
-def _address(fields: mime.Fields, name: str) -> str:
-    value = mime.first(fields, name)
-    return delivery_status.address(value[value.rfind("<") :] if "<" in value else value)
+    return mime.address(about, "return-path", "from")
 
 
 def _addresses(headers: mime.Fields) -> list[str]:
     """To whom the mail came."""
     return [
-        delivery_status.address(piece)
+        mime.mailbox(piece)
         for name in ("delivered-to", "envelope-to", "x-original-to", "to")
         for value in headers.get(name, ())
         for piece in value.split(",", 20)

@@ -18,9 +18,6 @@ _OURS = frozenset(
     {*_RECIPIENTS, "action", "status", "diagnostic-code", "remote-mta", "x-supplementary-info",
      "x-display-name", "last-attempt-date", "will-retry-until", "x-notes-item"}
 )  # fmt: skip
-_ADDRESS = re.compile(
-    r"""[^\s<>"',;:()]{1,64}@[^\s<>"',;:()@]{1,255}|"[^"]{1,62}"@[^\s<>"@]{1,255}"""
-)
 _TYPE = re.compile(r"\s{0,8}[\w-]{1,40}\s{0,8};\s{0,8}")
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 
@@ -49,16 +46,15 @@ def failures(text: str) -> list[Failure]:
     return found
 
 
-def address(value: str) -> str:
-    """The mail address of a field such as ``rfc822; a@b``; "" where there is none."""
-    found = _ADDRESS.search(_TYPE.sub("", value, count=1))
-    return found[0].strip(".").lower() if found else ""
-
-
 def _close(group: mime.Fields, found: list[Failure]) -> None:
     if not group:
         return
-    recipient = next(filter(None, (address(mime.first(group, n)) for n in _RECIPIENTS)), "")
+    recipient = next(
+        filter(
+            None, (mime.mailbox(_TYPE.sub("", mime.first(group, n), count=1)) for n in _RECIPIENTS)
+        ),
+        "",
+    )
     words = " ".join(
         _TYPE.sub("", value, count=1)
         for name in ("diagnostic-code", "x-supplementary-info")

@@ -38,6 +38,9 @@ _SAFE_CHARSET = re.compile(
     r"(?:utf|iso|latin|windows|cp|ms|us-ascii|ascii|koi8|gb|hz|big5|euc|shift|s-?jis|ks|tis|mac)",
     re.IGNORECASE,
 )  # not the codecs that need more than linear time (punycode, idna) or are no text at all
+_ADDRESS = re.compile(
+    r"""[^\s<>"',;:()]{1,64}@[^\s<>"',;:()@]{1,255}|"[^"]{1,62}"@[^\s<>"@]{1,255}"""
+)
 _TAG = re.compile(r"<[^<>]{1,2000}>")
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/h\d|/li|p)\b[^<>]{0,500}>", re.IGNORECASE)
 _UNSHOWN = re.compile(r"<(/?)(?:style|script|head)\b", re.IGNORECASE)
@@ -134,6 +137,22 @@ def words(value: str) -> str:
         piece if isinstance(piece, str) else _text(piece, charset or "ascii")
         for piece, charset in pieces
     )
+
+
+def mailbox(text: str) -> str:
+    """The first mail address in a text, in lower case; "" where there is none."""
+    found = _ADDRESS.search(text)
+    return found[0].strip(".").lower() if found else ""
+
+
+def address(fields: Fields, *names: str) -> str:
+    """The address of the first of these fields that has one."""
+    for name in names:
+        value = first(fields, name)
+        found = mailbox(value[value.rfind("<") :] if "<" in value else value)
+        if found:
+            return found
+    return ""
 
 
 def plain(html: str) -> str:

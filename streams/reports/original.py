@@ -61,6 +61,11 @@ def message_id(fields: mime.Fields) -> str:
     return mime.first(fields, "message-id").strip(" <>").split(" ")[0].rstrip(">")[:255]
 
 
+def reference(fields: mime.Fields) -> str:
+    """The Message-ID that a mail answers."""
+    return mime.first(fields, "in-reply-to", "references").strip("<> ").split(">")[0][:255]
+
+
 def _is_mark(text: str, mark: re.Match[str]) -> bool:
     """A mark is a line of its own: dashes around it, a colon or a full stop behind it, and the
     words before it do not end in the middle of a sentence."""

@@ -19,7 +19,8 @@ from schemas import events, net
 from schemas.events import Auth, Bounce, Connection, Delivery, Fact, Message, Recipient, Verdict
 from streams.attempts import Attempts, Story
 from streams.dialogue import Dialogues, Talk, Told
-from streams.parsers.part import Attempt, Item, Part, Turn, Twin
+from streams.listings import Listing, Listings
+from streams.parsers.part import Attempt, Entry, Item, Part, Turn, Twin
 from streams.twins import Line, Twins
 
 LINGER = 10.0  # seconds that an ended memory waits for late lines
@@ -120,6 +121,7 @@ class Snapshot(Struct):
     evicted: int = 0
     twins: list[tuple[str, str, Line]] = field(default_factory=list)
     talks: list[tuple[tuple[str, str], Talk]] = field(default_factory=list)
+    listings: list[tuple[tuple[str, str, str], Listing]] = field(default_factory=list)
 
 
 class Joiner:
@@ -134,6 +136,7 @@ class Joiner:
         self._order = 0
         self._attempts = Attempts()
         self._twins = Twins()
+        self._listings = Listings()
         self._dialogues = Dialogues()
         self._ids: dict[Key, str] = {}  # (gateway, Message-ID): the queue file that had it first
         self._swept = 0.0
@@ -149,6 +152,8 @@ class Joiner:
                 self.attempt(item, source, out)  # type: ignore[arg-type]
             elif kind is Twin:
                 self.twin(item, source, out)  # type: ignore[arg-type]
+            elif kind is Entry:
+                self.entry(item, source, out)  # type: ignore[arg-type]
             elif kind is Turn:
                 self.turn(item, source, out)  # type: ignore[arg-type]
             else:
@@ -160,6 +165,12 @@ class Joiner:
         attempts.add(attempt, source, out)
         if attempts.due < self.due:
             self.due = attempts.due
+
+    def entry(self, entry: Entry, source: str, out: list[Output]) -> None:
+        listings = self._listings
+        listings.add(entry, source, out)
+        if listings.due < self.due:
+            self.due = listings.due
 
     def twin(self, twin: Twin, source: str, out: list[Output]) -> None:
         if self._twins.first(twin, source):
@@ -188,6 +199,7 @@ class Joiner:
             if self._rooms[namespace].get(key) is memory:
                 self._forget(namespace, key, memory, out)
         self._attempts.advance(at, out)
+        self._listings.advance(at, out)
         told: list[Told] = []
         self._dialogues.advance(at, told)
         for name, item in told:
@@ -197,6 +209,7 @@ class Joiner:
         self.due = min(
             self._held[0][0] if self._held else float("inf"),
             self._attempts.due,
+            self._listings.due,
             self._dialogues.due,
             self._swept + SWEEP,
         )
@@ -414,9 +427,10 @@ class Joiner:
         ]
         stories = self._attempts.pack()
         twins = self._twins.pack()
+        listings = self._listings.pack()
         talks = self._dialogues.pack()
         return msgspec.msgpack.encode(
-            Snapshot(self.clock, memories, stories, self.evicted, twins, talks)
+            Snapshot(self.clock, memories, stories, self.evicted, twins, talks, listings)
         )
 
     def restore(self, packed: bytes) -> None:
@@ -443,6 +457,7 @@ class Joiner:
                     self._ids.setdefault((one.gateway, message_id), one.key)
         self._attempts.restore(found.stories)
         self._twins.restore(found.twins)
+        self._listings.restore(found.listings)
         self._dialogues.restore(found.talks)
         self.due = found.clock
 

@@ -18,7 +18,7 @@ from schemas.events import Fact
 from streams.join import Joiner, Output
 from streams.parsers import PARSERS
 from streams.parsers.carrier import Carrier, Letter, Remembered, Stamps
-from streams.parsers.part import Attempt, Item, Items, Parse, Part, Record, Turn, Twin
+from streams.parsers.part import Attempt, Entry, Item, Items, Parse, Part, Record, Turn, Twin
 from streams.parsers.secrets import mask
 
 LONGEST_DEAD = 2000  # characters of a line that a dead letter shows
@@ -187,6 +187,8 @@ class Reader:
                         joiner.part(item, name, out)  # type: ignore[arg-type]
                     elif kind is Attempt:
                         joiner.attempt(item, name, out)  # type: ignore[arg-type]
+                    elif kind is Entry:
+                        joiner.entry(item, name, out)  # type: ignore[arg-type]
                     elif kind is Twin:
                         joiner.twin(item, name, out)  # type: ignore[arg-type]
                     elif kind is Turn:

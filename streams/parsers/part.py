@@ -157,7 +157,26 @@ class Turn(Struct, frozen=True, gc=False):
     ours: bool = False  # the other side is the server: we send
 
 
-Item = Fact | Part | Attempt | Twin | Turn
+class Entry(Struct, frozen=True, gc=False):
+    """A line of a listing of the mail queue; streams/listings.py adds it up with the others.
+
+    `listing` tells kinds of listings apart. `counts` are fields of a Queue event: those of one
+    `message`, or the sums of all where `ends` marks the last line.
+    """
+
+    at: float
+    gateway: str
+    listing: str
+    message: str  # queue id
+    counts: dict[str, int]
+    sender: str = ""
+    arrived: float = 0.0  # Unix seconds
+    offset: int = -1
+    begins: bool = False
+    ends: bool = False
+
+
+Item = Fact | Part | Attempt | Twin | Turn | Entry
 Items = Sequence[Item]
 Parse = Callable[[Record], Items | None]
 Mask = Callable[[str], str]

@@ -4,8 +4,8 @@ The tag is ``instance[/service]/program``: ``postfix/smtpd``, ``postfix-in/smtpd
 ``postfix/submission/smtpd``; the service tells submission from relaying.
 """
 
-from streams.parsers.part import Format, Items, Mask, Parse, Record
-from streams.parsers.postfix import delivery, postscreen, queue, smtpd
+from streams.parsers.part import DOCUMENT, Format, Items, Mask, Parse, Record
+from streams.parsers.postfix import delivery, listing, postscreen, queue, smtpd
 from streams.parsers.postfix.peer import is_queue_id
 
 SILENT = (
@@ -61,6 +61,10 @@ def parser(mask: Mask, program: str) -> Parse | None:
     if not program:
         return _by_text
     instance, slash, name = program.rpartition("/")
+    if program == DOCUMENT:
+        return listing.document
+    if program in listing.TAGS:
+        return listing.read
     if program == "postfix":  # postfix(1) itself, or a shipper that cuts tags at the slash
         return lambda record: _by_text(record) or ()
     if not slash or instance.startswith("cyrus"):
@@ -82,7 +86,7 @@ _WORDS = frozenset(
 
 
 def _by_text(record: Record) -> Items | None:
-    """Lines without a tag, known by how they begin."""
+    """Lines without a tag, known by how they begin; also listings of the queue."""
     text = record.text
     word = text.partition(" ")[0]
     try:
@@ -90,7 +94,7 @@ def _by_text(record: Record) -> Items | None:
             return _smtpd(record) or None
         if word[-1:] == ":" and is_queue_id(word[:-1]):
             return _of_a_message(record, text[len(word) + 1 :])
-        return postscreen.read(record) or None
+        return postscreen.read(record) or listing.read(record)
     except ValueError:
         return None  # it only looks like one of ours
 

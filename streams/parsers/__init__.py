@@ -19,6 +19,7 @@ from streams.parsers.nextcloud import FORMAT as NEXTCLOUD
 from streams.parsers.opensmtpd import FORMAT as OPENSMTPD
 from streams.parsers.part import Format
 from streams.parsers.postfix import FORMAT as POSTFIX
+from streams.parsers.qmail import FORMAT as QMAIL
 from streams.parsers.roundcube import FORMAT as ROUNDCUBE
 from streams.parsers.rspamd import FORMAT as RSPAMD
 from streams.parsers.sendmail import FORMAT as SENDMAIL
@@ -53,4 +54,5 @@ PARSERS: dict[str, Format] = {
     "roundcube": ROUNDCUBE,
     "sogo": SOGO,
     "nextcloud": NEXTCLOUD,
+    "qmail": QMAIL,
 }

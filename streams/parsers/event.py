@@ -10,7 +10,7 @@ LONGEST_NAME = 320  # characters of a mailbox or login (RFC 5321: 64 + 1 + 255)
 Kind = TypeVar("Kind", bound=Fact)
 
 
-def event(kind: type[Kind], record: Record, **fields: Any) -> Kind:
+def event(kind: type[Kind], record: Record, /, **fields: Any) -> Kind:
     """An event of that kind, as the record tells it."""
     return kind(at=record.at, gateway=record.host, offset=record.offset, **fields)
 

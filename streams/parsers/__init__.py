@@ -13,10 +13,12 @@ from streams.parsers.exchange.tracking import FORMAT as EXCHANGE_TRACKING
 from streams.parsers.exim import FORMAT as EXIM
 from streams.parsers.greylist import FORMAT as GREYLIST
 from streams.parsers.haraka import FORMAT as HARAKA
+from streams.parsers.horde import FORMAT as HORDE
 from streams.parsers.m365 import FORMAT as M365
 from streams.parsers.mailscanner import FORMAT as MAILSCANNER
 from streams.parsers.nextcloud import FORMAT as NEXTCLOUD
 from streams.parsers.opensmtpd import FORMAT as OPENSMTPD
+from streams.parsers.panels import FORMAT as PANELS
 from streams.parsers.part import Format
 from streams.parsers.postfix import FORMAT as POSTFIX
 from streams.parsers.qmail import FORMAT as QMAIL
@@ -27,6 +29,7 @@ from streams.parsers.sogo import FORMAT as SOGO
 from streams.parsers.spamd import FORMAT as SPAMD
 from streams.parsers.uw_imap import FORMAT as UW_IMAP
 from streams.parsers.vpopmail import FORMAT as VPOPMAIL
+from streams.parsers.webmail import FORMAT as WEBMAIL
 
 PARSERS: dict[str, Format] = {
     "postfix": POSTFIX,
@@ -55,4 +58,7 @@ PARSERS: dict[str, Format] = {
     "sogo": SOGO,
     "nextcloud": NEXTCLOUD,
     "qmail": QMAIL,
+    "horde": HORDE,
+    "webmail": WEBMAIL,
+    "panels": PANELS,
 }

@@ -21,6 +21,7 @@ from streams.parsers.opensmtpd import FORMAT as OPENSMTPD
 from streams.parsers.panels import FORMAT as PANELS
 from streams.parsers.part import Format
 from streams.parsers.postfix import FORMAT as POSTFIX
+from streams.parsers.proofpoint import FORMAT as PROOFPOINT
 from streams.parsers.qmail import FORMAT as QMAIL
 from streams.parsers.roundcube import FORMAT as ROUNDCUBE
 from streams.parsers.rspamd import FORMAT as RSPAMD
@@ -61,4 +62,5 @@ PARSERS: dict[str, Format] = {
     "horde": HORDE,
     "webmail": WEBMAIL,
     "panels": PANELS,
+    "proofpoint": PROOFPOINT,
 }

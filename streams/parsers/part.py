@@ -16,6 +16,7 @@ from msgspec import Struct
 from schemas.events import Auth, Fact
 
 DOCUMENT = "{}"
+INDENTED = " \t"
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -25,7 +26,8 @@ class Record(Struct, frozen=True, gc=False):
     host: str  # that the line names, else the configured one
     # The syslog tag without pid: "postfix/submission/smtpd"; "" where none is told. A row of a
     # table with a header has "#" and the names of its columns, joined by commas; a JSON object
-    # that is no carrier's has DOCUMENT.
+    # that is no carrier's has DOCUMENT. A line that is indented goes on from the one before it,
+    # as its writer means it: it has a space.
     program: str
     pid: str
     text: str

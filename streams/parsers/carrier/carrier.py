@@ -18,7 +18,7 @@ from streams.parsers.carrier.envelope import DEEPEST, Splits, opened
 from streams.parsers.carrier.letter import Letter
 from streams.parsers.carrier.stamps import DAY, MONTHS, Stamps
 from streams.parsers.carrier.tables import FIELDS, Table, shaped, table
-from streams.parsers.part import DOCUMENT, Record
+from streams.parsers.part import DOCUMENT, INDENTED, Record
 
 LONGEST = 262_144  # bytes of a line that are looked at; a journal entry can be that long
 LONGEST_JSON = 4 << 20  # bytes of an envelope; one can hold many lines
@@ -215,9 +215,13 @@ class Carrier:
 
     def _unusual(self, text: str, offset: int) -> Record | None:
         """A line that does not begin with its stamp."""
+        indented = text[:1] in INDENTED
         text = text.lstrip("\ufeff\x00 \t").rstrip("\r\n\x00")
         if not text:
             return None
+        if indented and self._last is not None and self._told is None:
+            # It goes on from the line before: in Exim's reject log it is a stranger's header.
+            return Record(self._last.at, self._host, INDENTED[0], "", text[:LONGEST_TEXT], offset)
         if text[0] == "{" or text[:2] in _ARRAYS:
             return self._enveloped(text, offset)
         if text[0] == "#":

@@ -23,7 +23,8 @@ _ID = re.compile(
     r"(?P<id>[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-[0-9A-Za-z]{4})) "
 )
 _CALM = re.compile(
-    r"(?:U=\S+ (?:F=|rejected |temporarily )|Start queue run: |End queue run: |exim \d|exim user |Warning: |TLS (?:error|session)|"
+    r"(?:U=\S+ (?:F=|rejected |temporarily )|Start queue run: |End queue run: |exim \d|"
+    r"exim user |Warning: |TLS (?:error|session)|"
     r"SIGHUP received|DKIM: |daemon: |no (?:host name|IP address) found for |cwd=/\S* \d+ args: |"
     r"ETRN |spool directory space|log directory space|Failed to get write lock )"
 )

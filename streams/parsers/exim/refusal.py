@@ -21,7 +21,9 @@ _FAILED = re.compile(
     r": (?P<code>\d{3}) (?P<said>[^(]{0,200}?)(?: \(set_id=(?P<account>.*)\))?(?:: .*)?$"
 )
 _SENDER = re.compile(r" F=(?P<sender><.*?>|[^\s<>]+)(?: A=(?P<by>[^\s:]+)(?::(?P<account>\S*))?)? ")
-_CLIENT = re.compile(r" H=(?:[^\s()\[\]=]+ )?(?:\(.*?\) )?\[(?P<address>[^\]\s]{1,64})\]")
+_CLIENT = re.compile(
+    r"(?:\) | H=(?:[^\s()\[\]=]{1,255} )?)\[(?P<address>[^\]\s]{1,64})\](?::\d{1,5})?(?=[ :]|$)"
+)
 _VERIFIED = re.compile(
     r" sender verify (?P<what>fail|defer) for <(?P<sender>.*?)>(?:: (?P<said>.*))?$"
 )

@@ -60,6 +60,7 @@ def failure(text: str) -> tuple[str, int, str]:
             (_NO_HOST, "no_host"),
             (_UNKNOWN, "user_unknown"),
             (_UNREACHABLE, "unreachable"),
+            (EXPIRED, "expired"),
         ):
             if low.startswith(wordings):
                 return reason, 0, ""

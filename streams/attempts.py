@@ -10,6 +10,8 @@ client leaves. Each reporter may be silent, by configuration or version.
 - Details without a session are of Postfix's clients: the next warning of that client is the
   same attempt, and takes what they know. Dovecot holds a refusal back for some seconds.
   saslauthd does not even know the client: the account decides, or that there is no other.
+- Windows' event log tells of one attempt under two numbers, of which one knows the account and
+  the other the client; neither is merged with others of its own kind.
 - Postfix's sum counts only what no warning and no detail has told.
 - What nobody sums up within `PATIENCE` is told as it is.
 
@@ -66,6 +68,7 @@ class Attempts:
             "tally": self._tally,
             "smtp": self._smtp,
             "detail": self._detail,
+            "single": self._single,
             "early": self._detail,
         }
         self.evicted = 0
@@ -127,10 +130,30 @@ class Attempts:
             story.told += 1
             first = held.pop(0)
             out.append((first.source, first.event))
-        until = event.at + PATIENCE
-        held.append(Detail(source, event, until, attempt.reporter == "early"))
-        self._waiting.append((until, key))
-        self.due = min(self.due, until)
+        self._hold(key, story, Detail(source, event, 0.0, attempt.reporter == "early"))
+
+    def _single(self, attempt: Attempt, source: str, out: list[Told]) -> None:
+        event = attempt.event
+        key = (event.gateway, "@" + event.client)
+        story = self._story(key, event.at, out)
+        for held in story.details:
+            one = held.event
+            if bool(one.account) != bool(event.account) and abs(event.at - one.at) <= EARLY:
+                held.event = _completed(event, one) if one.account else _completed(one, event)
+                return
+        other = None if event.account else self._nobodys(event)
+        if other is not None:
+            event = _completed(event, other)
+        if len(story.details) >= HELD:
+            first = story.details.pop(0)
+            out.append((first.source, first.event))
+        self._hold(key, story, Detail(source, event, 0.0))
+
+    def _hold(self, key: Key, story: Story, detail: Detail) -> None:
+        detail.until = detail.event.at + PATIENCE
+        story.details.append(detail)
+        self._waiting.append((detail.until, key))
+        self.due = min(self.due, detail.until)
 
     def _summary(self, attempt: Attempt, source: str, out: list[Told]) -> None:
         event = attempt.event
@@ -211,6 +234,10 @@ class Attempts:
             for index, detail in enumerate(story.details if story else ()):
                 if not event.account or not detail.event.account or _same(event, detail.event):
                     return story.details.pop(index).event  # type: ignore[union-attr]
+        return self._nobodys(event)
+
+    def _nobodys(self, event: Auth) -> Auth | None:
+        """The detail of this attempt whose reporter did not know the client."""
         nobody = self._stories.get((event.gateway, "@"))
         if nobody is None or not event.client:
             return None
@@ -259,7 +286,12 @@ def _release(story: Story, at: float, out: list[Told]) -> None:
 
 def _same(one: Auth, other: Auth) -> bool:
     """Whether two reporters mean one account: Postfix may log it with its realm."""
-    return one.account.partition("@")[0] == other.account.partition("@")[0]
+    return _local(one.account) == _local(other.account)
+
+
+def _local(account: str) -> str:
+    """A login without its domain, be it Windows' or the mail's."""
+    return account.rpartition("\\")[2].partition("@")[0]
 
 
 def _one_attempt(detail: Detail, other: Auth) -> bool:

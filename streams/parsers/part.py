@@ -93,6 +93,8 @@ class Attempt(Struct, frozen=True, gc=False):
     ``detail``
         The authentication server's own line: why, for whom, with which password. One attempt
         can cause several, one for each password database that was asked.
+    ``single``
+        A detail that is an attempt of its own, although others come at once.
     ``early``
         The same from a library (PAM), some seconds before the server's own line.
     ``summary``

@@ -20,7 +20,7 @@ from msgspec import Struct, field
 from schemas import net
 from schemas.events import Auth, Connection, Delivery, Fact, Message, Recipient
 from streams.parsers import reply
-from streams.parsers.part import Item, Part, Turn
+from streams.parsers.part import Attempt, Item, Part, Turn
 
 PATIENCE = 20.0  # seconds that a refused login waits for its reply
 MEMORY = 600.0  # seconds that a silent session is remembered
@@ -180,7 +180,8 @@ class Dialogues:
         auth = _auth(
             gateway, talk.noted, talk.offset, talk, talk.outcome, talk.reason or "rejected"
         )
-        out.append((talk.source, auth))
+        # The event log may tell of it too, and know more.
+        out.append((talk.source, Attempt("smtp", auth)))
         talk.auth = talk.tried = talk.reason = ""
         talk.outcome = "failed"
 
@@ -327,7 +328,7 @@ class Dialogues:
             message = Message(at=turn.at, gateway=turn.gateway, offset=turn.offset, **values)
             out.append((talk.source, message))
         else:
-            values["message_id"] = found["id"].strip().lower()
+            values["message_id"] = found["id"].strip()
             values["queue_id"] = found["internal"]
             values["size"] = int(found["size"] or talk.size)
             out.append((talk.source, _part(turn, found["internal"], Message, values, "message")))

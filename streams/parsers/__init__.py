@@ -7,6 +7,7 @@ from streams.parsers.clamav import FORMAT as CLAMAV
 from streams.parsers.courier import FORMAT as COURIER
 from streams.parsers.cyrus import FORMAT as CYRUS
 from streams.parsers.dovecot import FORMAT as DOVECOT
+from streams.parsers.exchange.event import FORMAT as EXCHANGE_EVENT
 from streams.parsers.exchange.mailbox import FORMAT as EXCHANGE_MAILBOX
 from streams.parsers.exchange.protocol import FORMAT as EXCHANGE_PROTOCOL
 from streams.parsers.exchange.tracking import FORMAT as EXCHANGE_TRACKING
@@ -39,6 +40,7 @@ PARSERS: dict[str, Format] = {
     "exchange-imap-pop": EXCHANGE_MAILBOX,
     "exchange-protocol": EXCHANGE_PROTOCOL,
     "exchange-tracking": EXCHANGE_TRACKING,
+    "exchange-event": EXCHANGE_EVENT,
     "vpopmail": VPOPMAIL,
     "sendmail": SENDMAIL,
     "rspamd": RSPAMD,

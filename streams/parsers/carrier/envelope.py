@@ -20,7 +20,10 @@ DEEPEST = 4  # envelopes around a line
 MOST = 20_000  # lines of one batch
 SPLIT = 64  # files whose line goes on in the next
 
-TIMES = ("CreationTime", "createdDateTime", "time", "Received", "@timestamp", "timestamp", "ts")
+TIMES = (
+    "CreationTime", "createdDateTime", "time", "Received", "@timestamp", "timestamp", "ts",
+    "EventTime", "TimeCreated",
+)  # fmt: skip
 """Where documents tell their time: ISO 8601, or Unix time. Parsers may know better."""
 
 HOSTS = ("Hostname", "hostname", "host", "computer_name")

@@ -135,7 +135,7 @@ def _note(said: str, context: str) -> tuple[str, str]:
     if first in ("User Nam", "Username"):
         return "name", rows.account(context.partition(": ")[2])
     if first == "sending " and (found := _SENDING.match(context)):
-        return "message", f"{found['record']} {(found['id'] or '').lower()}"
+        return "message", f"{found['record']} {found['id'] or ''}"
     if first == "Proxy se" and (found := _PROXYING.match(context)):
         return "login", rows.account(found["who"])
     if first in ("Inbound ", "LiveID A") and (found := _DENIED.match(context)):

@@ -165,7 +165,7 @@ def _failure(record: Record, of: _Columns, values: list[str]) -> Part:
 
 def _reported(record: Record, of: _Columns, values: list[str]) -> Items:
     """A delivery report was made: a mail of our own, with the null sender."""
-    about = of.reference(values).partition(";")[0].strip("<> ").lower()[:255]
+    about = of.reference(values).partition(";")[0].strip("<> ")[:255]
     common = _values(of, values)
     common["sender"] = ""
     message = {**common, "recipients": _number(of.count(values)), "size": _number(of.size(values))}
@@ -241,7 +241,7 @@ def _keeps(of: _Columns, values: list[str], client: str, account: str) -> dict[s
 
 
 def _message_id(of: _Columns, values: list[str]) -> str:
-    return of.message_id(values).strip("<> ").lower()[:255]
+    return of.message_id(values).strip("<> ")[:255]
 
 
 def _sender(of: _Columns, values: list[str]) -> str:

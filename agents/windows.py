@@ -283,6 +283,10 @@ class Past(Struct, array_like=True):
         oldest = int(at) // DAY - 2
         return [mark for mark, entry in self.seen.items() if entry[0] <= oldest]
 
+    def oldest(self) -> int:
+        """The first day, since 1970, on which anything that is kept succeeded; 0: none."""
+        return min((entry[0] for entry in self.seen.values()), default=0)
+
     def any(self, at: float, days: int = 30) -> bool:
         """Whether anything succeeded in the `days` before `at`."""
         oldest = int(at) // DAY - days

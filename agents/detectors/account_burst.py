@@ -2,7 +2,8 @@
 
 Signs are counted, each in its own window, and each one that stands has a weight. No sign is
 enough for more than an alert; a sign stays for a day, so that it does not matter in which order
-the watchers of other subjects speak.
+the watchers of other subjects speak. What is much is measured by the account's own past, once
+three days of it are known, and by caps that hold for everybody.
 """
 
 import re
@@ -11,58 +12,33 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct, field
 
+from agents import habits
+from agents.account_signs import BEFORE, OUTCOMES, SIGNS, UNITS, Sign, Standing, Weights, word
 from agents.destination import leaves
 from agents.detector import Detector, Judgement, Mark, View
+from agents.habits import Day, Habits, awake, usual
 from agents.windows import DAY, Counts, Distinct, Window
 from schemas import keys, net
-from schemas.events import Delivery, Message, Recipient, Signal
+from schemas.events import Change, Complaint, Delivery, Message, Recipient, Signal
 from schemas.findings import Evidence, Severity, Target, Wish
 
 NAME = "account_burst"
+SHORT = Window(600.0)
 HOUR = Window(3600.0)
 TODAY = Window(DAY)
 PLACES = Window(DAY, 480)  # slices of 3 min, so that an hour can be read from it
 NAMED = 64  # clients that it sends through, by name
 INTRUDERS = 8  # clients that opened the account by guessing, by name
 
+TOO_LATE = 1 << 40  # a day that never comes
+ABUSE = frozenset({"", "abuse", "fraud", "virus", "phish", "phishing", "spam"})  # complaints
+HIDES = frozenset({"rule", "forward"})  # changes
+
 # Senders of lists and of mail about mail (RFC 2142, RFC 3834), where no login is behind them
 MACHINERY = re.compile(
     r"(?:owner-[^@]*|[^@]*-(?:owner|bounces?|request|return|errors)|mailer-daemon|majordomo"
     r"|listserv|mailman)(?:@.*)?"
 )
-
-Sign = Literal[
-    "guessed_before",
-    "clients",
-    "senders",
-    "bounces",
-    "volume",
-    "fan_out",
-    "inside",
-    "networks",
-]
-SIGNS: tuple[Sign, ...] = (
-    "guessed_before",
-    "clients",
-    "senders",
-    "bounces",
-    "volume",
-    "fan_out",
-    "inside",
-    "networks",
-)
-"""The one that says most comes first: it gives the finding its shape."""
-OUTCOMES: frozenset[Sign] = frozenset({"guessed_before", "clients", "senders", "bounces"})
-"""Signs of what the account has become, not only of how much it sends."""
-
-
-class Standing(Struct, array_like=True):
-    """A sign that stands, or stood within a day."""
-
-    peak: float
-    threshold: float
-    first: float
-    last: float
 
 
 class Seen(Struct, array_like=True):
@@ -78,28 +54,22 @@ class Seen(Struct, array_like=True):
     places: Distinct = field(default_factory=Distinct)  # their /16 or /32
     senders: Distinct = field(default_factory=Distinct)  # envelope senders
     signs: dict[str, Standing] = field(default_factory=dict)
+    habits: Habits = field(default_factory=Habits)
+    short: Counts = field(default_factory=Counts)  # messages, in 10 min
+    climb: list[tuple[float, int]] = field(default_factory=list)  # ever more recipients: when
+    limited: Counts = field(default_factory=Counts)  # recipients refused for being too many
+    complained: Counts = field(default_factory=Counts)  # reports of abuse, in a day
     through: list[str] = field(default_factory=list)  # the newest of them by name
     intruders: list[str] = field(default_factory=list)  # who opened it by guessing
     login: float = 0.0  # its newest mail with a login
     grace: float = 0.0  # released by a person: nothing is said until then
 
 
-class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What each sign adds."""
-
-    guessed_before: int = 3
-    clients: int = 2
-    senders: int = 2
-    bounces: int = 2
-    volume: int = 3
-    fan_out: int = 2
-    inside: int = 2
-    networks: int = 1
-
-
 class AccountBurst(Detector, frozen=True, kw_only=True):
-    """The shape is the strongest sign that stands: guessed_before, clients, senders, bounces,
-    volume, fan_out, inside, networks.
+    """The shape is the strongest sign that stands: guessed_before, changed (a rule or forward was
+    made), complaints, clients, senders, bounces, volume, probing (ever more recipients), limits
+    (it ran into ours), surge (against its own past), fan_out, inside, networks, new_place,
+    strange_hour.
 
     The subject is the login; without one, the sender of mail from our own hosts. An account
     that others guess at is a victim: that sign counts only beside what it sends itself.
@@ -111,13 +81,25 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         "a thief who sends no more than the owner might, through a network of the owner's, to "
         "addresses that exist; and volume where no deliveries are logged"
     )
-    hears: ClassVar = {"m": (Message, Delivery, Recipient, Signal)}
+    hears: ClassVar = {"m": (Message, Delivery, Recipient, Signal, Change, Complaint)}
     state = Seen
 
     hourly: int = 500  # recipients elsewhere in an hour [Exchange Online: 500]
     daily: int = 2000  # recipients elsewhere in a day [Google Workspace: 2,000]
     inside: int = 1000  # recipients here in an hour *
-    fan_out: int = 50  # recipients of one message *
+    least_hourly: int = 60  # recipients in an hour that may be too many for an account *
+    times: float = 10.0  # its own usual hour *
+    pace: int = 30  # messages in 10 min, *
+    pace_times: float = 5.0  # and so many times its own *
+    known: int = 3  # days that an account must have been seen before its past counts *
+    fan_out: int = 50  # recipients of one message, *
+    small: int = 10  # of an account whose messages usually have fewer *
+    climbs: int = 4  # messages in an hour, each with more recipients, *
+    summit: int = 10  # the last of them with so many *
+    limits: int = 3  # recipients in an hour refused for being too many *
+    night: int = 20  # recipients in an hour of the day that is unusual *
+    complaints: float = 0.001  # reports of abuse by messages in a day, [Amazon SES: 0.1 %]
+    least_complaints: int = 3  # and so many at least *
     bounce_messages: int = 20  # in a day, before the share of refused recipients says anything *
     bounces: float = 0.1  # of recipients refused [Amazon SES: 5 % is reviewed, 10 % paused]
     least_refused: int = 3  # refused recipients that it takes at least *
@@ -139,10 +121,17 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
     def horizon(self) -> float:
         return float(DAY)
 
+    @property
+    def memory(self) -> float:
+        return (habits.DAYS + 1.0) * DAY
+
     # -- what is seen -----------------------------------------------------------------------
 
     def observe(
-        self, event: Message | Delivery | Recipient | Signal, seen: Seen, view: View
+        self,
+        event: Message | Delivery | Recipient | Signal | Change | Complaint,
+        seen: Seen,
+        view: View,
     ) -> Iterable[Mark]:
         if _is_named(view.site.bulk, view):
             return ()
@@ -154,8 +143,12 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
             stands = self._is_its(event, seen, view) and self._message(event, seen, view)
         elif type(event) is Delivery:
             stands = self._delivery(event, seen, view)
+        elif type(event) is Recipient:
+            stands = self._recipient(event, seen)
+        elif type(event) is Complaint:
+            stands = self._complaint(event, seen)
         else:
-            stands = type(event) is Recipient and self._recipient(event, seen, view)
+            stands = type(event) is Change and self._change(event, seen)
         if not stands:
             return ()
         if "auth_distributed" in view.open:
@@ -195,14 +188,51 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
 
     def _message(self, event: Message, seen: Seen, view: View) -> bool:
         at, count = event.at, max(1, event.recipients)
-        HOUR.add(seen.accepted, at, count)
+        hourly = HOUR.add(seen.accepted, at, count)
+        short = SHORT.add(seen.short, at)
         TODAY.add(seen.messages, at)
-        stands = self._stand(seen, "fan_out", count, self.fan_out, at)
+        before = seen.habits.before(at)
+        stands = self._habitual(count, hourly, short, before, seen, view)
+        stands |= self._climbs(count, seen, at)
+        seen.habits.note(at, hourly, count, short)
         if event.account:
             stands |= self._senders(event, seen)
             if event.client and not view.trusted and event.client not in view.site.own:
-                stands |= self._clients(event, seen)
+                stands |= self._clients(event, seen, view)
         return stands | self._volume(seen, at)
+
+    def _habitual(
+        self, count: int, hourly: int, short: int, before: list[Day], seen: Seen, view: View
+    ) -> bool:
+        """The signs that are measured by the account's own past."""
+        at = view.at
+        stands = False
+        first = min(day for day in (seen.habits.oldest(), view.past.oldest(), TOO_LATE) if day)
+        known = int(at) // DAY - first >= self.known
+        if known:
+            most = max(self.least_hourly, self.times * usual([day.hourly for day in before]))
+            stands = hourly > most and self._stand(seen, "surge", hourly, most, at)
+            often = len(before) >= self.known
+            if often and hourly > self.night and not awake(before, at):
+                stands |= self._stand(seen, "strange_hour", hourly, self.night, at)
+        if short > max(self.pace, self.pace_times * usual([day.pace for day in before])):
+            stands |= self._stand(seen, "surge", 6 * short, 6 * self.pace, at)
+        if not known or usual([day.largest for day in before]) < self.small:
+            stands |= self._stand(seen, "fan_out", count, self.fan_out, at)
+        return stands
+
+    def _climbs(self, count: int, seen: Seen, at: float) -> bool:
+        """Whether each of the last messages had more recipients than the one before."""
+        climb = seen.climb
+        if climb and count == climb[-1][1]:
+            return False
+        if climb and (count < climb[-1][1] or at - climb[0][0] > HOUR.seconds):
+            climb.clear()
+        climb.append((at, count))
+        del climb[: -self.climbs]
+        if count < self.summit:
+            return False
+        return self._stand(seen, "probing", len(climb), self.climbs, at)
 
     def _senders(self, event: Message, seen: Seen) -> bool:
         at = event.at
@@ -212,7 +242,7 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         senders = TODAY.see(seen.senders, keys.mailbox(event.sender), at)
         return self._stand(seen, "senders", senders, self.senders, at)
 
-    def _clients(self, event: Message, seen: Seen) -> bool:
+    def _clients(self, event: Message, seen: Seen, view: View) -> bool:
         at = event.at
         client = net.client(event.client)
         if client not in seen.through:
@@ -221,6 +251,8 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         places = PLACES.see(seen.places, net.wide(event.client), at)
         stands = self._stand(seen, "networks", places, self.networks, at)
         stands |= self._stand(seen, "clients", day, self.daily_clients, at)
+        if view.past.homes(at) and not view.past.settled(net.network(client), at):
+            stands |= self._stand(seen, "new_place", 1, 1, at)
         if day >= self.clients and PLACES.since(seen.places, at, 3600.0) >= self.client_places:
             hour = PLACES.since(seen.clients, at, 3600.0)
             stands |= self._stand(seen, "clients", hour, self.clients, at)
@@ -254,12 +286,30 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
             stands |= self._bounces(seen, at)
         return stands | self._volume(seen, at)
 
-    def _recipient(self, event: Recipient, seen: Seen, view: View) -> bool:
+    def _recipient(self, event: Recipient, seen: Seen) -> bool:
+        if event.reason == "overload":
+            limited = HOUR.add(seen.limited, event.at)
+            return self._stand(seen, "limits", limited, self.limits, event.at)
         if event.verdict not in ("unknown", "refused"):
             return False
         TODAY.add(seen.tried, event.at)
         TODAY.add(seen.refused, event.at)
         return self._bounces(seen, event.at)
+
+    def _complaint(self, event: Complaint, seen: Seen) -> bool:
+        """Reports of abuse; two are enough where other signs stand."""
+        if event.kind not in ABUSE:
+            return False
+        at = event.at
+        count = TODAY.add(seen.complained, at)
+        others = any(sign != "complaints" for sign in self._standing(seen, at))
+        share = self.complaints * TODAY.total(seen.messages, at)
+        least = max(share, 2 if others else self.least_complaints)
+        return self._stand(seen, "complaints", count, least, at)
+
+    def _change(self, event: Change, seen: Seen) -> bool:
+        """A thief hides what comes back, or has it sent elsewhere."""
+        return event.what in HIDES and self._stand(seen, "changed", 1, 1, event.at)
 
     # -- the signs --------------------------------------------------------------------------
 
@@ -300,14 +350,14 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         return True
 
     def _standing(self, seen: Seen, at: float) -> list[Sign]:
-        """The signs that stand, the strongest first. Guessing counts if something was sent
-        after it."""
+        """The signs that stand, the strongest first. What others did to the account counts if
+        something was sent after it."""
         found = [sign for sign in SIGNS if sign in seen.signs and at - seen.signs[sign].last <= DAY]
-        conduct: list[Sign] = [sign for sign in found if sign != "guessed_before"]
-        if not conduct or len(conduct) == len(found):
-            return conduct
+        conduct: list[Sign] = [sign for sign in found if sign not in BEFORE]
+        if not conduct:
+            return []
         sent = max(seen.signs[sign].last for sign in conduct)
-        return found if seen.signs["guessed_before"].first <= sent else conduct
+        return [sign for sign in found if sign not in BEFORE or seen.signs[sign].first <= sent]
 
     def _score(self, seen: Seen, at: float) -> int:
         return sum(getattr(self.weights, sign) for sign in self._standing(seen, at))
@@ -326,9 +376,9 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         tried, refused = TODAY.total(seen.tried, at), TODAY.total(seen.refused, at)
         return Judgement(
             summary=f"{view.value} sends as its owner would not: "
-            + ", ".join(_word(sign, seen.signs[sign]) for sign in signs),
+            + ", ".join(word(sign, seen.signs[sign]) for sign in signs),
             evidence=[
-                Evidence(sign, seen.signs[sign].peak, seen.signs[sign].threshold, _UNITS[sign])
+                Evidence(sign, seen.signs[sign].peak, seen.signs[sign].threshold, UNITS[sign])
                 for sign in signs
             ],
             clients=self._strangers(signs, seen, view),
@@ -370,30 +420,3 @@ def _is_named(names: frozenset[str] | tuple[str, ...], view: View) -> bool:
         return False
     name, _, domain = view.value.rpartition("@")
     return view.value in names or (domain == view.site.default_domain and name in names)
-
-
-_UNITS: dict[Sign, str] = {
-    "guessed_before": "findings",
-    "clients": "clients",
-    "senders": "senders",
-    "bounces": "%",
-    "volume": "recipients",
-    "fan_out": "recipients",
-    "inside": "recipients",
-    "networks": "networks",
-}
-
-_WORDS: dict[Sign, str] = {
-    "guessed_before": "others guessed its password before",
-    "clients": "it sends through {count} clients",
-    "senders": "under {count} senders",
-    "bounces": "{count} % of its recipients refused",
-    "volume": "{count} recipients elsewhere",
-    "fan_out": "{count} recipients of one message",
-    "inside": "{count} recipients here in an hour",
-    "networks": "from {count} networks",
-}
-
-
-def _word(sign: Sign, standing: Standing) -> str:
-    return _WORDS[sign].format(count=f"{standing.peak:g}")

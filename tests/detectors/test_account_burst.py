@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from agents.detectors.account_burst import AccountBurst, Weights
+from agents.account_signs import Weights
+from agents.detectors.account_burst import AccountBurst
 from agents.detectors.auth_distributed import AuthDistributed
-from schemas.events import Delivery, Message, Recipient, Signal
+from schemas.events import Change, Complaint, Delivery, Message, Recipient, Signal
 from schemas.findings import Finding, Target
 from schemas.keys import Site
 from schemas.net import Networks
@@ -386,19 +387,26 @@ def test_the_sum_makes_the_severity(case: tuple[int, str | None]) -> None:
 def test_each_sign_has_its_weight() -> None:
     assert Weights() == Weights(
         guessed_before=3,
+        changed=3,
+        complaints=3,
         clients=2,
         senders=2,
         bounces=2,
         volume=3,
+        probing=2,
+        limits=2,
+        surge=2,
         fan_out=2,
         inside=2,
         networks=1,
+        new_place=1,
+        strange_hour=1,
     )
 
 
 def test_signs_are_kept_for_a_day() -> None:
     clients = many(20, 60, places=8)
-    told = tell(AccountBurst(), clients, sending(25, refused=25, gap=30), mail(20 * HOUR, 1))
+    told = tell(AccountBurst(), clients, sending(25, refused=25), mail(20 * HOUR, 1))
     assert told.finding("account_burst").severity == "medium"
     early = moved(sending(25, refused=25, gap=30), -25 * HOUR)
     assert silent(early, clients)
@@ -592,3 +600,169 @@ def test_protected_accounts_ask_a_person() -> None:
 
 def test_the_window_is_a_day() -> None:
     assert AccountBurst().horizon == DAY
+
+
+# -- against the account's own past ------------------------------------------------------------
+
+AWAY = "203.0.113.50"
+
+
+def days(count: int, each: int = 1, at: float = 0.0, recipients: int = 1) -> list[Message]:
+    """Some mail on each of the days before, at the same hour."""
+    return [
+        mail(at - (day + 1) * DAY + number, recipients)
+        for day in range(count)
+        for number in range(each)
+    ]
+
+
+def at_home(days: int = 5) -> list[Any]:
+    return [opened(HOME, ANNA, at=-(day + 1) * DAY) for day in range(days)]
+
+
+def signs(*events: Any, **more: Any) -> dict[str, tuple[float, float]]:
+    """The signs that stand, whatever they weigh."""
+    told = tell(AccountBurst(medium=1), *events, **more)
+    if told.silent:
+        return {}
+    return {e.sign: (e.count, e.threshold) for e in told.finding("account_burst").evidence}
+
+
+def test_an_hour_with_ten_times_its_usual_is_a_surge() -> None:
+    before = days(3, recipients=7)
+    assert signs(before, mail(0, 35), mail(60, 36)) == {"surge": (71, 70)}
+    assert signs(before, mail(0, 35), mail(60, 35)) == {}
+
+
+def test_sixty_recipients_an_hour_are_too_many_for_nobody() -> None:
+    assert signs(days(3), mail(0, 30), mail(60, 31)) == {"surge": (61, 60)}
+    assert signs(days(3), mail(0, 30), mail(60, 30)) == {}
+
+
+def test_one_odd_day_is_not_what_is_usual() -> None:
+    assert signs(days(3), mail(-4 * DAY, 49), mail(0, 30), mail(60, 31)) == {"surge": (61, 60)}
+    odd = [mail(-4 * DAY, 49), mail(-5 * DAY, 49)]
+    assert signs(days(3), odd, mail(0, 30), mail(60, 31)) == {}
+
+
+def test_three_days_must_be_known() -> None:
+    today = [mail(0, 30), mail(60, 31)]
+    assert signs(mail(-3 * DAY), today) == {"surge": (61, 60)}
+    assert signs(mail(-2 * DAY), today) == {}
+    assert signs([opened(HOME, ANNA, at=-3 * DAY)], today) == {"surge": (61, 60)}
+    assert signs([opened(HOME, ANNA, at=-2 * DAY)], today) == {}
+
+
+def test_what_lies_two_weeks_back_is_forgotten() -> None:
+    old = [mail(-14 * DAY, 49), mail(-13 * DAY, 49)]
+    assert signs(old, mail(0, 30), mail(60, 31)) == {}
+    old = [mail(-15 * DAY, 49), mail(-13 * DAY, 49)]
+    assert "surge" in signs(old, mail(-12 * DAY), mail(0, 30), mail(60, 31))
+
+
+def test_more_than_thirty_messages_in_ten_minutes_are_nobodys_typing() -> None:
+    assert signs(sending(31, gap=10)) == {"surge": (186, 180)}
+    assert signs(sending(30, gap=10)) == {}
+    assert signs(sending(40, gap=25)) == {}
+
+
+def test_unless_it_often_does() -> None:
+    often = [e for day in (1, 2, 3) for e in moved(sending(8, gap=10), -day * DAY)]
+    assert signs(often, sending(40, gap=5)) == {}
+    assert "surge" in signs(often, sending(41, gap=5))
+
+
+def test_a_surge_from_its_own_place_is_an_invoice_run_and_from_a_new_one_a_finding() -> None:
+    run = [mail(number * 10, 1) for number in range(100)]
+    assert silent(at_home(), run)
+    told = found(at_home(), [replace(one, client=AWAY) for one in run])
+    assert (told.shape, told.severity) == ("surge", "medium")
+    assert {e.sign for e in told.evidence} == {"surge", "new_place"}
+    assert "from a network that is new to it" in told.summary
+
+
+def test_an_account_without_a_home_has_no_new_places() -> None:
+    assert "new_place" not in signs(mail(0, 1, client=AWAY))
+    assert "new_place" in signs(at_home(), mail(0, 1, client=AWAY))
+    assert "new_place" not in signs(at_home(), mail(0, 1))
+
+
+def test_large_messages_are_no_sign_of_who_often_writes_them() -> None:
+    assert signs(days(3, recipients=9), mail(0, 50)) == {"fan_out": (50, 50)}
+    assert signs(days(3, recipients=10), mail(0, 50)) == {}
+    assert signs(mail(-DAY, 10), mail(-2 * DAY, 10), mail(0, 50)) == {"fan_out": (50, 50)}
+
+
+def test_an_hour_at_which_it_never_sends() -> None:
+    noon = days(3)
+    night = 9 * HOUR
+    assert signs(noon, mail(night, 10), mail(night + 1, 11)) == {"strange_hour": (21, 20)}
+    assert signs(noon, mail(night, 10), mail(night + 1, 10)) == {}
+    assert signs(noon[1:], mail(night, 10), mail(night + 1, 11)) == {}
+    assert signs(noon, mail(HOUR, 10), mail(HOUR + 1, 11)) == {}
+    assert signs(noon, mail(2 * HOUR, 10), mail(2 * HOUR + 1, 11)) != {}
+    assert signs(noon, mail(-HOUR, 10), mail(-HOUR + 1, 11)) == {}
+
+
+# -- other signs ----------------------------------------------------------------------------------
+
+
+def climbing(*counts: int, gap: float = MINUTE) -> list[Message]:
+    return [mail(number * gap, count) for number, count in enumerate(counts)]
+
+
+def test_ever_more_recipients_are_a_search_for_our_limit() -> None:
+    assert signs(climbing(1, 2, 5, 10)) == {"probing": (4, 4)}
+    assert signs(climbing(1, 2, 5, 9)) == {}
+    assert signs(climbing(2, 5, 10)) == {}
+    assert signs(climbing(1, 2, 2, 5, 5, 10)) == {"probing": (4, 4)}
+    assert signs(climbing(1, 2, 5, 4, 10)) == {}
+    assert signs(climbing(1, 2, 5, 10, gap=21 * MINUTE)) == {}
+    assert signs(climbing(1, 2, 5, 10, gap=20 * MINUTE)) == {"probing": (4, 4)}
+    assert signs(climbing(1, 2, 3, 5, 10, 11)) == {"probing": (4, 4)}
+
+
+def test_recipients_beyond_a_limit() -> None:
+    over = [
+        event(Recipient, number, account=ANNA, verdict="deferred", reason="overload")
+        for number in range(3)
+    ]
+    assert signs(over) == {"limits": (3, 3)}
+    assert signs(over[:2]) == {}
+    assert signs([replace(one, reason="greylisted") for one in over]) == {}
+
+
+def complaint(at: float = 0.0, kind: str = "abuse") -> Complaint:
+    return event(Complaint, at, account=ANNA, kind=kind)
+
+
+def test_three_complaints_are_a_finding() -> None:
+    told = found([complaint(number) for number in range(3)])
+    assert (told.shape, told.severity) == ("complaints", "medium")
+    assert silent([complaint(number) for number in range(2)])
+    assert silent([complaint(number, "not-spam") for number in range(9)])
+
+
+def test_two_are_enough_where_other_signs_stand() -> None:
+    two = [complaint(60), complaint(61)]
+    assert signs(mail(0, 60), two) == {"fan_out": (60, 50), "complaints": (2, 2)}
+    assert signs(mail(0, 60), two[:1]) == {"fan_out": (60, 50)}
+
+
+def test_complaints_are_measured_by_the_mail() -> None:
+    crowd = [mail(number * 0.1, 1) for number in range(3001)]
+    three = [complaint(400 + number) for number in range(3)]
+    assert "complaints" not in signs(crowd, three)
+    assert "complaints" in signs(crowd, three, complaint(404))
+
+
+def test_a_forward_before_the_mail_counts() -> None:
+    forward = event(Change, -HOUR, account=ANNA, what="forward")
+    assert silent(forward)
+    told = found(forward, mail(0, 60))
+    assert told.shape == "changed"
+    assert {e.sign for e in told.evidence} == {"changed", "fan_out"}
+    rule = replace(forward, what="rule")
+    assert found(rule, mail(0, 60)).shape == "changed"
+    assert silent(replace(forward, what="password"), mail(0, 60))
+    assert silent(replace(forward, at=START + 60), mail(0, 60))

@@ -1,0 +1,101 @@
+"""The signs that an account is no longer its owner's, what each weighs, and how people read it."""
+
+from typing import Literal, get_args
+
+from msgspec import Struct
+
+Sign = Literal[
+    "guessed_before",
+    "changed",
+    "complaints",
+    "clients",
+    "senders",
+    "bounces",
+    "volume",
+    "probing",
+    "limits",
+    "surge",
+    "fan_out",
+    "inside",
+    "networks",
+    "new_place",
+    "strange_hour",
+]
+SIGNS: tuple[Sign, ...] = get_args(Sign)
+"""The one that says most comes first: it gives the finding its shape."""
+OUTCOMES: frozenset[Sign] = frozenset(
+    {"guessed_before", "changed", "complaints", "clients", "senders", "bounces"}
+)
+"""Signs of what the account has become, not only of how much it sends."""
+BEFORE: frozenset[Sign] = frozenset({"guessed_before", "changed"})
+"""Signs of what others did to the account: they count if it sends strangely after them."""
+
+
+class Standing(Struct, array_like=True):
+    """A sign that stands, or stood within a day."""
+
+    peak: float
+    threshold: float
+    first: float
+    last: float
+
+
+class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What each sign adds."""
+
+    guessed_before: int = 3
+    changed: int = 3
+    complaints: int = 3
+    clients: int = 2
+    senders: int = 2
+    bounces: int = 2
+    volume: int = 3
+    probing: int = 2
+    limits: int = 2
+    surge: int = 2
+    fan_out: int = 2
+    inside: int = 2
+    networks: int = 1
+    new_place: int = 1
+    strange_hour: int = 1
+
+
+UNITS: dict[Sign, str] = {
+    "guessed_before": "findings",
+    "changed": "changes",
+    "complaints": "reports",
+    "clients": "clients",
+    "senders": "senders",
+    "bounces": "%",
+    "volume": "recipients",
+    "probing": "messages",
+    "limits": "recipients",
+    "surge": "recipients an hour",
+    "fan_out": "recipients",
+    "inside": "recipients",
+    "networks": "networks",
+    "new_place": "networks",
+    "strange_hour": "recipients",
+}
+
+WORDS: dict[Sign, str] = {
+    "guessed_before": "others guessed its password before",
+    "changed": "its rules or forwards were changed before",
+    "complaints": "{count} recipients complained",
+    "clients": "it sends through {count} clients",
+    "senders": "under {count} senders",
+    "bounces": "{count} % of its recipients refused",
+    "volume": "{count} recipients",
+    "probing": "{count} messages, each to more people than the one before",
+    "limits": "{count} recipients more than it may have",
+    "surge": "{count} recipients an hour, unlike before",
+    "fan_out": "{count} recipients of one message",
+    "inside": "{count} recipients here in an hour",
+    "networks": "from {count} networks",
+    "new_place": "from a network that is new to it",
+    "strange_hour": "{count} recipients at an hour at which it never sends",
+}
+
+
+def word(sign: Sign, standing: Standing) -> str:
+    return WORDS[sign].format(count=f"{standing.peak:g}")

@@ -117,14 +117,14 @@ def of_json(record: Record, data: dict[str, Any]) -> Items | None:
             fields.text(data.get("Caller")),
             rows.address(fields.text(data.get("ClientIP"))),
         )
-    if isinstance(data.get("Operation"), str) and "MailboxOwnerUPN" in data:
+    if isinstance(data.get("Operation"), str) and "LogonUserDisplayName" in data:
         parameters = _listed(data.get("OperationProperties"))
-        parameters["mailbox"] = fields.text(data["MailboxOwnerUPN"])
+        parameters["mailbox"] = fields.text(data.get("MailboxOwnerUPN"))
         return of_cmdlet(
             record,
             data["Operation"],
             parameters,
-            fields.text(data.get("LogonUserDisplayName") or data["MailboxOwnerUPN"]),
+            fields.text(data["LogonUserDisplayName"]),
             rows.address(fields.text(data.get("ClientIPAddress"))),
         )
     return None

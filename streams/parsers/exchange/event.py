@@ -257,7 +257,7 @@ _SENTENCES = (
 )
 
 
-def _read(record: Record, event: Event) -> Items:
+def _read(record: Record, event: Event) -> Items | None:
     if event.computer or event.at:
         record = _as_told(record, event)
     number, provider = event.id, event.provider
@@ -273,9 +273,8 @@ def _read(record: Record, event: Event) -> Items:
         read = _BY_TRANSPORT.get(number)
         if read is not None:
             return read(record, event)
-        if not number:
-            return _by_sentence(record, event)
-    return ()
+        return _by_sentence(record, event) if not number else ()
+    return None
 
 
 def _by_sentence(record: Record, event: Event) -> Items:

@@ -12,6 +12,8 @@ from streams.parsers.exchange.mailbox import FORMAT as EXCHANGE_MAILBOX
 from streams.parsers.exchange.protocol import FORMAT as EXCHANGE_PROTOCOL
 from streams.parsers.exchange.tracking import FORMAT as EXCHANGE_TRACKING
 from streams.parsers.exim import FORMAT as EXIM
+from streams.parsers.firewall import FORMAT as FIREWALL
+from streams.parsers.flows import FORMAT as FLOWS
 from streams.parsers.greylist import FORMAT as GREYLIST
 from streams.parsers.haraka import FORMAT as HARAKA
 from streams.parsers.horde import FORMAT as HORDE
@@ -65,4 +67,6 @@ PARSERS: dict[str, Format] = {
     "webmail": WEBMAIL,
     "panels": PANELS,
     "proofpoint": PROOFPOINT,
+    "firewall": FIREWALL,
+    "flows": FLOWS,
 }

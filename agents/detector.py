@@ -129,6 +129,11 @@ class Detector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, di
         state of the subject: most logins and mails are nobody's business."""
         return False
 
+    def minds(self, event: Any, view: View) -> bool:
+        """Whether an event can matter to it. Asked as long as it has no state of the subject:
+        where it says no, it gets none, and is not shown the event."""
+        return True
+
     @property
     def memory(self) -> float:
         """How long its state of a quiet subject is kept, in seconds: at least the horizon."""

@@ -38,8 +38,14 @@ NOBODY: dict[str, Any] = {}
 RANK: dict[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 
-# A detector with what is asked of it at every event: its name and `observe`.
-Listener = tuple[Detector, str, Callable[[Any, Any, View], Iterable[Mark | Signal]]]
+# A detector with what is asked of it at every event: its name, `observe`, and `minds` where it
+# has one of its own.
+Listener = tuple[
+    Detector,
+    str,
+    Callable[[Any, Any, View], Iterable[Mark | Signal]],
+    Callable[[Any, View], bool] | None,
+]
 
 
 class Listeners:
@@ -53,7 +59,8 @@ class Listeners:
         self.sleepers: frozenset[str] = frozenset()  # the others, by name
 
     def add(self, detector: Detector) -> None:
-        listener = (detector, detector.name, detector.observe)
+        minds = detector.minds if type(detector).minds is not Detector.minds else None
+        listener = (detector, detector.name, detector.observe, minds)
         self.all.append(listener)
         if detector.sleeps:
             self.sleepers |= {detector.name}
@@ -140,9 +147,11 @@ class Engine:
             view = self._view
             view.turn(key, record.past)
             view.open = self._open(record, at) if record.episodes else NOTHING
-            for detector, name, observe in heard:
+            for detector, name, observe, minds in heard:
                 seen = states.get(name)
                 if seen is None:
+                    if minds is not None and not minds(event, view):
+                        continue
                     seen = states[name] = detector.state()
                 elif type(seen) is Raw:
                     seen = self._thaw(detector, record)

@@ -205,3 +205,21 @@ def test_the_wish_goes_with_the_finding() -> None:
     wish = tell(Wishing(), said("a")).findings[0].wish
     assert wish is not None
     assert wish.target.value == CLIENT
+
+
+class Choosy(Listener, frozen=True, kw_only=True):
+    """Minds nothing before somebody whispers."""
+
+    name = "choosy"
+
+    def minds(self, event: Any, view: View) -> bool:
+        return bool(event.mechanism == "WHISPER")
+
+
+def test_what_a_detector_does_not_mind_leaves_no_state_until_something_does() -> None:
+    choosy = Choosy(shown=[])
+    told = tell(choosy, failed(CLIENT, "anna"))
+    assert "choosy" not in told.record(f"c:{CLIENT}").states
+    told.tell(said("WHISPER", at=1), failed(CLIENT, "anna", at=2))
+    assert len(choosy.shown) == 2
+    assert "choosy" in told.record(f"c:{CLIENT}").states

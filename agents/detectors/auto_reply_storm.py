@@ -45,6 +45,9 @@ class AutoReplyStorm(Detector, frozen=True, kw_only=True):
     def horizon(self) -> float:
         return float(DAY)
 
+    def minds(self, event: Message | Delivery, view: View) -> bool:
+        return type(event) is Message and event.auto
+
     def observe(self, event: Message | Delivery, seen: Seen, view: View) -> Iterable[Mark]:
         if type(event) is Message:
             if not event.auto or view.value in self.robots:

@@ -54,6 +54,10 @@ class DirectoryFault(Detector, frozen=True, kw_only=True):
     def memory(self) -> float:
         return WEEK.seconds
 
+    def minds(self, event: Any, view: View) -> bool:
+        """Nobody is regular before a first message."""
+        return type(event) is not Recipient
+
     def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal]:
         if type(event) is Signal:
             return self._told(event, seen)

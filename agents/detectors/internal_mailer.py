@@ -45,9 +45,11 @@ class InternalMailer(Detector, frozen=True, kw_only=True):
     def horizon(self) -> float:
         return 86400.0
 
+    def minds(self, event: Any, view: View) -> bool:
+        return event.client in view.site.own and not view.trusted
+
     def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark]:
-        client = event.client
-        if client not in view.site.own or view.trusted:
+        if not self.minds(event, view):
             return ()
         at = event.at
         if type(event) is Connection:

@@ -42,10 +42,13 @@ class OpenRelay(Detector, frozen=True, kw_only=True):
     def horizon(self) -> float:
         return float(DAY)
 
+    def minds(self, event: Any, view: View) -> bool:
+        if event.status != "sent" or view.trusted or view.site.local(event.sender):
+            return False
+        return keys.relayed(event, view.site)
+
     def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark]:
-        if view.trusted or not keys.relayed(event, view.site) or view.around.any(event.at):
-            return ()
-        if view.site.local(event.sender) or event.status != "sent":
+        if not self.minds(event, view) or view.around.any(event.at):
             return ()
         at = event.at
         TODAY.see(seen.senders, event.sender or "<>", at)

@@ -43,6 +43,9 @@ class ProtocolAbuse(Detector, frozen=True, kw_only=True):
     def horizon(self) -> float:
         return 86400.0
 
+    def minds(self, event: Any, view: View) -> bool:
+        return bool(self._way(event))
+
     def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark]:
         way = self._way(event)
         if not way or view.trusted or view.around.any(event.at):

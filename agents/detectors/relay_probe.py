@@ -52,8 +52,11 @@ class RelayProbe(Detector, frozen=True, kw_only=True):
     def horizon(self) -> float:
         return 86400.0
 
+    def minds(self, event: Any, view: View) -> bool:
+        return event.verdict == "relay_denied" and not view.trusted and not event.account
+
     def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark]:
-        if event.verdict != "relay_denied" or view.trusted or event.account:
+        if not self.minds(event, view):
             return ()
         if view.around.any(event.at):
             return ()  # a customer of ours on the wrong port

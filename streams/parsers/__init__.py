@@ -14,6 +14,7 @@ from streams.parsers.exchange.tracking import FORMAT as EXCHANGE_TRACKING
 from streams.parsers.exim import FORMAT as EXIM
 from streams.parsers.firewall import FORMAT as FIREWALL
 from streams.parsers.flows import FORMAT as FLOWS
+from streams.parsers.google import FORMAT as GOOGLE
 from streams.parsers.greylist import FORMAT as GREYLIST
 from streams.parsers.haraka import FORMAT as HARAKA
 from streams.parsers.horde import FORMAT as HORDE
@@ -69,4 +70,5 @@ PARSERS: dict[str, Format] = {
     "proofpoint": PROOFPOINT,
     "firewall": FIREWALL,
     "flows": FLOWS,
+    "google": GOOGLE,
 }

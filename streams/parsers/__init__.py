@@ -14,6 +14,7 @@ from streams.parsers.exchange.tracking import FORMAT as EXCHANGE_TRACKING
 from streams.parsers.exim import FORMAT as EXIM
 from streams.parsers.firewall import FORMAT as FIREWALL
 from streams.parsers.flows import FORMAT as FLOWS
+from streams.parsers.fortimail import FORMAT as FORTIMAIL
 from streams.parsers.google import FORMAT as GOOGLE
 from streams.parsers.greylist import FORMAT as GREYLIST
 from streams.parsers.haraka import FORMAT as HARAKA
@@ -71,4 +72,5 @@ PARSERS: dict[str, Format] = {
     "firewall": FIREWALL,
     "flows": FLOWS,
     "google": GOOGLE,
+    "fortimail": FORTIMAIL,
 }

@@ -1,0 +1,163 @@
+"""FortiMail 4 to 8: ``date=D time=T device_id=I log_id=N type=T subtype=S name=value ...``
+
+From Fortinet's log references and notes on logging. Mail events (``type=event subtype=smtp``)
+hold sendmail's own words in ``msg``, under the session's id in place of a queue id; the history
+(``type=statistics``) sums a session up: what became of a message, and why. Either may be all
+that is sent on; where both are, they tell of one message once. What a stranger writes (names,
+addresses, subject) stands behind the client, and the first of a name counts.
+"""
+
+import re
+from typing import Any
+
+from schemas import net
+from schemas.events import Auth, Message, Recipient, Verdict
+from streams.parsers import fields, sendmail
+from streams.parsers.part import Format, Items, Mask, Parse, Part, Record
+from streams.parsers.sendmail.relay import is_queue_id, peer
+
+_PAIR = re.compile(
+    r"(?P<name>[a-z_]{1,24})=(?P<value>\"[^\"]{0,2000}\"|'[^']{0,2000}'|[^ ,]{0,400}),? *"
+)
+_BEGIN = re.compile(r"(?:date=\d{4}-\d\d-\d\d,? time=[\d:.]{8,20},? )?(?=(?:device_id|log_id)=\w)")
+_FROM = re.compile(r"[( ](?P<ip>[0-9A-Fa-f.:]{3,45})\)?\.?$")
+
+_SERVICES = {"imap": "imap", "pop3": "pop3", "smtp": "smtp", "webmail": "web", "admin": "web"}
+_SAFE = ("", "not spam", "domain safe", "system safe", "user safe", "safe", "bypass")
+_CLASSES = (
+    # how a classifier's name begins; verdict, reason
+    ("recipient verification", "unknown", "user_unknown"),
+    ("access control-relay denied", "relay_denied", "relay_denied"),
+    ("relay denied", "relay_denied", "relay_denied"),
+    ("access control", "blocked", "policy"),
+    ("greylist", "deferred", "greylisted"),
+    ("delivery control", "deferred", "overload"),
+    ("session limits", "deferred", "overload"),
+    ("dnsbl", "blocked", "listed"),
+    ("sender reputation", "blocked", "listed"),
+    ("endpoint reputation", "blocked", "listed"),
+    ("fortiguard antispam-ip", "blocked", "listed"),
+    ("domain unreachable", "refused", "sender"),
+    ("session domain", "refused", "sender"),
+)
+
+
+def read(record: Record) -> Items | None:
+    """A line; None where it is of another program, another Fortinet's included."""
+    begin = _BEGIN.match(record.text)
+    if begin is None:
+        return None
+    said, message = _pairs(record.text, begin.end())
+    kind, subtype = said.get("type", ""), said.get("subtype", "")
+    if said.get("action", "").lower() == "login" and subtype in _SERVICES:
+        return _login(record, said, subtype, message)
+    if kind == "event" and subtype == "smtp":
+        return _sendmail(record, said.get("session_id", ""), message)
+    if kind == "statistics" and said.get("session_id"):
+        return _statistics(record, said)
+    return () if kind in ("event", "kevent", "spam", "virus", "encrypt", "statistics") else None
+
+
+def _pairs(text: str, at: int) -> tuple[dict[str, str], str]:
+    """The fields, and what ``msg`` says, which is the last of them."""
+    found: dict[str, str] = {}
+    while not text.startswith("msg=", at):
+        pair = _PAIR.match(text, at)
+        if pair is None:
+            return found, ""
+        found.setdefault(pair["name"], pair["value"].strip("\"'"))
+        at = pair.end()
+    return found, text[at + 4 :].strip().strip('"')
+
+
+def _sendmail(record: Record, session: str, text: str) -> Items:
+    queue_id = session.partition("-")[0]
+    text = f"{queue_id}: {text}" if is_queue_id(queue_id) else text
+    line = Record(record.at, record.host, "sendmail", queue_id, text, record.offset)
+    return sendmail.read(line)
+
+
+def _login(record: Record, said: dict[str, str], subtype: str, message: str) -> Items:
+    """``user=U ui=GUI(A) action=login status=failure msg="User U login failed from GUI(A)"``"""
+    where = _FROM.search(message[-60:])
+    if where is None and record.text.count("ui=") == 1:  # the user's name stands before it
+        where = _FROM.search(said.get("ui", ""))
+    client = net.address(where["ip"]) if where else ""
+    good = said.get("status", "").lower() == "success"
+    return (
+        Auth(
+            at=record.at,
+            gateway=record.host,
+            offset=record.offset,
+            client=client,
+            account=fields.mailbox(said.get("user", "")),
+            outcome="ok" if good else "failed",
+            reason="" if good else "rejected",
+            service=_SERVICES[subtype],
+        ),
+    )
+
+
+def _statistics(record: Record, said: dict[str, str]) -> Items:
+    queue_id = said["session_id"].partition("-")[0]
+    client = net.address(said.get("client_ip", "")) or peer(said.get("client_name", ""))[1]
+    sender = fields.mailbox(said.get("from", ""))
+    recipient = fields.mailbox(said.get("to", ""))
+    classifier = said.get("classifier", "").lower()
+    disposition = said.get("disposition", "").lower()
+    keeps = {"client": client, "sender": sender, "origin": "smtpd"}
+    values: dict[str, Any] = {"queue_id": queue_id, "sender": sender}
+    if disposition.startswith(("reject", "delay", "defer")):
+        verdict, reason = _refusal(classifier)
+        values |= {"recipient": recipient, "verdict": verdict, "reason": reason}
+        return (_part(record, queue_id, keeps, Recipient, values, refuses=True),)
+    infected = said.get("virus", "") or classifier.startswith("virus")
+    safe = classifier in _SAFE
+    kind = "virus" if infected else "ham" if safe else "spam"
+    verdict_values = {"queue_id": queue_id, "kind": kind}
+    values |= {
+        "message_id": fields.message_id(said.get("message_id", "")),
+        "recipients": recipient.count(",") + 1 if recipient else 0,
+        "size": fields.number(said.get("message_length", "")),
+    }
+    return (
+        _part(record, queue_id, keeps, Message, values, once="message"),
+        _part(record, queue_id, None, Verdict, verdict_values),
+    )
+
+
+def _refusal(classifier: str) -> tuple[str, str]:
+    for begin, verdict, reason in _CLASSES:
+        if classifier.startswith(begin):
+            return verdict, reason
+    return "blocked", "content"
+
+
+def _part(
+    record: Record,
+    queue_id: str,
+    keeps: dict[str, Any] | None,
+    kind: Any,
+    values: dict[str, Any],
+    **more: Any,
+) -> Part:
+    return Part(
+        record.at, record.host, "queue", queue_id, keeps, record.offset, kind, values, **more
+    )
+
+
+def _by_text(record: Record) -> Items | None:
+    try:
+        return read(record) or None
+    except ValueError:
+        return None
+
+
+def parser(mask: Mask, program: str) -> Parse | None:
+    """The parser of a tag; see `Format`."""
+    if not program:
+        return _by_text
+    return read if program.lower() == "fortimail" else None
+
+
+FORMAT = Format("fortimail", parser)

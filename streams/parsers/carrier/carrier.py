@@ -43,8 +43,9 @@ _HEAD = re.compile(
 _HEADLESS = re.compile(
     r"(?:NOQUEUE|warning|statistics|\d+|[0-9A-F]{6,}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,})"
 )
+# Exim's own files name no program: a client, or its name of a message
 _EXIM = re.compile(
-    r"[12][0-9A-Za-z]{5}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-[0-9A-Za-z]{4})"
+    r"H=|[12][0-9A-Za-z]{5}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-[0-9A-Za-z]{4}) "
 )
 _DOVECOT = re.compile(
     r"(?:auth(?:-worker)?|imap(?:-login)?|pop3(?:-login)?|submission(?:-login)?|lmtp|lda|"
@@ -182,6 +183,8 @@ class Carrier:
         return found
 
     def _said(self, at: float, rest: str, offset: int) -> Record | None:
+        if (rest[6:7] == "-" or rest[:2] == "H=") and _EXIM.match(rest):
+            return Record(at, self._host, "", "", rest[:LONGEST_TEXT].rstrip(), offset)
         head, _, text = rest.partition(": ")
         if head in _LEVELS and _DOVECOT.match(text):
             rest = text
@@ -389,8 +392,8 @@ class Carrier:
         found = _HEAD.fullmatch(head)
         if found is None or (not found["pid"] and _HEADLESS.fullmatch(found["program"])):
             return Origin(self._host, "", "", whole=True)
-        if not found["pid"] and found["host"] and (rest == head or _EXIM.fullmatch(found["host"])):
-            # Two words and no colon, or Exim's name of a message: a line without a head.
+        if found["host"] and rest == head and not found["pid"]:
+            # Two words and no colon: a line without a head, not a head without a line.
             return Origin(self._host, "", "", whole=True)
         host, program, pid = (found[name] or "" for name in ("host", "program", "pid"))
         if rest.startswith(_CEF, len(head) + 2):

@@ -72,6 +72,7 @@ class Stamps:
         self._year = year
         self._now = now
         self._newest = 0.0
+        self._locals: dict[str, float] = {}  # "2026-02-22 07:30", in the source's zone
         self.seconds: dict[str, float] = {}  # "Feb 22 07:30:59 ", looked up by the carrier
         # "Feb 22 07:30", or "2026-02-22T07:30" and what follows rsyslog's microseconds: "+00:00 ";
         # looked up by the carrier too
@@ -90,6 +91,11 @@ class Stamps:
     def split(self, text: str) -> tuple[float, str] | None:
         """The time that a line begins with, and the rest of the line; None where it begins with
         none. ValueError for a day that no calendar has."""
+        local = self._locals.get(text[:16])
+        if local is not None and text[19:20] == " " and text[20:21] not in "+-":
+            second = text[17:19]
+            if second.isdecimal():
+                return local + int(second), text[20:]
         minute = self.minutes.get(text[:12])
         if minute is not None and text[12:13] == ":" and text[15:16] == " ":
             second = text[13:15]
@@ -126,13 +132,13 @@ class Stamps:
         if found is None:
             return None
         minute, second, fraction, zone = found.groups()
-        local = datetime.fromisoformat(minute)
         if zone:
+            local = datetime.fromisoformat(minute)
             at = local.replace(tzinfo=_offset(zone)).timestamp()
             if found.end() == 32:
                 self._keep(minute, at, f"{zone} ")
         else:
-            at = self._epoch(local)
+            at = self._local(minute)
         return at + int(second) + (float(f"0.{fraction}") if fraction else 0.0), found.end()
 
     def tai64n(self, text: str) -> tuple[float, int] | None:
@@ -191,6 +197,17 @@ class Stamps:
         passed = repeats and self._newest - first > 1800 and second - self._newest < 5400
         self._newest = second if passed else first
         return self._newest
+
+    def _local(self, minute: str) -> float:
+        """The time of "2026-02-22 07:30" in the source's zone."""
+        at = self._locals.get(minute)
+        if at is None:
+            at = self._epoch(datetime.fromisoformat(minute))
+            if not self._repeating(at):
+                if len(self._locals) >= KEPT:
+                    self._locals.clear()
+                self._locals[minute] = at
+        return at
 
     def _keep(self, key: str, at: float, rest: str) -> None:
         if self._repeating(at):

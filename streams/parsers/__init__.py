@@ -23,6 +23,7 @@ from streams.parsers.m365 import FORMAT as M365
 from streams.parsers.mailscanner import FORMAT as MAILSCANNER
 from streams.parsers.nextcloud import FORMAT as NEXTCLOUD
 from streams.parsers.opensmtpd import FORMAT as OPENSMTPD
+from streams.parsers.pam import FORMAT as PAM
 from streams.parsers.panels import FORMAT as PANELS
 from streams.parsers.part import Format
 from streams.parsers.postfix import FORMAT as POSTFIX
@@ -73,4 +74,5 @@ PARSERS: dict[str, Format] = {
     "flows": FLOWS,
     "google": GOOGLE,
     "fortimail": FORTIMAIL,
+    "pam": PAM,
 }

@@ -21,6 +21,7 @@ from streams.parsers.haraka import FORMAT as HARAKA
 from streams.parsers.horde import FORMAT as HORDE
 from streams.parsers.m365 import FORMAT as M365
 from streams.parsers.mailscanner import FORMAT as MAILSCANNER
+from streams.parsers.mimecast import FORMAT as MIMECAST
 from streams.parsers.nextcloud import FORMAT as NEXTCLOUD
 from streams.parsers.opensmtpd import FORMAT as OPENSMTPD
 from streams.parsers.pam import FORMAT as PAM
@@ -75,4 +76,5 @@ PARSERS: dict[str, Format] = {
     "google": GOOGLE,
     "fortimail": FORTIMAIL,
     "pam": PAM,
+    "mimecast": MIMECAST,
 }

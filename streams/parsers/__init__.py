@@ -27,6 +27,7 @@ from streams.parsers.opensmtpd import FORMAT as OPENSMTPD
 from streams.parsers.pam import FORMAT as PAM
 from streams.parsers.panels import FORMAT as PANELS
 from streams.parsers.part import Format
+from streams.parsers.perdition import FORMAT as PERDITION
 from streams.parsers.postfix import FORMAT as POSTFIX
 from streams.parsers.proofpoint import FORMAT as PROOFPOINT
 from streams.parsers.qmail import FORMAT as QMAIL
@@ -77,4 +78,5 @@ PARSERS: dict[str, Format] = {
     "fortimail": FORTIMAIL,
     "pam": PAM,
     "mimecast": MIMECAST,
+    "perdition": PERDITION,
 }

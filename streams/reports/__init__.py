@@ -22,8 +22,15 @@ from streams.reports import amazon, bounce, complaint, mime
 SOURCE = "intake"
 HOPS = 5  # Received fields of our own that are passed over
 
-_HOP = re.compile(r"\[(?:IPv6:)?([0-9A-Fa-f.:]{3,45})(?:%\w{1,20})?\]")
-_PLAIN_HOP = re.compile(r"from\s{1,4}\S{1,255}\s{1,4}\((?:[\w.-]{1,255}\s)?([0-9A-Fa-f.:]{3,45})\)")
+_IP = r"(?:IPv6:)?(?P<ip>[0-9A-Fa-f.:]{3,45})(?:%\w{1,20})?"
+_HOPS = (
+    # Postfix, Sendmail: from HELO (name [address]); Exim: from name ([address] helo=HELO)
+    re.compile(rf"from \S{{1,255}} \((?!HELO )(?:[\w.@-]{{1,255}} )?\[{_IP}\][): ]", re.IGNORECASE),
+    # Exim, of a client without a name: from [address] (helo=HELO)
+    re.compile(rf"from \[{_IP}\](?::\d+)? (?:\((?:helo|port|ident)=|by )", re.IGNORECASE),
+    # qmail: from name (HELO it) (address); Exchange: from name (address)
+    re.compile(rf"from \S{{1,255}} (?:\(HELO [^\s()]{{0,255}}\) )?\({_IP}\) by ", re.IGNORECASE),
+)
 _PRIVATE = net.Networks(net.PRIVATE)
 
 
@@ -58,12 +65,10 @@ def _client(mail: mime.Mail) -> str:
     """Who brought the mail: the topmost hop that is not one of our own machines. The hops above
     it were written by us, and those below it by anybody."""
     for value in mail.headers.get("received", ())[:HOPS]:
-        sender = re.split(r"\sby\s", value[:1000], maxsplit=1)[0]
-        found = _HOP.findall(sender) or _PLAIN_HOP.findall(sender)
-        address = net.address(found[-1]) if found else ""
-        if not address:
-            return ""
-        if address not in _PRIVATE:
+        hop = " ".join(value[:1000].split())
+        found = next(filter(None, (pattern.match(hop) for pattern in _HOPS)), None)
+        address = net.address(found["ip"]) if found else ""
+        if not address or address not in _PRIVATE:
             return address
     return ""
 

@@ -23,8 +23,9 @@ def read(mail: mime.Mail) -> list[Bounce]:
     formal = [failure for text in status for failure in delivery_status.failures(text)]
     recipient = mime.address(mail.headers, "to", "delivered-to", "envelope-to", "x-original-to")
     spared = {recipient, mime.address(mail.headers, "from"), mime.address(returned, "from")}
-    told = prose.failures(said, frozenset(spared - {_only(returned)}))
-    failures = _together(formal, told, _named(mail), _only(returned), said)
+    addressed = _addressed(returned)
+    told = prose.failures(said, frozenset(spared - addressed), addressed)
+    failures = _together(formal, told, _named(mail), addressed, said)
     about = original.message_id(returned) or original.reference(mail.headers)
     delayed = signs.is_delayed(mail, said)
     return [
@@ -73,7 +74,7 @@ def _together(
     formal: list[Failure],
     told: list[Failure],
     named: list[str],
-    only: str,
+    addressed: frozenset[str],
     said: str,
 ) -> list[Failure]:
     """The failures that the status names, with what the prose says of them; else those of the
@@ -93,7 +94,7 @@ def _together(
         return [by_name.get(name) or Failure(name, words=said.strip()) for name in named]
     if told:
         return told
-    return [Failure(only, words=said.strip())] if only else []
+    return [Failure(name, words=said.strip()) for name in addressed] if len(addressed) == 1 else []
 
 
 def _once(failures: list[Failure]) -> list[Failure]:
@@ -140,7 +141,7 @@ def _named(mail: mime.Mail) -> list[str]:
     return [name for name in map(mime.mailbox, value.split(",", 100)) if name]
 
 
-def _only(returned: mime.Fields) -> str:
-    """The one to whom the returned mail was addressed; "" where there were several."""
-    value = mime.first(returned, "to")
-    return mime.address(returned, "to") if value.count("@") == 1 else ""
+def _addressed(returned: mime.Fields) -> frozenset[str]:
+    """To whom the returned mail was addressed."""
+    pieces = mime.first(returned, "to").split(",", 50)
+    return frozenset(filter(None, map(mime.mailbox, pieces)))

@@ -20,6 +20,8 @@ _AGGREGATE = re.compile(
     r"report domain:|dmarc aggregate|submitter:.{1,200}report-id:|tls-?rpt|smtp tls report",
     re.IGNORECASE,
 )
+_FAILED_DMARC = re.compile(r"\bdmarc (?:forensic|failure) report\b", re.IGNORECASE)
+_ADDRESS = re.compile(r"\bIP(?: address)?[: =]{1,4}\[?([0-9A-Fa-f.:]{7,45})", re.IGNORECASE)
 _FRAUD = re.compile(r"phish|fraud|scam|spoof|betrug|hameçon|credential", re.IGNORECASE)
 _VIRUS = re.compile(r"virus|malware|trojan|ransom", re.IGNORECASE)
 _FROM = re.compile(r"from\s{0,8}:[^\n]{0,400}", re.IGNORECASE)
@@ -60,6 +62,8 @@ def by_people(mail: mime.Mail) -> list[Complaint]:
     subject = signs.subject(mail)
     if "x-apple-unsubscribe" in mail.headers:
         return [Complaint(at=0.0, reporter=mime.address(mail.headers, "from"), kind="opt-out")]
+    if _FAILED_DMARC.search(subject):
+        return _failed_dmarc(mail, subject)
     if _AGGREGATE.search(subject) or not (
         _SUBJECT.search(subject) or any(map(_ABUSE_DESK.match, _addresses(mail.headers)))
     ):
@@ -76,6 +80,23 @@ def by_people(mail: mime.Mail) -> list[Complaint]:
             kind=kind,
         )
         for about in enclosed[:MOST]
+    ]
+
+
+def _failed_dmarc(mail: mime.Mail, subject: str) -> list[Complaint]:
+    """A failure report of DMARC that has prose in place of RFC 6591's form."""
+    enclosed, words = _enclosed(mail)
+    found = _ADDRESS.search(words) or _ADDRESS.search(subject)
+    about = enclosed[0] if enclosed else {}
+    return [
+        Complaint(
+            at=0.0,
+            sender=_sender(about),
+            client=net.address(found[1]) if found else "",
+            message_id=original.message_id(about),
+            reporter=mime.address(mail.headers, "from"),
+            kind="auth-failure",
+        )
     ]
 
 

@@ -191,22 +191,18 @@ def _walk(headers: Fields, body: bytes, depth: int, parts: list[Part]) -> None:
 def _pieces(body: bytes, boundary: bytes) -> Iterator[bytes]:
     """What lies between the lines of a boundary; what stands before the first is no part,
     unless there is no boundary at all."""
-    mark = b"\n--" + boundary.rstrip()
     body = b"\n" + body
-    begin = body.find(mark)
-    if begin < 0:
-        yield body[1:]
-        return
-    for _ in range(PARTS):
-        begin += len(mark)
-        if body.startswith(b"--", begin):
+    marks = re.finditer(
+        rb"\n--" + re.escape(boundary.rstrip()) + rb"(--)?[ \t]{0,80}(?:\n|\Z)", body
+    )
+    begin = -1
+    for count, mark in enumerate(marks):
+        if begin >= 0:
+            yield body[begin : mark.start()]
+        begin = mark.end()
+        if mark[1] or count >= PARTS:
             return
-        end = body.find(mark, begin)
-        piece = body[begin : end if end >= 0 else len(body)]
-        yield piece.partition(b"\n")[2]
-        if end < 0:
-            return
-        begin = end
+    yield body[begin:] if begin >= 0 else body
 
 
 def _open(raw: bytes) -> tuple[Fields, bytes]:

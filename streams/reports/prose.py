@@ -66,32 +66,38 @@ _BARE_REPLY = re.compile(r"[ \t]{0,8}(?P<reply>[45]\d\d[ -].{1,1000})")
 class Line(Struct):
     text: str
     address: str = ""  # that begins a segment here
-    rank: int = 0
+    rank: int = 0  # how sure it is that this one failed
+    rest: str = ""  # what follows the address
 
 
-def failures(text: str, not_failed: frozenset[str]) -> list[Failure]:
+def failures(
+    text: str, not_failed: frozenset[str], addressed: frozenset[str] = frozenset()
+) -> list[Failure]:
     """The addresses that a text calls failed, with what it says of them. `not_failed` are those
-    that are not meant, such as the one that gets the report, unless there are no others."""
+    that are not meant, such as the one that gets the report, unless there are no others;
+    `addressed` are those to whom the returned mail went."""
     lines = [Line(line[:WIDTH]) for line in text[:LONGEST].split("\n")]
     for line in lines:
         _look(line)
-    best = max((line.rank for line in lines if line.address not in not_failed), default=0)
-    if not best:
-        not_failed = frozenset()
-        best = max((line.rank for line in lines), default=0)
-    if not best:
+    found = [line for line in lines if line.rank and line.address not in not_failed]
+    found = found or [line for line in lines if line.rank]
+    if not found:
         return []
+    best = max(found, key=lambda line: (line.address in addressed, line.rank)).rank
+    meant = {line.address for line in found if line.rank == best}
     words: dict[str, list[str]] = {}
-    current: list[str] | None = None
+    before: list[str] = []
+    current = before
     for line in lines:
-        if line.rank == best and line.address not in not_failed:
+        if line.rank == best and line.address in meant:
             if line.address not in words and len(words) >= MOST:
-                current = None
-                continue
+                break
             current = words.setdefault(line.address, [])
-        if current is not None:
+            current.append(line.rest.strip())
+        else:
             current.append(line.text.strip())
-    return [_failure(name, said, lines, len(words)) for name, said in words.items()]
+    shared = "\n".join(before)
+    return [_failure(name, said, lines, len(words), shared) for name, said in words.items()]
 
 
 def _look(line: Line) -> None:
@@ -103,35 +109,38 @@ def _look(line: Line) -> None:
         found = pattern.match(text)
         if found and not _NOBODY.match(found["a"]):
             line.address, line.rank = found["a"].strip("'").lower(), rank
+            line.rest = text[found.end("a") :].lstrip(">:,;\"')] \t") if rank == 3 else text
             return
     if _COMMAND.match(text) or not _FAILS.search(text):
         return
     found = _LAST.match(text)
     if found and not _NOBODY.match(found["a"]):
-        line.address, line.rank = found["a"].lower(), 2
+        line.address, line.rank, line.rest = found["a"].lower(), 2, text
         return
     found = _ANYWHERE.search(text)
     if found and not _NOBODY.match(found["a"]):
-        line.address, line.rank = found["a"].lower(), 1
+        line.address, line.rank, line.rest = found["a"].lower(), 1, text
 
 
-def _failure(name: str, said: list[str], lines: list[Line], count: int) -> Failure:
-    """What is said of one address: in its own lines, where a transcript names it, or, where it
-    is the only one, anywhere."""
-    own = "\n".join(said)
+def _failure(name: str, said: list[str], lines: list[Line], count: int, shared: str) -> Failure:
+    """What is said of one address: in its own lines, where a transcript names it, or before all
+    of them; and, where it is the only one, anywhere."""
+    own = "\n".join(said).strip("\n")
     reply = replies.read(own)
     if not (reply.code and reply.status):
         named = _transcript(name, lines) or (_transcript("", lines) if count == 1 else "")
-        if named:
-            other = replies.read(named)
-            if (other.code, replies.rank(other.status) if other.status else -1) > (
-                reply.code and other.code,
-                replies.rank(reply.status) if reply.status else -1,
-            ):
-                own = f"{named}\n{own}"
+        other = replies.read(named)
+        if _tells(other) > _tells(reply) and (other.code or not reply.code):
+            own = f"{named}\n{own}"
+        elif not (reply.code or reply.status) and replies.read(shared).code:
+            own = f"{replies.essence(shared)}\n\n{own}"
     if count == 1 and not _FAILS.search(own):
-        own = f"{own}\n" + "\n".join(line.text.strip() for line in lines if line.text.strip())
-    return Failure(name, words=own[: replies.LONGEST])
+        own = f"{own}\n{shared}"
+    return Failure(name, words=own[: replies.LONGEST].strip("\n"))
+
+
+def _tells(said: replies.Said) -> tuple[bool, int]:
+    return bool(said.code), replies.rank(said.status) if said.status else -1
 
 
 def _transcript(name: str, lines: list[Line]) -> str:

@@ -100,6 +100,10 @@ _REPLY: Final = {
 }
 
 
+NAMES: Final = frozenset({name for name, _ in WORDINGS} | {"other"})
+"""All classes."""
+
+
 @lru_cache(maxsize=4096)
 def classify(code: int, enhanced: str, *texts: str) -> str:
     """The class of a failure. `texts` are what the refusing server said, and then what the

@@ -15,6 +15,22 @@ BOX: Final = (
 NOT: Final = r"(?:does(?: not|n't)|do(?: not|n't)|did(?: not|n't))"
 
 WORDINGS: Final = (
+    # -- beyond doubt -------------------------------------------------------------------------
+    (
+        "mailbox_full",
+        r"""
+        mail ?box (?:\w+ )?exceeds
+        mail ?box (?:size|quota) limit
+        mail ?box is full
+        exceeded storage allocation
+        """,
+    ),
+    (
+        "suspended",
+        r"""
+        mailbox (?:is )?disabled
+        """,
+    ),
     (
         "user_unknown",
         r"""
@@ -22,12 +38,27 @@ WORDINGS: Final = (
         user unknown
         no such user
         unknown user
+        user not found
+        invalid mailbox
+        ^5\d\d[ -].{0,200}unrouteable address
+        not listed in public
+        requested action not taken: mailbox unavailable
         """,
     ),
     (
-        "mailbox_full",
+        "host_unknown",
         r"""
-        mail ?box (?:\w+ )?exceeds
+        dns domain
+        dns type
+        nxdomain
+        email system is unknown
+        """,
+    ),
+    (
+        "rate",
+        r"""
+        sending quota
+        greylist
         """,
     ),
     (
@@ -39,14 +70,34 @@ WORDINGS: Final = (
         \buribl
         duplicate header
         mcspam
+        dt:spm
         content (?:is )?(?:blocked|rejected)
         virus (?:found|detected)
         infected
         """,
     ),
     (
+        "reputation",
+        r"""
+        (?:poor|bad|low) reputation
+        a problem occurred\. \(ask your postmaster
+        reputation service
+        ip not in whitelist
+        \((?:dyn|rtr|con|hvu):[a-z]\d\)
+        """,
+    ),
+    (
+        "policy",
+        r"""
+        cannot find your (?:reverse )?hostname
+        rejected by policy
+        """,
+    ),
+    (
         "network",
         r"""
+        connect to \S{1,200}:
+        loops back to
         did not accept our requests to connect
         socket error
         could not find a gateway
@@ -66,6 +117,13 @@ WORDINGS: Final = (
         """,
     ),
     (
+        "protocol",
+        r"""
+        syntax error
+        malformed address
+        """,
+    ),
+    (
         "too_big",
         r"""
         (?:message|mail|body|data)\b[^.;:]{0,30} size (?:limit|exceed|is too)
@@ -73,8 +131,10 @@ WORDINGS: Final = (
         message (?:is )?too (?:big|large|long)
         message (?:file|length)[^.;:]{0,20} (?:too|exceed)
         exceed\w*[^.;:]{0,40} (?:message|mail|maximum|max|fixed|allowed|incoming) size
+        line limit exceeded
         """,
     ),
+    # -- what they have in common -------------------------------------------------------------
     (
         "mailbox_full",
         r"""

@@ -22,10 +22,8 @@ SECONDS = 10.0
 def report(number: int, filler: str = "") -> bytes:
     """A bounce of mail to u<number>@example.org."""
     return (
-        "Return-Path: <>\r\n"
         "From: Mail Delivery System <MAILER-DAEMON@mx.example.net>\r\n"
-        "To: sender@example.com\r\n"
-        "Subject: Undelivered Mail Returned to Sender\r\n"
+        "Subject: From us\r\n"
         f"Message-ID: <r{number}@mx.example.net>\r\n\r\n"
         f"<u{number}@example.org>: host mx.example.org[192.0.2.1] said:\r\n"
         "    550 5.1.1 User unknown\r\n"
@@ -89,6 +87,7 @@ def test_a_report_becomes_an_event_of_this_gateway(lmtp: Lmtp, loop: Loop) -> No
     (event,) = loop.events
     assert isinstance(event, Bounce)
     assert (event.gateway, event.source, event.at) == ("mx1", "intake", NOW)
+    assert event.recipient == "bounces@example.com", "the envelope's, for the header has none"
     assert (event.failed_recipient, event.enhanced, event.code) == ("u1@example.org", "5.1.1", 550)
 
 
@@ -236,7 +235,7 @@ def maildir(tmp_path: Path) -> Path:
 
 def put(maildir: Path, number: int, at: float = NOW - 60) -> None:
     path = maildir / "new" / f"{number}.mail"
-    path.write_bytes(report(number))
+    path.write_bytes(b"Return-Path: <>\r\n" + report(number))
     os.utime(path, (at, at))
 
 

@@ -234,14 +234,16 @@ class _Connection(LMTP):
             self.transport.close()
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
-        recipients = len(self.envelope.rcpt_tos) if self.envelope else 0
+        envelope = self.envelope
+        recipients = len(envelope.rcpt_tos) if envelope else 0
         if await self.check_helo_needed():
             return
-        if not recipients:
+        if envelope is None or not recipients:
             await self.push("503 5.5.1 RCPT is missing")
             return
         await self.push("354 End data with <CR><LF>.<CR><LF>")
-        content = await self._content()
+        head = f"Return-Path: <{envelope.mail_from}>\r\nDelivered-To: {envelope.rcpt_tos[0]}\r\n"
+        content = await self._content(head.encode("utf-8", "surrogateescape"))
         self._set_post_data_state()  # type: ignore[no-untyped-call]
         if content is None:
             await self.push("552 5.3.4 The mail is too large")
@@ -252,9 +254,10 @@ class _Connection(LMTP):
         if answer.startswith("250"):
             self._intake.answered(content)
 
-    async def _content(self) -> bytes | None:
-        """The beginning of the mail that comes; None where it is larger than allowed."""
-        kept = bytearray()
+    async def _content(self, head: bytes) -> bytes | None:
+        """The beginning of the mail that comes, behind what a delivery agent would put before
+        it (RFC 5321, 4.4); None where it is larger than allowed."""
+        kept = bytearray(head)
         size = 0
         fresh = True  # a line begins
         while size <= self._intake._largest:

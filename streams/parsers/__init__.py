@@ -2,6 +2,7 @@
 
 from streams.parsers.amavis import FORMAT as AMAVIS
 from streams.parsers.authentication import FORMAT as AUTHENTICATION
+from streams.parsers.barracuda import FORMAT as BARRACUDA
 from streams.parsers.cisco_esa import FORMAT as CISCO_ESA
 from streams.parsers.clamav import FORMAT as CLAMAV
 from streams.parsers.courier import FORMAT as COURIER
@@ -79,4 +80,5 @@ PARSERS: dict[str, Format] = {
     "pam": PAM,
     "mimecast": MIMECAST,
     "perdition": PERDITION,
+    "barracuda": BARRACUDA,
 }

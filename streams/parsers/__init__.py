@@ -37,6 +37,7 @@ from streams.parsers.rspamd import FORMAT as RSPAMD
 from streams.parsers.sendmail import FORMAT as SENDMAIL
 from streams.parsers.sogo import FORMAT as SOGO
 from streams.parsers.spamd import FORMAT as SPAMD
+from streams.parsers.symantec import FORMAT as SYMANTEC
 from streams.parsers.uw_imap import FORMAT as UW_IMAP
 from streams.parsers.vpopmail import FORMAT as VPOPMAIL
 from streams.parsers.webmail import FORMAT as WEBMAIL
@@ -81,4 +82,5 @@ PARSERS: dict[str, Format] = {
     "mimecast": MIMECAST,
     "perdition": PERDITION,
     "barracuda": BARRACUDA,
+    "symantec": SYMANTEC,
 }

@@ -116,9 +116,18 @@ class MaildirSettings(Section, frozen=True):
     path: str = "/var/lib/mailwarden/reports"  # of the maildir
 
 
-class IntakeSettings(Section, frozen=True):
-    """``[intake]``: mails that are read beside the logs."""
+class TopicSettings(Section, frozen=True):
+    """``[intake.topics.NAME]``: a topic on which others publish their logs."""
 
+    format: str = "auto"  # a log format's name, where the lines do not tell
+    host: str = ""  # gateway of lines for which neither they, their shipper nor their key name one
+    zone: str = ""  # IANA name of the zone of stamps that have none; "" is site.zone
+
+
+class IntakeSettings(Section, frozen=True):
+    """``[intake]``: what is read beside the logs: topics of others, mails."""
+
+    topics: tuple[str, ...] | dict[str, TopicSettings] = ()  # none: mail.raw
     lmtp: LmtpSettings | None = None
     maildir: MaildirSettings | None = None
 

@@ -47,6 +47,12 @@ TOPICS: tuple[Topic, ...] = (
     ),
 )
 
+INTAKE: tuple[Topic, ...] = (
+    Topic("mail.raw", "what shippers of others publish", "any", fixed=False, config=_kept(3)),
+    Topic("mail.lines", "the same by gateway, in order", "gateway", config=_kept(3)),
+)
+"""What `mailwarden intake` needs beside them."""
+
 BY_NAME = {topic.name: topic for topic in TOPICS}
 
 
@@ -57,5 +63,15 @@ def changelog(group: str) -> Topic:
         f"{group}-records-changelog",
         "what the workers know of every subject, in slots",
         "partition/slot",
+        config=CHANGELOG,
+    )
+
+
+def snapshots(group: str) -> Topic:
+    """Where the members of the intake's group keep what they have half joined."""
+    return Topic(
+        f"{group}-intake-changelog",
+        "what `intake` has half joined",
+        "partition/piece",
         config=CHANGELOG,
     )

@@ -1,4 +1,5 @@
-"""The bus across many machines: Apache Kafka, through kafka-python, which only this file imports.
+"""The bus across many machines: Apache Kafka, through kafka-python, which only this file and
+kafka_flow.py import.
 
 The producer is idempotent and waits for all replicas; a message that was handed over is never
 given up, whatever the broker does, until `close`. Names of topics carry the prefix of the
@@ -81,7 +82,7 @@ class KafkaBus:
         name = self._settings.prefix + topic
         if len(self._pending) >= PENDING:
             self.flush(REQUEST)
-        with _explained(f"cannot publish to {name}"):
+        with explained(f"cannot publish to {name}"):
             known = producer.partitions_for(name)
             if not known or (partition is not None and partition not in known):
                 raise BusError(f"there is no topic {name} with a partition {partition or 0}")
@@ -98,7 +99,7 @@ class KafkaBus:
     def flush(self, timeout: float) -> None:
         if not self._pending:
             return
-        with _explained(f"{len(self._pending)} messages are not safe yet"):
+        with explained(f"{len(self._pending)} messages are not safe yet"):
             self._connected_producer().flush(timeout)
         refused = [future.exception for future in self._pending if future.failed()]
         self._pending.clear()
@@ -107,7 +108,8 @@ class KafkaBus:
 
     def subscribe(self, topics: Sequence[str], group: str | None) -> "KafkaSubscription":
         names = [self._settings.prefix + topic for topic in topics]
-        consumer = self._connect(
+        consumer = connected(
+            self._settings,
             lambda: KafkaConsumer(
                 group_id=group,
                 enable_auto_commit=False,
@@ -117,8 +119,8 @@ class KafkaBus:
                 heartbeat_interval_ms=int(SESSION * 250),
                 fetch_max_wait_ms=100,
                 reconnect_backoff_max_ms=1000,
-                **self._connection(),
-            )
+                **connection(self._settings),
+            ),
         )
         try:
             subscription = KafkaSubscription(consumer, names, group, len(self._settings.prefix))
@@ -130,7 +132,7 @@ class KafkaBus:
 
     def topics(self) -> dict[str, int]:
         prefix = self._settings.prefix
-        with _explained("cannot list the topics"):
+        with explained("cannot list the topics"):
             found = self._connected_admin().describe_topics()
         return {
             topic["name"].removeprefix(prefix): len(topic["partitions"])
@@ -141,13 +143,13 @@ class KafkaBus:
     def identity(self, topic: str) -> str:
         """The id that the broker gave to a topic: another one once it is made anew."""
         name = self._settings.prefix + topic
-        with _explained(f"cannot describe {name}"):
+        with explained(f"cannot describe {name}"):
             (found,) = self._connected_admin().describe_topics([name])
         return str(found["topic_id"])
 
     def create(self, topic: Topic, partitions: int, replication: int) -> None:
         name = self._settings.prefix + topic.name
-        with _explained(f"cannot create topic {name}"):
+        with explained(f"cannot create topic {name}"):
             self._connected_admin().create_topics(
                 {
                     name: {
@@ -165,7 +167,7 @@ class KafkaBus:
             with suppress(KafkaError):
                 subscription.close()
         if self._producer is not None:
-            _close(self._producer)
+            close_producer(self._producer)
         if self._admin is not None:
             self._admin.close()
         self._producer = self._admin = None
@@ -174,7 +176,8 @@ class KafkaBus:
 
     def _connected_producer(self) -> Any:
         if self._producer is None:
-            self._producer = self._connect(
+            self._producer = connected(
+                self._settings,
                 lambda: KafkaProducer(
                     acks="all",
                     enable_idempotence=True,
@@ -186,52 +189,17 @@ class KafkaBus:
                     delivery_timeout_ms=NEVER,
                     allow_auto_create_topics=False,
                     reconnect_backoff_max_ms=1000,
-                    **self._connection(),
-                )
+                    **connection(self._settings),
+                ),
             )
         return self._producer
 
     def _connected_admin(self) -> Any:
         if self._admin is None:
-            self._admin = self._connect(lambda: KafkaAdminClient(**self._connection()))
+            self._admin = connected(
+                self._settings, lambda: KafkaAdminClient(**connection(self._settings))
+            )
         return self._admin
-
-    def _connect(self, make: Callable[[], T]) -> T:
-        """A client. The library's own are left half-made, with open sockets, where no broker
-        answers: look for one first."""
-        servers = self._settings.bootstrap
-        where = ", ".join(servers)
-        with _explained(f"no Kafka broker answers at {where}"):
-            _find_any(servers)
-        _overheard.reason = ""
-        try:
-            return make()
-        except FAILURES as error:
-            # A broker may hang up on a wrong password without its reason being read in time.
-            how = self._settings.security
-            why = _overheard.reason or _words(error)
-            raise BusError(
-                f"no Kafka broker lets us in at {where} by kafka.security = {how}: {why}"
-            ) from error
-
-    def _connection(self) -> dict[str, Any]:
-        """What all three clients are told: https://kafka-python.readthedocs.io/, KafkaClient."""
-        settings = self._settings
-        found: dict[str, Any] = {
-            "bootstrap_servers": list(settings.bootstrap),
-            "client_id": settings.group,
-            "bootstrap_timeout_ms": int(CONNECT * 1000),
-            "request_timeout_ms": int(REQUEST * 1000),
-            "security_protocol": settings.security,
-            "ssl_cafile": settings.ca or None,
-            "ssl_certfile": settings.certificate or None,
-            "ssl_keyfile": settings.key or None,
-        }
-        if settings.security.startswith("SASL"):
-            found["sasl_mechanism"] = settings.mechanism
-            found["sasl_plain_username"] = settings.username
-            found["sasl_plain_password"] = password(settings)
-        return found
 
 
 class KafkaSubscription:
@@ -242,7 +210,7 @@ class KafkaSubscription:
         self._group = group
         self._prefix = prefix
         self._polled = time.monotonic()
-        with _explained(f"cannot read {', '.join(names)}"):
+        with explained(f"cannot read {', '.join(names)}"):
             places = []
             for name in names:
                 known = consumer.partitions_for_topic(name)
@@ -258,7 +226,7 @@ class KafkaSubscription:
                 consumer.subscribe(names)
 
     def poll(self, timeout: float) -> list[Message]:
-        with _explained("cannot poll"):
+        with explained("cannot poll"):
             batches = self._consumer.poll(timeout_ms=int(timeout * 1000))
         if batches:
             self._polled = time.monotonic()
@@ -283,14 +251,14 @@ class KafkaSubscription:
 
     def commit(self) -> None:
         if self._group is not None:
-            with _explained("cannot commit"):
+            with explained("cannot commit"):
                 self._consumer.commit(timeout_ms=int(REQUEST * 1000))
 
     def close(self) -> None:
         self._consumer.close(autocommit=False, timeout_ms=int(CLOSE * 1000))
 
     def _reached(self, place: Any) -> bool:
-        with _explained("cannot tell the position"):
+        with explained("cannot tell the position"):
             position = self._consumer.position(place, timeout_ms=0)
         end = self._ends.get(place, 0)
         if position is not None and position >= end:
@@ -298,6 +266,44 @@ class KafkaSubscription:
         # Compaction can leave a gap at the end, which no message will ever bridge.
         heard = (self._consumer.highwater(place) or 0) >= end
         return heard and time.monotonic() - self._polled > SETTLED
+
+
+def connected(settings: KafkaSettings, make: Callable[[], T]) -> T:
+    """A client. The library's own are left half-made, with open sockets, where no broker answers:
+    look for one first. Raises BusError."""
+    servers = settings.bootstrap
+    where = ", ".join(servers)
+    with explained(f"no Kafka broker answers at {where}"):
+        _find_any(servers)
+    _overheard.reason = ""
+    try:
+        return make()
+    except FAILURES as error:
+        # A broker may hang up on a wrong password without its reason being read in time.
+        how = settings.security
+        why = _overheard.reason or _words(error)
+        raise BusError(
+            f"no Kafka broker lets us in at {where} by kafka.security = {how}: {why}"
+        ) from error
+
+
+def connection(settings: KafkaSettings) -> dict[str, Any]:
+    """What all clients are told: https://kafka-python.readthedocs.io/, KafkaClient."""
+    found: dict[str, Any] = {
+        "bootstrap_servers": list(settings.bootstrap),
+        "client_id": settings.group,
+        "bootstrap_timeout_ms": int(CONNECT * 1000),
+        "request_timeout_ms": int(REQUEST * 1000),
+        "security_protocol": settings.security,
+        "ssl_cafile": settings.ca or None,
+        "ssl_certfile": settings.certificate or None,
+        "ssl_keyfile": settings.key or None,
+    }
+    if settings.security.startswith("SASL"):
+        found["sasl_mechanism"] = settings.mechanism
+        found["sasl_plain_username"] = settings.username
+        found["sasl_plain_password"] = password(settings)
+    return found
 
 
 def password(settings: KafkaSettings) -> str:
@@ -311,7 +317,7 @@ def password(settings: KafkaSettings) -> str:
     return text.partition("\n")[0]
 
 
-def _close(producer: Any) -> None:
+def close_producer(producer: Any) -> None:
     """Without waiting for a broker that may never come back."""
     try:
         producer.close(timeout=CLOSE)
@@ -323,7 +329,7 @@ def _close(producer: Any) -> None:
 
 
 @contextmanager
-def _explained(what: str) -> Iterator[None]:
+def explained(what: str) -> Iterator[None]:
     """Turns what the library raises into a BusError that begins with `what`."""
     try:
         yield

@@ -35,12 +35,13 @@ Source = tuple[str, Lines]
 class ReadOptions(Struct, frozen=True):
     """How lines are to be read."""
 
-    format: str = "auto"  # a name in PARSERS, or auto
+    format: str = "auto"  # a name in PARSERS, that of a custom format, or auto
     host: str = ""  # gateway of lines that name none
     zone: str = ""  # IANA name, for stamps without one; "" is this machine's
     year: int = 0  # of stamps without one; 0: the latest that is not after now + 1 day
     now: float = 0.0  # Unix seconds; 0 is the wall clock
     fingerprint_key: bytes = b""  # for passwords that a log shows
+    custom: tuple[Format, ...] = ()  # a site's own formats, which come before those in PARSERS
 
 
 class DeadLine(Struct, frozen=True):
@@ -94,6 +95,11 @@ class Reader:
             yield from self._one(name, lines, self._carrier(name).record)
         else:
             yield from self._merged(sources)
+
+    def letters(self, name: str, letters: Iterable[tuple[int, Letter]]) -> Iterator[Output]:
+        """The same of lines that were taken out of their envelopes."""
+        self._quiet = 0.0
+        yield from self._one(name, letters, self._carrier(name).letter)
 
     def tell(self, at: float) -> None:
         """What the caller's clock says: stamps from the future are measured by it."""
@@ -284,7 +290,8 @@ class Parsers:
     def __init__(self, options: ReadOptions) -> None:
         one = options.format != "auto"
         self._mask = mask(options.fingerprint_key)
-        self._formats = [PARSERS[options.format]] if one else list(PARSERS.values())
+        formats = {each.name: each for each in (*options.custom, *PARSERS.values())}
+        self._formats = [formats[options.format]] if one else list(formats.values())
         self._texts = self._pick("")
         self.known: dict[str, Parse] = {}  # by tag
 

@@ -30,7 +30,10 @@ def test_all_topics_are_made_with_the_partitions_of_the_settings() -> None:
         "mail.decisions": 4,
         "mail.gateways": 1,
         "mail.dead": 4,
+        "mail.raw": 4,
+        "mail.lines": 4,
         "g-records-changelog": 4,
+        "g-intake-changelog": 4,
     }
 
 
@@ -99,7 +102,10 @@ def test_topics_are_made_and_listed_on_a_real_broker(settings: Path) -> None:
     code, output = run(settings, "list")
     rows = [json.loads(line) for line in output.splitlines()]
     assert all(row["partitions"] == row["wanted"] for row in rows)
-    assert rows[-1]["topic"].endswith("mailwarden-records-changelog")
+    assert {row["topic"].rpartition(".mailwarden-")[2] for row in rows[-2:]} == {
+        "records-changelog",
+        "intake-changelog",
+    }
 
 
 @pytest.mark.broker

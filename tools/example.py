@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from agents.detectors import DETECTORS
-from schemas.settings import IntakeSettings, Settings
+from schemas.settings import IntakeSettings, Settings, TopicSettings
 from streams.gateways import GATEWAYS
 from streams.sinks import SINKS
 
@@ -26,6 +26,10 @@ TOP = """\
 # thresholds [brackets] name the source, and * is a choice of ours.
 """
 INTAKE_TOP = """\
+# Topics on which others publish their logs, for `mailwarden intake`: topics = ["NAME", ...] in
+# [intake], or, where something is to be said of them, a section for each.
+"""
+MAILS_TOP = """\
 # Bounce and complaint mails, beside the logs. A section switches its intake on.
 """
 GATEWAYS_TOP = """\
@@ -51,9 +55,12 @@ def text() -> str:
         and field.type is not IntakeSettings
     ]
     parts.append(INTAKE_TOP)
+    parts.append(_hidden(section('intake.topics."mail.raw"', TopicSettings)))
+    parts.append(MAILS_TOP)
     parts += [
         _hidden(section(f"intake.{field.name}", get_args(field.type)[0]))
         for field in msgspec.structs.fields(IntakeSettings)
+        if field.name != "topics"
     ]
     parts += [section(f"detectors.{name}", kind) for name, kind in DETECTORS.items()]
     parts.append(GATEWAYS_TOP)

@@ -15,6 +15,7 @@ COMMANDS = {
     "panic": "lift everything that is enforced on this host, at once",
     "resume": "enforce again, after panic",
     "ship": "follow logs and publish their events to Kafka",
+    "intake": "what other shippers publish on Kafka, to events",
     "worker": "detect and respond, on Kafka; as many as wanted",
     "gateway": "enforce the decisions on Kafka at this relay",
     "topics": "create and list the Kafka topics",

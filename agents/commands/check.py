@@ -9,13 +9,16 @@ from typing import Literal
 import click
 from msgspec import Struct
 
+from agents import custom_rules
 from agents.commands import options
 from agents.configuration import Config
+from agents.intake.topics import wanted
 from agents.operator import report
 from agents.running import reading, state
-from agents.words import span
+from agents.words import many, span
 from schemas import net
 from schemas.findings import Action, Decision, Target
+from schemas.settings import SettingsError
 from streams.gateway import Gateway
 from streams.parsers import PARSERS
 from streams.sources.find import NothingFoundError
@@ -57,9 +60,14 @@ def command(ctx: click.Context, config: Path | None) -> None:
     mailwarden check -c /etc/mailwarden/mailwarden.toml
     """
     settings = options.load(config)
-    if settings.settings.logs.format not in ("auto", *PARSERS):
+    try:
+        wanted(settings.settings)
+    except SettingsError as error:
+        raise options.Unusable(f"{settings.where}: {error}") from error
+    names = (*PARSERS, *(each.name for each in settings.formats))
+    if settings.settings.logs.format not in ("auto", *names):
         raise options.Unusable(
-            f"{settings.where}: logs.format: expected auto or one of {', '.join(PARSERS)}"
+            f"{settings.where}: logs.format: expected auto or one of {', '.join(names)}"
         )
     topic = ""
     bad = 0
@@ -82,6 +90,8 @@ def lines(config: Config) -> Iterator[Line]:
     named = f"{config.path}: valid" if config.path else "none found: these are the defaults"
     yield Line("settings", named, "good")
     yield from _followed(config)
+    yield from _custom(config)
+    yield from _topics(config)
     yield from _intake(config)
     yield from _site(config)
     yield from _detectors(config)
@@ -111,6 +121,17 @@ def _followed(config: Config) -> Iterator[Line]:
         yield Line("follows", f"the journal, {found.why}", "good")
 
 
+def _custom(config: Config) -> Iterator[Line]:
+    """Formats of the site's own: whether their cases hold."""
+    for name, rule in config.settings.parsers.custom.items():
+        wrong = custom_rules.failing(name, rule)
+        for text in wrong:
+            yield Line("formats", f"{name}: {text}", "bad")
+        if not wrong:
+            cases = f"its {many(len(rule.cases), 'case')} hold" if rule.cases else "it has no cases"
+            yield Line("formats", f"{name}: {cases}", "good" if rule.cases else "plain")
+
+
 def _intake(config: Config) -> Iterator[Line]:
     lmtp, maildir = config.settings.intake.lmtp, config.settings.intake.maildir
     if lmtp is not None:
@@ -128,6 +149,17 @@ def _intake(config: Config) -> Iterator[Line]:
                 yield Line("intake", f"{path}: must be there, for this user to write", "bad")
                 return
         yield Line("intake", f"mails in {maildir.path}: from new into cur", "good")
+
+
+def _topics(config: Config) -> Iterator[Line]:
+    """What `mailwarden intake` would read, where that is said."""
+    if not config.settings.intake.topics:
+        return
+    for name, topic in wanted(config.settings).items():
+        way = "each message as it says" if topic.format == "auto" else f"lines of {topic.format}"
+        host = f", of {topic.host} where nothing says whose" if topic.host else ""
+        zone = f", times in {topic.zone} where they do not say" if topic.zone else ""
+        yield Line("intake", f"topic {name}: {way}{host}{zone}")
 
 
 def _readable(path: str) -> Line:

@@ -86,7 +86,13 @@ class Row(msgspec.Struct, frozen=True):
 
 def all_topics(settings: KafkaSettings) -> tuple[Topic, ...]:
     """All that the programs of a site need."""
-    return (*topics.TOPICS, topics.changelog(settings.group))
+    group = settings.group
+    return (
+        *topics.TOPICS,
+        *topics.INTAKE,
+        topics.changelog(group),
+        topics.snapshots(group),
+    )
 
 
 def wanted(topic: Topic, settings: KafkaSettings) -> int:

@@ -329,6 +329,10 @@ class Carrier:
         when = line.at if line else self.stamps.now if at is None else at
         return Record(when, host, DOCUMENT, "", "", offset, data=letter.data, otherwise=line)
 
+    def continues(self, letter: Letter) -> bool:
+        """Whether this is a part of a line that was split."""
+        return letter.split or letter.file in self._splits.begun
+
     def _of_program(
         self, letter: Letter, at: float | None, host: str, offset: int
     ) -> Record | None:

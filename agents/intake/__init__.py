@@ -1,0 +1,1 @@
+"""Raw records that others publish on Kafka, on their way to events."""

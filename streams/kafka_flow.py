@@ -1,0 +1,245 @@
+"""From topics to topics, each message once: what was read of Kafka, and what came of it.
+
+A `Flow` is a member of a consumer group and a transactional producer (KIP-98, KIP-447). What is
+published goes out together with how far was read, both or neither; a member that lost its
+partitions meanwhile is fenced off by the broker, and whoever gets them begins where the last
+transaction ended. Whoever reads the topics should read committed messages only.
+
+Topics have their names on the broker. kafka-python is imported here and in kafka_bus.py only.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata
+from msgspec import Struct
+
+from schemas.settings import KafkaSettings
+from streams.bus import Message
+from streams.kafka_bus import (
+    BATCH,
+    CLOSE,
+    CONNECT,
+    LARGEST,
+    REQUEST,
+    close_producer,
+    connected,
+    connection,
+    explained,
+)
+
+TRANSACTION = 15.0  # seconds until the broker gives up one whose producer is dead
+DELIVERY = 60.0  # seconds until a message that no broker takes fails its transaction
+MOST = 5000  # messages of one poll
+
+Place = tuple[str, int]
+"""A topic and a partition."""
+
+
+class Made(Struct, frozen=True, gc=False):
+    """A message to be published. `value` None deletes, on a compacted topic."""
+
+    topic: str
+    partition: int | None
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]] = []
+
+
+class Flow:
+    """Raises BusError, after which it can only be closed: another one goes on where the last
+    `commit` was."""
+
+    def __init__(self, settings: KafkaSettings, group: str, identity: str) -> None:
+        """`identity` is this process's for as long as its state directory: a transaction that it
+        left open ends at once when it begins again."""
+        self._settings = settings
+        self._changes = _Changes()
+        self._ends: dict[Place, int] = {}
+        self._consumer: Any = connected(
+            settings,
+            lambda: KafkaConsumer(
+                group_id=group,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                isolation_level="read_committed",
+                allow_auto_create_topics=False,
+                session_timeout_ms=int(settings.session * 1000),
+                heartbeat_interval_ms=int(settings.session * 250),
+                fetch_max_wait_ms=100,
+                max_poll_records=MOST,
+                reconnect_backoff_max_ms=1000,
+                **connection(settings),
+            ),
+        )
+        self._producer: Any = None
+        try:
+            self._producer = connected(
+                settings,
+                lambda: KafkaProducer(
+                    acks="all",
+                    transactional_id=identity,
+                    transaction_timeout_ms=int(TRANSACTION * 1000),
+                    compression_type="lz4",
+                    batch_size=BATCH,
+                    max_request_size=LARGEST,
+                    max_block_ms=int(CONNECT * 1000),
+                    delivery_timeout_ms=int(DELIVERY * 1000),
+                    allow_auto_create_topics=False,
+                    reconnect_backoff_max_ms=1000,
+                    **connection(settings),
+                ),
+            )
+            with explained("cannot begin transactions"):
+                self._producer.init_transactions()
+        except BaseException:
+            self.close()
+            raise
+
+    def subscribe(self, topics: Iterable[str]) -> None:
+        self._consumer.subscribe(sorted(topics), listener=self._changes)
+
+    def poll(self, timeout: float) -> dict[Place, list[Message]]:
+        with explained("cannot poll"):
+            found = self._consumer.poll(timeout_ms=int(timeout * 1000))
+        return {
+            (place.topic, place.partition): [
+                Message(
+                    record.topic,
+                    record.partition,
+                    record.offset,
+                    record.key or b"",
+                    record.value,
+                    published=record.timestamp / 1000,
+                )
+                for record in records
+            ]
+            for place, records in found.items()
+        }
+
+    def changed(self) -> bool:
+        """Whether partitions came or went since the last call."""
+        changed, self._changes.changed = self._changes.changed, False
+        if changed:
+            places = list(self._consumer.assignment())
+            with explained("cannot tell the ends of the topics"):
+                ends = self._consumer.end_offsets(places, timeout_ms=int(REQUEST * 1000))
+            self._ends = {(place.topic, place.partition): end for place, end in ends.items()}
+        return changed
+
+    def assigned(self) -> set[Place]:
+        return {(place.topic, place.partition) for place in self._consumer.assignment()}
+
+    def committed(self, place: Place) -> int:
+        """The first message that is not done with; 0 where nothing was committed."""
+        with explained("cannot tell what is committed"):
+            found = self._consumer.committed(
+                TopicPartition(*place), timeout_ms=int((TRANSACTION + REQUEST) * 1000)
+            )
+        return found or 0
+
+    def seek(self, place: Place, offset: int) -> None:
+        self._consumer.seek(TopicPartition(*place), offset)
+
+    def caught_up(self, place: Place) -> bool:
+        """Whether all that lies there was polled, as far as is known."""
+        found = TopicPartition(*place)
+        with explained("cannot tell the position"):
+            position = self._consumer.position(found, timeout_ms=0)
+        heard = self._consumer.highwater(found) or 0
+        return position is not None and position >= max(self._ends.get(place, 0), heard)
+
+    def hold(self, places: Iterable[Place]) -> None:
+        """Poll no messages of these for now, but of all others."""
+        held = {TopicPartition(*place) for place in places}
+        before = self._consumer.paused()
+        self._consumer.pause(*(held - before))
+        self._consumer.resume(*(before - held))
+
+    def commit(self, made: Sequence[Made], done: Mapping[Place, int]) -> None:
+        """Publish, and be done with all messages before these offsets: both or neither."""
+        producer = self._producer
+        with explained("the transaction failed"):
+            producer.begin_transaction()
+            try:
+                futures = [
+                    producer.send(
+                        one.topic,
+                        key=one.key,
+                        value=one.value,
+                        partition=one.partition,
+                        headers=one.headers,
+                    )
+                    for one in made
+                ]
+                producer.send_offsets_to_transaction(
+                    {
+                        TopicPartition(*place): OffsetAndMetadata(offset, "", -1)
+                        for place, offset in done.items()
+                    },
+                    self._consumer.group_metadata(),
+                )
+                producer.flush(DELIVERY)
+                for future in futures:
+                    if future.failed():
+                        raise future.exception
+                producer.commit_transaction()
+            except BaseException:
+                with suppress(KafkaError):
+                    producer.abort_transaction()
+                raise
+
+    def everything(self, topic: str, partitions: Iterable[int]) -> list[Message]:
+        """All that lies in these partitions now."""
+        reader: Any = connected(
+            self._settings,
+            lambda: KafkaConsumer(
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                isolation_level="read_committed",
+                allow_auto_create_topics=False,
+                **connection(self._settings),
+            ),
+        )
+        try:
+            places = [TopicPartition(topic, partition) for partition in sorted(partitions)]
+            found: list[Message] = []
+            with explained(f"cannot read {topic}"):
+                reader.assign(places)
+                reader.seek_to_beginning(*places)
+                ends = reader.end_offsets(places, timeout_ms=int(REQUEST * 1000))
+                deadline = time.monotonic() + DELIVERY
+                while any(reader.position(place) < ends[place] for place in places):
+                    if time.monotonic() > deadline:
+                        raise KafkaError(f"{topic} does not come to its end")
+                    for records in reader.poll(timeout_ms=200).values():
+                        found += [
+                            Message(topic, r.partition, r.offset, r.key or b"", r.value)
+                            for r in records
+                        ]
+            return found
+        finally:
+            reader.close(autocommit=False, timeout_ms=int(CLOSE * 1000))
+
+    def close(self) -> None:
+        if self._producer is not None:
+            close_producer(self._producer)
+        with suppress(KafkaError):
+            self._consumer.close(autocommit=False, timeout_ms=int(CLOSE * 1000))
+
+
+class _Changes(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Notes that partitions came or went. Nothing is done then and there: all that was polled
+    was committed before the next poll."""
+
+    changed = False
+
+    def on_partitions_revoked(self, revoked: object) -> None:
+        self.changed = True
+
+    def on_partitions_assigned(self, assigned: object) -> None:
+        self.changed = True

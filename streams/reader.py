@@ -35,13 +35,12 @@ Source = tuple[str, Lines]
 class ReadOptions(Struct, frozen=True):
     """How lines are to be read."""
 
-    format: str = "auto"  # a name in PARSERS, that of a custom format, or auto
+    format: str = "auto"  # a name in PARSERS, or auto
     host: str = ""  # gateway of lines that name none
     zone: str = ""  # IANA name, for stamps without one; "" is this machine's
     year: int = 0  # of stamps without one; 0: the latest that is not after now + 1 day
     now: float = 0.0  # Unix seconds; 0 is the wall clock
     fingerprint_key: bytes = b""  # for passwords that a log shows
-    custom: tuple[Format, ...] = ()  # a site's own formats, which come before those in PARSERS
 
 
 class DeadLine(Struct, frozen=True):
@@ -290,8 +289,7 @@ class Parsers:
     def __init__(self, options: ReadOptions) -> None:
         one = options.format != "auto"
         self._mask = mask(options.fingerprint_key)
-        formats = {each.name: each for each in (*options.custom, *PARSERS.values())}
-        self._formats = [formats[options.format]] if one else list(formats.values())
+        self._formats = [PARSERS[options.format]] if one else list(PARSERS.values())
         self._texts = self._pick("")
         self.known: dict[str, Parse] = {}  # by tag
 

@@ -20,6 +20,7 @@ from streams.parsers.google import FORMAT as GOOGLE
 from streams.parsers.greylist import FORMAT as GREYLIST
 from streams.parsers.haraka import FORMAT as HARAKA
 from streams.parsers.horde import FORMAT as HORDE
+from streams.parsers.kerio import FORMAT as KERIO
 from streams.parsers.m365 import FORMAT as M365
 from streams.parsers.mailscanner import FORMAT as MAILSCANNER
 from streams.parsers.mimecast import FORMAT as MIMECAST
@@ -83,4 +84,5 @@ PARSERS: dict[str, Format] = {
     "perdition": PERDITION,
     "barracuda": BARRACUDA,
     "symantec": SYMANTEC,
+    "kerio": KERIO,
 }

@@ -24,9 +24,8 @@ _OLD = re.compile(
 _LOGIN = re.compile(
     r"(?P<what>FAILED LOGIN|Login success) for (?P<user>.{0,320}?) (?=\[|to \S{1,80} \[)", re.DOTALL
 )
-_IP = re.compile(
-    r"\[(?P<ip>[0-9A-Fa-f.:]{2,45})\](?: \(forwarded for \[(?P<forwarded>[^\[\]]{1,300})\]\))?"
-)
+_IP = re.compile(r"\[(?P<ip>[0-9A-Fa-f.:]{2,45})\]")
+_FORWARDED = " (forwarded for ["
 _APPS = ("[imp] ", "[horde] ")
 
 
@@ -47,11 +46,21 @@ def _read(record: Record) -> Items | None:
     found = _LOGIN.match(said)
     if found is None:
         return ()
-    places = list(_IP.finditer(said, found.end("user")))
-    clients = {proxied.client(one["ip"], one["forwarded"] or "") for one in places}
-    client = clients.pop() if len(clients) == 1 else ""
-    return _login(record, "ok" if found["what"] == "Login success" else "failed", client,
-                  found["user"])  # fmt: skip
+    outcome = "ok" if found["what"] == "Login success" else "failed"
+    return _login(record, outcome, _client(said[found.end("user") :]), found["user"])
+
+
+def _client(said: str) -> str:
+    """The address in what follows the name; ``""`` where it could be another."""
+    before, proxy, forwarded = said.rpartition(_FORWARDED)
+    if not proxy:
+        before, forwarded = said, ""
+    elif "])" not in forwarded:
+        return ""  # the line was cut before the address that our proxy wrote
+    peers = {found["ip"] for found in _IP.finditer(before)}
+    if len(peers) != 1:
+        return ""
+    return proxied.client(peers.pop(), forwarded.rpartition("])")[0])
 
 
 def _login(record: Record, outcome: str, client: str, user: str) -> Items:

@@ -24,8 +24,11 @@ def last(addresses: str) -> str:
 
 
 def client(peer: str, forwarded: str = "", real: str = "") -> str:
-    """Who is behind `peer`, by ``X-Forwarded-For``, else by ``X-Real-IP``."""
+    """Who is behind `peer`, by ``X-Forwarded-For``, else by ``X-Real-IP``; ``""`` where a proxy
+    told it and it cannot be read."""
     address = fields.client(peer)
     if address not in _OURS:
         return address
-    return last(forwarded) or fields.client(real) or address
+    if forwarded:
+        return last(forwarded) or fields.client(real)
+    return fields.client(real) or address

@@ -49,7 +49,7 @@ _REASONS = (
 )
 _PAM = re.compile(
     r"pam_\w{1,20}\([\w-]+:auth\): authentication failure; .*\brhost=(?P<ip>\S+)"
-    r"(?:  user=(?P<user>.*))?"
+    r"(?:  ?user=(?P<user>.*))?"
 )
 
 
@@ -98,7 +98,7 @@ def _end(found: re.Match[str] | None) -> int:
 
 def _pam(record: Record, rest: str) -> Items:
     found = _PAM.search(rest)
-    if found is None or (rest.count("rhost=") > 1 and "  user=" in rest):
+    if found is None or (rest.count("rhost=") > 1 and " user=" in rest):
         return ()  # a name made to look like the rest of the line: who it was is unknown
     auth = Auth(
         at=record.at,

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct, structs
 
+from agents import custom_rules
 from agents.detector import Detector
 from agents.detectors import DETECTORS
 from agents.engine import Engine
@@ -23,10 +24,12 @@ from agents.shard import Shard
 from schemas import net
 from schemas.events import Fact
 from schemas.keys import Key, Site
-from schemas.settings import Settings, SettingsError, convert, read
+from schemas.settings import CustomSettings, Settings, SettingsError, convert, read
 from streams.blocklist import Blocklist
 from streams.gateway import Gateway
 from streams.gateways import GATEWAYS
+from streams.parsers import PARSERS
+from streams.parsers.part import Format
 from streams.sink import Sink
 from streams.sinks import SINKS
 
@@ -47,6 +50,8 @@ class Config(Struct, frozen=True):
     detectors: list[Detector]  # all there are, those switched off included
     gateways: list[Gateway]
     sinks: list[Sink]
+    custom: dict[str, CustomSettings] = {}  # the rules of the site's own formats, by name
+    formats: tuple[Format, ...] = ()  # made of them
     path: Path | None = None  # the file that was read; None: these are the defaults
 
     @property
@@ -79,6 +84,10 @@ def build(settings: Settings, path: Path | None = None) -> Config:
     where = str(path) if path else "settings"
     _check(settings, where)
     allowed = _networks(where, "network.allow", settings.network.allow)
+    custom = {
+        name: convert(table, CustomSettings, where, f"parsers.custom.{name}")
+        for name, table in settings.parsers.custom.items()
+    }
     return Config(
         settings=settings,
         site=_site(settings, where),
@@ -86,6 +95,8 @@ def build(settings: Settings, path: Path | None = None) -> Config:
         detectors=_detectors(settings, where),
         gateways=_gateways(settings, where),
         sinks=_sinks(settings, where),
+        custom=custom,
+        formats=_formats(custom, where),
         path=path,
     )
 
@@ -172,6 +183,19 @@ def _detectors(settings: Settings, where: str) -> list[Detector]:
 
 def _lifted(settings: Settings) -> bool:
     return os.path.lexists(state.panic(settings))
+
+
+def _formats(rules: dict[str, CustomSettings], where: str) -> tuple[Format, ...]:
+    found = []
+    for name, rule in rules.items():
+        key = f"parsers.custom.{name}"
+        if name in PARSERS:
+            raise SettingsError(f"{where}: {key}: {name} is a format that is known already")
+        try:
+            found.append(custom_rules.build(name, rule))
+        except ValueError as error:
+            raise SettingsError(f"{where}: {key}.{error}") from error
+    return tuple(found)
 
 
 def _gateways(settings: Settings, where: str) -> list[Gateway]:

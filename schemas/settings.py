@@ -132,12 +132,36 @@ class IntakeSettings(Section, frozen=True):
     maildir: MaildirSettings | None = None
 
 
+class CustomCase(Section, frozen=True):
+    """A line and what must come of it."""
+
+    text: str  # what the program said, without stamp, host and tag
+    event: dict[str, Any] = {}  # fields and their values; none: the line must be passed over
+
+
+class CustomSettings(Section, frozen=True):
+    """``[parsers.custom.NAME]``: a log format of a site's own."""
+
+    pattern: str  # Python's regular expression for the whole text, fields as named groups
+    event: str = "auth"  # what a line reports: auth, connection, recipient, message, ...
+    set: dict[str, Any] = {}  # fields that every line has alike: outcome = "failed"
+    programs: tuple[str, ...] = ()  # syslog tags; none: lines without a tag
+    cases: tuple[CustomCase, ...] = ()  # tried by `mailwarden check`
+
+
+class ParsersSettings(Section, frozen=True):
+    """``[parsers]``: log formats beside those that are known."""
+
+    custom: dict[str, Any] = {}  # tables, each a CustomSettings
+
+
 class Settings(Section, frozen=True):
     site: SiteSettings = field(default_factory=SiteSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     logs: LogSettings = field(default_factory=LogSettings)
     response: ResponseSettings = field(default_factory=ResponseSettings)
     storage: StorageSettings = field(default_factory=StorageSettings)
+    parsers: ParsersSettings = field(default_factory=ParsersSettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     kafka: KafkaSettings = field(default_factory=KafkaSettings)

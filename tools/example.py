@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from agents.detectors import DETECTORS
-from schemas.settings import IntakeSettings, Settings, TopicSettings
+from schemas.settings import IntakeSettings, ParsersSettings, Settings, TopicSettings
 from streams.gateways import GATEWAYS
 from streams.sinks import SINKS
 
@@ -24,6 +24,19 @@ TOP = """\
 # keeps its default. `mailwarden check` says what would be done with it.
 # Times are in seconds. Networks are written as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/48. Beside
 # thresholds [brackets] name the source, and * is a choice of ours.
+"""
+CUSTOM = """\
+# A log format of the site's own: one pattern for what a line says after its stamp, host and tag.
+# `mailwarden check` tries the cases.
+# [parsers.custom.shop]
+# programs = ["shopd"]            # syslog tags; none: lines without a tag
+# event = "auth"                  # what a line reports: auth, connection, recipient, message, ...
+# pattern = 'login of (?P<account>[^ ]{1,99}) from (?P<client>[^ ]{1,45}) refused'
+# set = { outcome = "failed", service = "imap" }      # fields that every line has alike
+#
+# [[parsers.custom.shop.cases]]
+# text = "login of anna from 192.0.2.1 refused"
+# event = { account = "anna", client = "192.0.2.1", outcome = "failed" }
 """
 INTAKE_TOP = """\
 # Topics on which others publish their logs, for `mailwarden intake`: topics = ["NAME", ...] in
@@ -52,8 +65,9 @@ def text() -> str:
         for field in msgspec.structs.fields(Settings)
         if isinstance(field.type, type)
         and issubclass(field.type, msgspec.Struct)
-        and field.type is not IntakeSettings
+        and field.type not in (IntakeSettings, ParsersSettings)
     ]
+    parts.append(CUSTOM)
     parts.append(INTAKE_TOP)
     parts.append(_hidden(section('intake.topics."mail.raw"', TopicSettings)))
     parts.append(MAILS_TOP)

@@ -9,12 +9,13 @@ from typing import Literal
 import click
 from msgspec import Struct
 
+from agents import custom_rules
 from agents.commands import options
 from agents.configuration import Config
 from agents.intake.topics import wanted
 from agents.operator import report
 from agents.running import reading, state
-from agents.words import span
+from agents.words import many, span
 from schemas import net
 from schemas.findings import Action, Decision, Target
 from schemas.settings import SettingsError
@@ -63,9 +64,10 @@ def command(ctx: click.Context, config: Path | None) -> None:
         wanted(settings.settings)
     except SettingsError as error:
         raise options.Unusable(f"{settings.where}: {error}") from error
-    if settings.settings.logs.format not in ("auto", *PARSERS):
+    names = (*PARSERS, *(each.name for each in settings.formats))
+    if settings.settings.logs.format not in ("auto", *names):
         raise options.Unusable(
-            f"{settings.where}: logs.format: expected auto or one of {', '.join(PARSERS)}"
+            f"{settings.where}: logs.format: expected auto or one of {', '.join(names)}"
         )
     topic = ""
     bad = 0
@@ -88,6 +90,7 @@ def lines(config: Config) -> Iterator[Line]:
     named = f"{config.path}: valid" if config.path else "none found: these are the defaults"
     yield Line("settings", named, "good")
     yield from _followed(config)
+    yield from _custom(config)
     yield from _topics(config)
     yield from _intake(config)
     yield from _site(config)
@@ -116,6 +119,17 @@ def _followed(config: Config) -> Iterator[Line]:
             yield _readable(path)
     if found.journal:
         yield Line("follows", f"the journal, {found.why}", "good")
+
+
+def _custom(config: Config) -> Iterator[Line]:
+    """Formats of the site's own: whether their cases hold."""
+    for name, rule in config.custom.items():
+        wrong = custom_rules.failing(name, rule)
+        for text in wrong:
+            yield Line("formats", f"{name}: {text}", "bad")
+        if not wrong:
+            cases = f"its {many(len(rule.cases), 'case')} hold" if rule.cases else "it has no cases"
+            yield Line("formats", f"{name}: {cases}", "good" if rule.cases else "plain")
 
 
 def _intake(config: Config) -> Iterator[Line]:

@@ -35,6 +35,7 @@ MOST_DEAD = 20  # broken lines that are shown; the rest is only counted
 @options.now
 @options.zone
 @options.host
+@options.config
 @click.option("--table", is_flag=True, help="A table for people instead of JSON.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 def command(
@@ -43,6 +44,7 @@ def command(
     now: float | None,
     zone: str | None,
     host: str | None,
+    config: Path | None,
     table: bool,
     files: tuple[str, ...],
 ) -> None:
@@ -50,6 +52,8 @@ def command(
 
     `-` is standard input; .gz, .bz2, .xz and .zst are unpacked. Every field of an event is
     printed, also one that is empty. Lines that cannot be read are told on standard error.
+
+    Formats of a site's own ([parsers.custom.NAME] in the settings) are read as well.
 
     With --format dsn each FILE is a mail, a mailbox, a maildir or a directory of mails.
     """
@@ -63,6 +67,7 @@ def command(
             zone=zone or "",
             year=year or 0,
             now=now or time.time(),
+            custom=options.load(config).formats,
         ),
         dead=_Dead(),
     )

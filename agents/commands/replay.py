@@ -74,6 +74,7 @@ def read_options(config: Config, **given: Any) -> ReadOptions:
             "format": settings.logs.format,
             "host": settings.site.host,
             "zone": settings.site.zone,
+            "custom": config.formats,
             **told,
         }
     )

@@ -35,7 +35,12 @@ def new_reader(config: Config, dead: Callable[[DeadLine], None] | None, memory: 
     lines that are still to come are joined anew.
     """
     settings = config.settings
-    options = ReadOptions(format=settings.logs.format, host=host(config), zone=settings.site.zone)
+    options = ReadOptions(
+        format=settings.logs.format,
+        host=host(config),
+        zone=settings.site.zone,
+        custom=config.formats,
+    )
     reader = Reader(options, dead)
     if memory:
         try:

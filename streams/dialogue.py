@@ -34,8 +34,9 @@ _REPLY = re.compile(r"(?P<code>[2-5]\d\d)(?:[ -] ?(?P<enhanced>[245]\.\d{1,3}\.\
 _PATH = re.compile(r" ?<(?P<path>[^<>]{0,512})>|(?P<bare>[^\s<>]{1,512})")
 _SIZE = re.compile(r" SIZE=(?P<size>\d{1,15})", re.IGNORECASE)
 _QUEUED = re.compile(
-    r"(?:250 (?:2\.6\.0 )?)?<(?P<id>[^<>]{1,255})> \[InternalId ?= ?(?P<internal>\d{1,20})"
-    r"(?:, Hostname=[^\[\]]{1,255})?\](?: (?P<size>\d{1,15}) bytes in)?"
+    r"(?:250 (?:2\.6\.0 )?)?<(?P<id>[^<>]{0,255})>"
+    r"(?: \[InternalId ?= ?(?P<internal>\d{1,20})(?:, Hostname=[^\[\]]{1,255})?\])?"
+    r"(?: (?P<size>\d{1,15}) bytes in)?"
 )
 _OF_RECIPIENT = frozenset({"5.1.1", "5.1.10", "5.1.2", "5.1.6", "5.2.2", "4.2.2", "5.7.54"})
 _UNOFFERED = frozenset({500, 502, 504, 530, 538})  # AUTH, or its mechanism
@@ -80,6 +81,7 @@ class Dialogues:
             "reply": self._reply,
             "denied": self._deny,
             "name": self._name,
+            "user": self._user,
             "login": self._login,
             "claims": self._claim,
             "believed": self._believe,
@@ -161,6 +163,12 @@ class Dialogues:
         talk.tried = turn.text
         self._wait(turn, talk)
 
+    @staticmethod
+    def _user(turn: Turn, talk: Talk, out: list[Told]) -> None:
+        """Who wants to log in, by the client's word; a second one would be the password."""
+        if talk.auth == "asked" and not talk.tried:
+            talk.tried = turn.text
+
     def _wait(self, turn: Turn, talk: Talk) -> None:
         if talk.auth != "denied":
             talk.auth = "denied"
@@ -188,7 +196,7 @@ class Dialogues:
     def _answer(self, turn: Turn, talk: Talk, code: int, out: list[Told]) -> None:
         """The reply to AUTH."""
         if code == 235:
-            if talk.auth != "opened" and turn.text.endswith("successful"):
+            if talk.auth != "opened" and (talk.tried or turn.text.endswith("successful")):
                 talk.account = talk.tried
                 out.append((talk.source, _auth(turn.gateway, turn.at, turn.offset, talk, "ok", "")))
         elif code == 535 or talk.auth == "denied":
@@ -324,14 +332,16 @@ class Dialogues:
             "recipients": len(talk.taken),
             "size": talk.size,
         }
-        if found is None:
+        if found is not None:
+            values["message_id"] = found["id"].strip()
+            values["size"] = int(found["size"] or talk.size)
+        internal = found["internal"] if found is not None else None
+        if internal:
+            values["queue_id"] = internal
+            out.append((talk.source, _part(turn, internal, Message, values, "message")))
+        else:
             message = Message(at=turn.at, gateway=turn.gateway, offset=turn.offset, **values)
             out.append((talk.source, message))
-        else:
-            values["message_id"] = found["id"].strip()
-            values["queue_id"] = found["internal"]
-            values["size"] = int(found["size"] or talk.size)
-            out.append((talk.source, _part(turn, found["internal"], Message, values, "message")))
         talk.taken.clear()
 
     def _sent(

@@ -77,7 +77,7 @@ FILLED: Final[dict[type[Fact], tuple[tuple[str, str], ...]]] = {
         ("account", "account"),
         ("sender", "sender"),
     ),
-    Auth: (("client", "client"),),
+    Auth: (("client", "client"), ("account", "account")),
     Connection: (("client", "client"),),
     Verdict: (
         ("client", "client"),

@@ -8,10 +8,12 @@ from streams.parsers.clamav import FORMAT as CLAMAV
 from streams.parsers.courier import FORMAT as COURIER
 from streams.parsers.cyrus import FORMAT as CYRUS
 from streams.parsers.dovecot import FORMAT as DOVECOT
+from streams.parsers.exchange.agent import FORMAT as EXCHANGE_AGENT
 from streams.parsers.exchange.event import FORMAT as EXCHANGE_EVENT
 from streams.parsers.exchange.mailbox import FORMAT as EXCHANGE_MAILBOX
 from streams.parsers.exchange.protocol import FORMAT as EXCHANGE_PROTOCOL
 from streams.parsers.exchange.tracking import FORMAT as EXCHANGE_TRACKING
+from streams.parsers.exchange.w3c import FORMAT as EXCHANGE_W3C
 from streams.parsers.exim import FORMAT as EXIM
 from streams.parsers.firewall import FORMAT as FIREWALL
 from streams.parsers.flows import FORMAT as FLOWS
@@ -51,6 +53,8 @@ PARSERS: dict[str, Format] = {
     "exchange-protocol": EXCHANGE_PROTOCOL,
     "exchange-tracking": EXCHANGE_TRACKING,
     "exchange-event": EXCHANGE_EVENT,
+    "exchange-agent": EXCHANGE_AGENT,
+    "exchange-w3c": EXCHANGE_W3C,
     "vpopmail": VPOPMAIL,
     "sendmail": SENDMAIL,
     "rspamd": RSPAMD,

@@ -65,8 +65,8 @@ LINES = [
 """Lines as servers write them: {c} is the client, {x} what a stranger chooses.
 
 What they stand in is a syslog file, unless they begin with ``raw: `` (as it is) or ``json: `` (as
-it is, with {x} inside a string of JSON); ``raw: `` may hold lines that go before, each ended by
-``\\n``.
+it is, with {x} inside a string of JSON) or ``csv: `` (inside a quoted value); ``raw: `` and
+``csv: `` may hold lines that go before, each ended by ``\\n``.
 """
 
 ANCHORED = [line for line in LINES if line != ANYTHING]
@@ -76,10 +76,13 @@ def fill(line: str, text: str) -> list[bytes]:
     """The lines with that text in place of what a stranger chooses."""
     if line.startswith("json: "):
         text = json.dumps(text)[1:-1]
-    *before, last = line.removeprefix("raw: ").removeprefix("json: ").split("\\n")
-    if not line.startswith(("raw: ", "json: ")):
+    if line.startswith("csv: "):
+        text = text.replace('"', '""')
+    said = line.removeprefix("raw: ").removeprefix("json: ").removeprefix("csv: ")
+    *before, last = said.split("\\n")
+    if not line.startswith(("raw: ", "json: ", "csv: ")):
         last = "Mar  4 08:00:00 mx " + last
-    filled = [*before, last.replace("{c}", CLIENT).replace("{x}", text)]
+    filled = [each.replace("{c}", CLIENT).replace("{x}", text) for each in (*before, last)]
     return [each.encode("utf-8", "surrogatepass") for each in filled]
 
 

@@ -20,7 +20,7 @@ _VERBS = frozenset({"MAIL", "RCPT", "DATA", "BDAT", "AUTH", "X-EX", "EHLO", "HEL
 _QUIET = frozenset({"220", "221", "334", "354"})
 
 _PROXY = re.compile(r"XPROXY(?P<again>FROM)? (?P<rest>.{1,2000})", re.IGNORECASE | re.DOTALL)
-_PROXIED = re.compile(r"(?P<name>SID|IP)=(?P<value>[^ ]{1,64})", re.IGNORECASE)
+_PROXIED = re.compile(r"(?:^| )(?P<name>SID|IP)=(?P<value>[^ ]{1,64})", re.IGNORECASE)
 _DENIED = re.compile(
     r"(?:Inbound .{1,60} failed because of|LiveID Authentication failed with reason:) "
     r"(?P<why>\w{1,80})"
@@ -121,7 +121,9 @@ def _command(said: str) -> tuple[str, str]:
     if verb == "XPRO":
         found = _PROXY.match(said)
         if found is not None:
-            told = {name.upper(): value for name, value in _PROXIED.findall(found["rest"])}
+            # What follows the name that the client gave itself may be that client's word.
+            before = found["rest"].partition(" DOMAIN=")[0]
+            told = {name.upper(): value for name, value in _PROXIED.findall(before)}
             behind = told.get("SID", "") + ("+" if found["again"] else "")
             return "claims", f"{net.address(told.get('IP', ''))} {behind}"
     return "", ""

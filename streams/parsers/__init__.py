@@ -21,6 +21,7 @@ from streams.parsers.fortimail import FORMAT as FORTIMAIL
 from streams.parsers.google import FORMAT as GOOGLE
 from streams.parsers.greylist import FORMAT as GREYLIST
 from streams.parsers.haraka import FORMAT as HARAKA
+from streams.parsers.hmailserver import FORMAT as HMAILSERVER
 from streams.parsers.horde import FORMAT as HORDE
 from streams.parsers.kerio import FORMAT as KERIO
 from streams.parsers.m365 import FORMAT as M365
@@ -49,6 +50,7 @@ PARSERS: dict[str, Format] = {
     "postfix": POSTFIX,
     "dovecot": DOVECOT,
     "exim": EXIM,
+    "hmailserver": HMAILSERVER,
     "exchange-imap-pop": EXCHANGE_MAILBOX,
     "exchange-protocol": EXCHANGE_PROTOCOL,
     "exchange-tracking": EXCHANGE_TRACKING,

@@ -136,6 +136,8 @@ class Turn(Struct, frozen=True, gc=False):
         The server notes that it refuses a login: the outcome and the reason.
     ``name``
         Who that was.
+    ``user``
+        Who wants to log in, by the client's word.
     ``login``
         Whose login was good; nobody's where another server logged in.
     ``claims``

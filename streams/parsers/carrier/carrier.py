@@ -43,6 +43,9 @@ _HEAD = re.compile(
 _HEADLESS = re.compile(
     r"(?:NOQUEUE|warning|statistics|\d+|[0-9A-F]{6,}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,})"
 )
+_HMAILSERVER = re.compile(
+    r'"[A-Z0-9]{5,11}"\t-?\d{1,10}\t(?:-?\d{1,10}\t)?"(?P<stamp>\d{4}-\d\d-\d\d [\d:.]{8,15})"\t'
+)
 # Exim's own files name no program: a client, or its name of a message
 _EXIM = re.compile(
     r"H=|[12][0-9A-Za-z]{5}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-[0-9A-Za-z]{4}) "
@@ -237,6 +240,9 @@ class Carrier:
             found = _RFC5424.fullmatch(text[:LONGEST_TEXT])
             if found:
                 return self._rfc5424(found, offset)
+        found = _HMAILSERVER.match(text) if text[0] == '"' else None
+        if found:
+            return self._stamped(found["stamp"], "hmailserver", text, offset)
         if text[4:5] == "-":
             row = self._shaped(text, offset)
             if row is not None:
@@ -261,6 +267,13 @@ class Carrier:
         if self._told is not None:
             at = self._told
         return self._said(*(split or (at, text)), offset)
+
+    def _stamped(self, stamp: str, program: str, text: str, offset: int) -> Record:
+        """A line that tells its time somewhere in its midst."""
+        at = self.stamps.iso(stamp)
+        if at is None:
+            raise ValueError(f"no time: {stamp!r}")
+        return Record(at[0], self._host, program, "", text[:LONGEST_TEXT], offset)
 
     def _shaped(self, text: str, offset: int) -> Record | None:
         """A row whose header was not seen, or was another's."""

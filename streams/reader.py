@@ -18,7 +18,18 @@ from schemas.events import Fact
 from streams.join import Joiner, Output
 from streams.parsers import PARSERS
 from streams.parsers.carrier import Carrier, Letter, Remembered, Stamps
-from streams.parsers.part import Attempt, Entry, Item, Items, Parse, Part, Record, Turn, Twin
+from streams.parsers.part import (
+    Attempt,
+    Entry,
+    Format,
+    Item,
+    Items,
+    Parse,
+    Part,
+    Record,
+    Turn,
+    Twin,
+)
 from streams.parsers.secrets import mask
 
 LONGEST_DEAD = 2000  # characters of a line that a dead letter shows
@@ -35,12 +46,13 @@ Source = tuple[str, Lines]
 class ReadOptions(Struct, frozen=True):
     """How lines are to be read."""
 
-    format: str = "auto"  # a name in PARSERS, or auto
+    format: str = "auto"  # a name in PARSERS, that of a custom format, or auto
     host: str = ""  # gateway of lines that name none
     zone: str = ""  # IANA name, for stamps without one; "" is this machine's
     year: int = 0  # of stamps without one; 0: the latest that is not after now + 1 day
     now: float = 0.0  # Unix seconds; 0 is the wall clock
     fingerprint_key: bytes = b""  # for passwords that a log shows
+    custom: tuple[Format, ...] = ()  # a site's own formats, which come before those in PARSERS
 
 
 class DeadLine(Struct, frozen=True):
@@ -289,8 +301,9 @@ class Parsers:
     def __init__(self, options: ReadOptions) -> None:
         one = options.format != "auto"
         self._mask = mask(options.fingerprint_key)
-        self._formats = [PARSERS[options.format]] if one else list(PARSERS.values())
-        self._texts = self._pick("")
+        formats = {each.name: each for each in (*options.custom, *PARSERS.values())}
+        self._formats = [formats[options.format]] if one else list(formats.values())
+        self._text = _first(self._pick(""))
         self.known: dict[str, Parse] = {}  # by tag
 
     def _pick(self, program: str) -> list[Parse]:
@@ -311,28 +324,28 @@ class Parsers:
 
     def _by_text(self, record: Record) -> Items | None:
         """A line without a tag: as it stands, or after its first word, which may be the host."""
-        for parse in self._texts:
-            items = parse(record)
-            if items is not None:
-                return items
+        items = self._text(record)
+        if items is not None:
+            return items
         host, space, text = record.text.partition(" ")
         if not space or not host:
             return None
         record = Record(record.at, host, "", "", text.lstrip(), record.offset, record.times)
-        for parse in self._texts:
-            items = parse(record)
-            if items:
-                return items
-        return None
+        return self._text(record) or None
 
 
 def _first(found: list[Parse]) -> Parse:
-    """The parser of a tag that several formats have, or none: the first that knows the line."""
+    """The parser of a tag that several formats have, or none: the first that knows the line.
+
+    Whoever made something of a line is asked first next time: a program's lines come together.
+    """
 
     def parse(record: Record) -> Items | None:
-        for one in found:
+        for place, one in enumerate(found):
             items = one(record)
             if items is not None:
+                if items and place:
+                    found.insert(0, found.pop(place))
                 return items
         return None
 

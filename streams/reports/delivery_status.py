@@ -13,7 +13,7 @@ from streams.reports.failure import Failure
 KINDS = ("message/delivery-status", "message/global-delivery-status")
 MOST = 500  # recipients
 
-_RECIPIENTS = ("final-recipient", "original-recipient", "x-actual-recipient", "final-rcipient")
+_RECIPIENTS = ("original-recipient", "final-recipient", "x-actual-recipient")
 _OURS = frozenset(
     {*_RECIPIENTS, "action", "status", "diagnostic-code", "remote-mta", "x-supplementary-info",
      "x-display-name", "last-attempt-date", "will-retry-until", "x-notes-item"}
@@ -49,12 +49,11 @@ def failures(text: str) -> list[Failure]:
 def _close(group: mime.Fields, found: list[Failure]) -> None:
     if not group:
         return
-    recipient = next(
-        filter(
-            None, (mime.mailbox(_TYPE.sub("", mime.first(group, n), count=1)) for n in _RECIPIENTS)
-        ),
-        "",
-    )
+    names = [mime.mailbox(_TYPE.sub("", mime.first(group, n), count=1)) for n in _RECIPIENTS]
+    named = list(filter(None, names))
+    # The name that the sender used, if it can be one: later ones are of the reporter's system.
+    recipient = next((name for name in named if "." in name.partition("@")[2]), "")
+    recipient = recipient or next(iter(named), "")
     words = " ".join(
         _TYPE.sub("", value, count=1)
         for name in ("diagnostic-code", "x-supplementary-info")

@@ -30,9 +30,16 @@ _STARTS = re.compile(
 _LABELLED = re.compile(
     rf"""[^@\n]{{0,90}}?(?:(?:failed |final |original |intended |e-?mail |mail |target mail |"""
     rf"""recipient(?:'s)? |delivery )?(?:recipients?|address(?:es)?|addressee|rcpt to|to)"""
-    rf"""(?:\s\(final\))?|for|user|mailbox|size|attempts|account|宛先|destination|addressed to)"""
+    rf"""(?:\s\(final\))?|for|user|mailbox|size|attempts|account|宛先|destination|addressed to|"""
+    rf"""generated from|smtp)"""
     rf"""\s{{0,4}}[:=]?>?\s{{0,12}}[<"'(\[]{{0,3}}(?:mailto:|rfc822;\s?|smtp:)?{_ADDRESS}""",
     re.IGNORECASE,
+)
+_ECHO = re.compile(
+    rf"""[ \t>]{{0,24}}to\s{{0,4}}:\s{{0,12}}[<"']{{0,2}}{_ADDRESS}""", re.IGNORECASE
+)
+_ACTOR = re.compile(
+    r"\b(?<!generated )(?:from|by|sender|contact|via)[\s:]{0,3}[<\"'(]{0,3}$", re.IGNORECASE
 )
 _LAST = re.compile(rf"""[^@\n:]{{1,90}}:\s{{0,8}}[<"'(]?{_ADDRESS}[>"')]?[ \t.]{{0,8}}$""")
 _ANYWHERE = re.compile(_ADDRESS)
@@ -63,6 +70,11 @@ _ANSWER = re.compile(
 _BARE_REPLY = re.compile(r"[ \t]{0,8}(?P<reply>[45]\d\d[ -].{1,1000})")
 
 
+_ECHOED, _MENTIONED, _NAMED, _BEGINS = 1, 2, 3, 4
+"""How an address can stand in a text: in the header that it repeats, in a sentence of failure,
+behind a label, at the beginning of a line."""
+
+
 class Line(Struct):
     text: str
     address: str = ""  # that begins a segment here
@@ -83,7 +95,7 @@ def failures(
     found = found or [line for line in lines if line.rank]
     if not found:
         return []
-    best = max(found, key=lambda line: (line.address in addressed, line.rank)).rank
+    best = max(found, key=lambda line: _weight(line, addressed)).rank
     meant = {line.address for line in found if line.rank == best}
     words: dict[str, list[str]] = {}
     before: list[str] = []
@@ -100,26 +112,28 @@ def failures(
     return [_failure(name, said, lines, len(words), shared) for name, said in words.items()]
 
 
+def _weight(line: Line, addressed: frozenset[str]) -> tuple[bool, int]:
+    return line.rank > _ECHOED and line.address in addressed, line.rank
+
+
 def _look(line: Line) -> None:
     """Whether an address that failed stands in a line, and how sure that is."""
     text = line.text
     if "@" not in text or _NOT_FAILED.match(text):
         return
-    for rank, pattern in ((3, _STARTS), (2, _LABELLED)):
-        found = pattern.match(text)
-        if found and not _NOBODY.match(found["a"]):
-            line.address, line.rank = found["a"].strip("'").lower(), rank
-            line.rest = text[found.end("a") :].lstrip(">:,;\"')] \t") if rank == 3 else text
-            return
-    if _COMMAND.match(text) or not _FAILS.search(text):
-        return
-    found = _LAST.match(text)
-    if found and not _NOBODY.match(found["a"]):
-        line.address, line.rank, line.rest = found["a"].lower(), 2, text
-        return
-    found = _ANYWHERE.search(text)
-    if found and not _NOBODY.match(found["a"]):
-        line.address, line.rank, line.rest = found["a"].lower(), 1, text
+    found = _ECHO.match(text)
+    rank = _ECHOED
+    if found is None:
+        found, rank = _STARTS.match(text), _BEGINS
+    if found is None:
+        found, rank = _LABELLED.match(text), _NAMED
+    if found is None and not _COMMAND.match(text) and _FAILS.search(text):
+        found, rank = _LAST.match(text), _NAMED
+        if found is None:
+            found, rank = _ANYWHERE.search(text), _MENTIONED
+    if found and not _NOBODY.match(found["a"]) and not _ACTOR.search(text[: found.start("a")]):
+        line.address, line.rank = found["a"].strip("'").lower(), rank
+        line.rest = text[found.end("a") :].lstrip(">:,;\"')] \t") if rank == _BEGINS else text
 
 
 def _failure(name: str, said: list[str], lines: list[Line], count: int, shared: str) -> Failure:

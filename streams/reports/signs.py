@@ -25,7 +25,8 @@ _SUBJECT = re.compile(
     r"could not be (?:sent|delivered)|cannot be delivered|unzustellbar|bounced?\b|"
     r"unable to deliver|error sending|delivery failure|failure notice|rejected:|"
     r"warning: could not send|mail status|\bndn\b|\bndr\b|disk quota|invalid address|"
-    r"notice: mail|was not delivered|no(?:t|n) remis|no entregado|não entreg|"
+    r"notice: mail|mail failed|processing error|has not yet been|user unknown|"
+    r"automatically rejected|was not delivered|no(?:t|n) remis|no entregado|não entreg|"
     r"配信|不達|エラー",
     re.IGNORECASE,
 )
@@ -38,9 +39,13 @@ _AUTOMATIC = re.compile(
 _NOTICE = re.compile(r"postfix smtp server: errors from|logwatch|cron <", re.IGNORECASE)
 _FAILED = re.compile(
     r"could not be delivered|undeliverable|unable to deliver|delivery (?:has )?failed|"
-    r"was not delivered|couldn't be delivered|not able to deliver",
+    r"was(?: not|n't) delivered|couldn't be delivered|n[o']t able to deliver|cannot be delivered|"
+    r"not (?:yet )?(?:been )?delivered|has been returned|has been rejected|no valid recipients|"
+    r"unknown host|no such user|user unknown|automatically rejected",
     re.IGNORECASE,
 )
+_ENTRY = re.compile(r"^<[^<>\s@]{1,64}@[^<>\s@]{1,255}>:", re.MULTILINE)  # as qmail lists them
+_REJECTED = re.compile(r"automatically rejected|(?:has been|was) rejected", re.IGNORECASE)
 _DELAYED = re.compile(
     r"warning message only|will (?:keep|continue) (?:to )?try|will be retried|not yet been "
     r"deliver|has been delayed|delivery[^.;\n]{0,20} delayed|do not need to resend|"
@@ -55,7 +60,7 @@ def is_report(mail: mime.Mail, said: str) -> bool:
     if any(part.kind in delivery_status.KINDS for part in mail.parts):
         return True
     if any(part.kind == _RECEIPT for part in mail.parts):
-        return False
+        return bool(_REJECTED.search(said[:2000]))  # Sieve's reject (RFC 5429) takes this form
     if "x-failed-recipients" in mail.headers:
         return True
     title = subject(mail)
@@ -70,7 +75,8 @@ def is_report(mail: mime.Mail, said: str) -> bool:
         return daemon or nobody or not path
     told = replies.read(said)
     if daemon:
-        return bool(told.code or told.status or _FAILED.search(said[:8000]))
+        failed = _FAILED.search(said[:8000]) or _ENTRY.search(said[:8000])
+        return bool(told.code or told.status or failed)
     return nobody and bool(told.status or _FAILED.search(said[:8000]))
 
 

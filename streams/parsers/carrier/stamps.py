@@ -55,6 +55,8 @@ _OWN = (
     re.compile(
         rf"date=(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d),? time={_CLOCK}{_ZONE}(?=[ ,])"
     ),
+    # "2025/11/20 10:00:00 " (nginx)
+    re.compile(rf"(?P<year>\d{{4}})/(?P<month>\d\d)/(?P<day>\d\d) {_CLOCK}{_ZONE}(?= |$)"),
     # "11/20/2025 10:00:00 "
     re.compile(rf"(?P<month>\d\d)/(?P<day>\d\d)/(?P<year>\d{{4}}) {_CLOCK}{_ZONE}(?= |$)"),
 )

@@ -45,6 +45,7 @@ from streams.parsers.symantec import FORMAT as SYMANTEC
 from streams.parsers.uw_imap import FORMAT as UW_IMAP
 from streams.parsers.vpopmail import FORMAT as VPOPMAIL
 from streams.parsers.webmail import FORMAT as WEBMAIL
+from streams.parsers.zimbra import FORMAT as ZIMBRA
 
 PARSERS: dict[str, Format] = {
     "postfix": POSTFIX,
@@ -91,4 +92,5 @@ PARSERS: dict[str, Format] = {
     "barracuda": BARRACUDA,
     "symantec": SYMANTEC,
     "kerio": KERIO,
+    "zimbra": ZIMBRA,
 }

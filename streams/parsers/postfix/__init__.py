@@ -5,7 +5,7 @@ The tag is ``instance[/service]/program``: ``postfix/smtpd``, ``postfix-in/smtpd
 """
 
 from streams.parsers.part import DOCUMENT, Format, Items, Mask, Parse, Record
-from streams.parsers.postfix import delivery, listing, postscreen, queue, smtpd
+from streams.parsers.postfix import delivery, listing, policy, postscreen, queue, smtpd
 from streams.parsers.postfix.peer import is_queue_id
 
 SILENT = (
@@ -47,11 +47,21 @@ PROGRAMS: dict[str, Parse] = {
     "oqmgr": queue.qmgr,
     "bounce": queue.bounce,
     "postsuper": queue.postsuper,
+    "policyd-weight": policy.weighed,
     **dict.fromkeys(
         ("smtp", "lmtp", "local", "virtual", "pipe", "error", "discard", "retry"), delivery.read
     ),
     **dict.fromkeys(SILENT, _nothing),
 }
+
+TAGS: dict[str, Parse] = {
+    "mailq": listing.read,
+    "postqueue": listing.read,
+    "policyd-weight": policy.weighed,
+    "policyd": policy.greylisted,
+    "cbpolicyd": policy.greylisted,
+}
+"""Tags of one word."""
 
 _SUBMISSION = frozenset({"submission", "submissions", "smtps"})
 
@@ -63,8 +73,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     instance, slash, name = program.rpartition("/")
     if program == DOCUMENT:
         return listing.document
-    if program in listing.TAGS:
-        return listing.read
+    if program in TAGS:
+        return TAGS[program]
     if program == "postfix":  # postfix(1) itself, or a shipper that cuts tags at the slash
         return lambda record: _by_text(record) or ()
     if not slash or instance.startswith("cyrus"):

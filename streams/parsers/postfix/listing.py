@@ -14,8 +14,6 @@ from typing import Any
 from streams.parsers.part import Entry, Items, Record
 from streams.parsers.postfix.peer import is_queue_id, mailbox
 
-TAGS = frozenset({"mailq", "postqueue"})
-
 _HEADER = re.compile(r"-+Queue ID-+ -+Size-+ -+Arrival Time-+ -+Sender/Recipient-+")
 _MESSAGE = re.compile(
     r"(?P<id>[0-9A-Za-z]{6,40})(?P<flag>[*!#]{0,2}) +(?P<size>\d{1,20}) "

@@ -249,6 +249,7 @@ _BY_TRANSPORT: dict[int, Callable[[Record, Event], Items]] = {
     1035: _refused,
     1708: _opened,
 }
+_WANTED = frozenset({1, 6, 4625, *_BY_TRANSPORT, *_CHANGES})
 _SENTENCES = (
     ("Inbound authentication failed with error ", _refused),
     ("Authentication failures have exceeded ", _exceeded),
@@ -297,7 +298,7 @@ def _as_told(record: Record, event: Event) -> Record:
 
 
 def _document(record: Record) -> Items | None:
-    event = windows.of_json(record.data)
+    event = windows.of_json(record.data, _WANTED)
     return changes.of_json(record, record.data) if event is None else _read(record, event)
 
 

@@ -8,6 +8,7 @@ in the server's language; the message is read where there is nothing else.
 
 import html
 import re
+from collections.abc import Container
 from typing import Any
 
 from msgspec import Struct
@@ -43,19 +44,22 @@ class Event(Struct, frozen=True):
     at: float  # 0.0 where the carrier told it
 
 
-def of_json(found: dict[str, Any]) -> Event | None:
-    """The event in a JSON object; None where that is no event of Windows."""
+def of_json(found: dict[str, Any], wanted: Container[int]) -> Event | None:
+    """The event in a JSON object; None where that is no event of Windows. Of those whose id is
+    not `wanted`, only id and provider are read."""
     winlog = found.get("winlog")
     if isinstance(winlog, dict):
         event = fields.record(found.get("event"))
-        return _event(winlog.get("event_id", event.get("code")), winlog, found, "event_data")
+        return _event(
+            winlog.get("event_id", event.get("code")), winlog, found, "event_data", wanted
+        )
     if "EventID" in found:
-        return _event(found["EventID"], found, found, "EventData")
+        return _event(found["EventID"], found, found, "EventData", wanted)
     if "event_id" in found and ("event_data" in found or "source_name" in found):
-        return _event(found["event_id"], found, found, "event_data")
+        return _event(found["event_id"], found, found, "event_data", wanted)
     whole = found.get("Event")
     if isinstance(whole, dict) and isinstance(whole.get("System"), dict):
-        return _event(whole["System"].get("EventID"), whole["System"], whole, "EventData")
+        return _event(whole["System"].get("EventID"), whole["System"], whole, "EventData", wanted)
     return None
 
 
@@ -63,7 +67,16 @@ _PROVIDERS = ("provider_name", "SourceName", "ProviderName", "source_name", "Sou
 _COMPUTERS = ("computer_name", "Hostname", "Computer", "ComputerName", "host_name")
 
 
-def _event(number: Any, system: dict[str, Any], found: dict[str, Any], data: str) -> Event:
+def _event(
+    number: Any, system: dict[str, Any], found: dict[str, Any], data: str, wanted: Container[int]
+) -> Event:
+    number = _number(number)
+    provider = fields.text(_first(system, _PROVIDERS))
+    if not provider:
+        provider = _inner(system.get("Provider"), ("Name", "@Name", "name"))
+    provider = provider.lower()
+    if number not in wanted:
+        return Event(number, provider, "", {}, [], "", 0.0)
     named: dict[str, str] = {}
     values: list[str] = []
     _gather(found.get(data, system.get(data)), named, values)
@@ -72,20 +85,16 @@ def _event(number: Any, system: dict[str, Any], found: dict[str, Any], data: str
         for name, value in list(found.items())[:MOST_DATA]:
             if isinstance(value, str | int) and name != data:
                 named.setdefault(name.lower(), str(value))
-    if not values:
+    if not values and "param1" in named:
         values = [named[name] for at in range(1, 12) if (name := f"param{at}") in named]
-    provider = fields.text(_first(system, _PROVIDERS))
-    if not provider:
-        provider = _inner(system.get("Provider"), ("Name", "@Name", "name"))
-    created = _inner(system.get("TimeCreated"), ("SystemTime", "@SystemTime"))
     return Event(
-        _number(number),
-        provider.lower(),
+        number,
+        provider,
         fields.text(_first(system, _COMPUTERS)),
         named,
         values,
         fields.text(found.get("message") or found.get("Message"))[:LONGEST],
-        moment(created),
+        moment(_inner(system.get("TimeCreated"), ("SystemTime", "@SystemTime"))),
     )
 
 

@@ -1,6 +1,7 @@
 """Fields of a record of unknown shape: what is missing or of the wrong type is empty."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from schemas import net
@@ -49,7 +50,12 @@ def message_id(value: Any) -> str:
 def client(value: Any) -> str:
     """The address of ``192.0.2.1``, ``192.0.2.1:25``, ``[2001:db8::1]:25``; ``""`` where it is
     none."""
-    said = text(value).strip()
+    return _client(text(value))
+
+
+@lru_cache(maxsize=65536)
+def _client(said: str) -> str:
+    said = said.strip()
     if said.startswith("["):
         said = said[1:].partition("]")[0]
     elif said.count(":") == 1:

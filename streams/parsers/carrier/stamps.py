@@ -75,6 +75,7 @@ class Stamps:
         self._now = now
         self._newest = 0.0
         self._locals: dict[str, float] = {}  # "2026-02-22 07:30", in the source's zone
+        self._own: dict[str, float] = {}
         self.seconds: dict[str, float] = {}  # "Feb 22 07:30:59 ", looked up by the carrier
         # "Feb 22 07:30", or "2026-02-22T07:30" and what follows rsyslog's microseconds: "+00:00 ";
         # looked up by the carrier too
@@ -154,6 +155,11 @@ class Stamps:
     def own(self, text: str) -> tuple[float, str] | None:
         """The time that a line of a program's own file begins with, where it is none of the usual
         ones, and the rest of the line. ValueError for a day that no calendar has."""
+        end = text.find("]", 0, 48) + 1 if text[:1] == "[" else 24 if text[:3].isalpha() else 19
+        end += text[end : end + 1] == ":"
+        at = self._own.get(text[:end])
+        if at is not None and text[end : end + 1] == " ":
+            return at, text[end + 1 :].lstrip(" ")
         if not (text[:3].isalpha() or text[:1] == "[" or text[:2].isdecimal()):
             return None
         found = next((found for own in _OWN if (found := own.match(text))), None)
@@ -172,6 +178,10 @@ class Stamps:
             at = local.replace(tzinfo=utc).timestamp()
         else:
             at = self._epoch(local)
+        if found.end() == end and not self._repeating(at):
+            if len(self._own) >= KEPT:
+                self._own.clear()
+            self._own[found[0]] = at + second
         return at + second, text[found.end() :].lstrip(" ")
 
     def _yearless(self, month: int, day: int, hour: int, minute: int) -> float:

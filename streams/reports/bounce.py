@@ -12,6 +12,10 @@ from streams.reports import delivery_status, mime, original, prose, reasons, rep
 from streams.reports.failure import Failure
 
 _QUOTED = re.compile(r"^(?:> ?){1,4}", re.MULTILINE)
+_FORMAL_BEGINS = re.compile(
+    r"^(?:final-recipient|reporting-mta|received-from-mta|arrival-date)[ \t]{0,4}:",
+    re.IGNORECASE | re.MULTILINE,
+)
 _FORMAL = re.compile(r"^final-recipient[ \t]{0,4}:", re.IGNORECASE | re.MULTILINE)
 
 
@@ -76,6 +80,7 @@ def _taken_apart(mail: mime.Mail) -> tuple[str, mime.Fields, list[str]]:
             whole = _QUOTED.sub("", part.text()) if part.kind == "text/plain" else ""
             if _FORMAL.search(whole):
                 status.append(whole)
+                text = _FORMAL_BEGINS.split(_QUOTED.sub("", text), maxsplit=1)[0]
     return text, returned, status
 
 

@@ -240,7 +240,7 @@ class Carrier:
             found = _RFC5424.fullmatch(text[:LONGEST_TEXT])
             if found:
                 return self._rfc5424(found, offset)
-        found = _HMAILSERVER.match(text) if text[0] == '"' else None
+        found = _HMAILSERVER.match(text) if text[:1] == '"' else None
         if found:
             return self._stamped(found["stamp"], "hmailserver", text, offset)
         if text[4:5] == "-":

@@ -14,6 +14,11 @@ from contextlib import suppress
 from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.coordinator.assignors.abstract import (
+    AbstractPartitionAssignor,
+    ConsumerProtocolAssignment,
+    ConsumerProtocolSubscription,
+)
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 from msgspec import Struct
@@ -54,9 +59,10 @@ class Flow:
     """Raises BusError, after which it can only be closed: another one goes on where the last
     `commit` was."""
 
-    def __init__(self, settings: KafkaSettings, group: str, identity: str) -> None:
+    def __init__(self, settings: KafkaSettings, group: str, identity: str, shared: str) -> None:
         """`identity` is this process's for as long as its state directory: a transaction that it
-        left open ends at once when it begins again."""
+        left open ends at once when it begins again. The partitions of the topic `shared` are
+        divided among the members; those of all others go to one, which can tell their order."""
         self._settings = settings
         self._changes = _Changes()
         self._ends: dict[Place, int] = {}
@@ -72,6 +78,7 @@ class Flow:
                 heartbeat_interval_ms=int(settings.session * 250),
                 fetch_max_wait_ms=100,
                 max_poll_records=MOST,
+                partition_assignment_strategy=[_Together(shared)],
                 reconnect_backoff_max_ms=1000,
                 **connection(settings),
             ),
@@ -230,6 +237,37 @@ class Flow:
             close_producer(self._producer)
         with suppress(KafkaError):
             self._consumer.close(autocommit=False, timeout_ms=int(CLOSE * 1000))
+
+
+class _Together(AbstractPartitionAssignor):  # type: ignore[misc]
+    """One topic's partitions are divided, all others' stay together."""
+
+    name = "together"
+    version = 0
+
+    def __init__(self, shared: str) -> None:
+        self._shared = shared
+
+    def assign(self, cluster: Any, members: Any) -> dict[str, Any]:
+        names = sorted(member.member_id for member in members)
+        found: dict[str, dict[str, list[int]]] = {name: {} for name in names}
+        for topic in {topic for member in members for topic in member.metadata.topics}:
+            partitions = sorted(cluster.partitions_for_topic(topic) or ())
+            if topic != self._shared:
+                found[names[-1]][topic] = partitions
+                continue
+            for number, partition in enumerate(partitions):
+                found[names[number % len(names)]].setdefault(topic, []).append(partition)
+        return {
+            name: ConsumerProtocolAssignment(self.version, sorted(topics.items()), b"")
+            for name, topics in found.items()
+        }
+
+    def metadata(self, topics: Any) -> Any:
+        return ConsumerProtocolSubscription(self.version, list(topics), b"")
+
+    def on_assignment(self, assignment: Any, generation: Any) -> None:
+        """Nothing is remembered of it."""
 
 
 class _Changes(ConsumerRebalanceListener):  # type: ignore[misc]

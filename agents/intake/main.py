@@ -58,7 +58,7 @@ def _work(
     with."""
     kafka = config.settings.kafka
     group = f"{kafka.prefix}{kafka.group}-intake"
-    flow = Flow(kafka, group, f"{group}-{identity.name}")
+    flow = Flow(kafka, group, f"{group}-{identity.name}", names.lines)
     log.info("intake begins topics=%s", ",".join(names.raw) or "none yet")
     try:
         intake = Intake(config, flow, names, pulse)

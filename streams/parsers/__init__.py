@@ -42,6 +42,7 @@ from streams.parsers.sendmail import FORMAT as SENDMAIL
 from streams.parsers.sogo import FORMAT as SOGO
 from streams.parsers.spamd import FORMAT as SPAMD
 from streams.parsers.symantec import FORMAT as SYMANTEC
+from streams.parsers.stalwart import FORMAT as STALWART
 from streams.parsers.uw_imap import FORMAT as UW_IMAP
 from streams.parsers.vpopmail import FORMAT as VPOPMAIL
 from streams.parsers.webmail import FORMAT as WEBMAIL
@@ -94,3 +95,4 @@ PARSERS: dict[str, Format] = {
     "kerio": KERIO,
     "zimbra": ZIMBRA,
 }
+    "stalwart": STALWART,

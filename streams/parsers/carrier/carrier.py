@@ -46,6 +46,7 @@ _HEADLESS = re.compile(
 _HMAILSERVER = re.compile(
     r'"[A-Z0-9]{5,11}"\t-?\d{1,10}\t(?:-?\d{1,10}\t)?"(?P<stamp>\d{4}-\d\d-\d\d [\d:.]{8,15})"\t'
 )
+_COLOURS = re.compile(r"\x1b\[[0-9;]{0,8}m")
 # Exim's own files name no program: a client, or its name of a message
 _EXIM = re.compile(
     r"H=|[12][0-9A-Za-z]{5}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-[0-9A-Za-z]{4}) "
@@ -225,6 +226,8 @@ class Carrier:
         text = text.lstrip("\ufeff\x00 \t").rstrip("\r\n\x00")
         if not text:
             return None
+        if text[0] == "\x1b":
+            text = _COLOURS.sub("", text)
         if indented and self._last is not None and self._told is None:
             # It goes on from the line before: in Exim's reject log it is a stranger's header.
             return Record(self._last.at, self._host, INDENTED[0], "", text[:LONGEST_TEXT], offset)

@@ -35,6 +35,7 @@ _ISO = re.compile(
 _TAI64N = re.compile(r"@(?P<seconds>[0-9a-f]{16})(?P<nanoseconds>[0-9a-f]{8})")
 _CLOCK = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,]\d{1,9})?"
 _ZONE = r"(?: ?(?P<zone>[+-]\d\d:?\d\d|UTC|GMT|Z))?"
+_THREAD = r"(?:\[[0-9A-F]{4,6}:[0-9A-F]{3,6}-[0-9A-F]{4,16}\] )?"
 _OWN = (
     # "[20-Nov-2025 10:00:00 +0000]: " (PHP), "[20/Nov/2025 10:00:00] "
     re.compile(
@@ -57,8 +58,15 @@ _OWN = (
     ),
     # "2025/11/20 10:00:00 " (nginx)
     re.compile(rf"(?P<year>\d{{4}})/(?P<month>\d\d)/(?P<day>\d\d) {_CLOCK}{_ZONE}(?= |$)"),
-    # "11/20/2025 10:00:00 "
-    re.compile(rf"(?P<month>\d\d)/(?P<day>\d\d)/(?P<year>\d{{4}}) {_CLOCK}{_ZONE}(?= |$)"),
+    # "11/20/2025 10:00:00 ", "[0CC8:0004-0EB4] 11/20/2025 10:00:00 AM " (Domino)
+    re.compile(
+        rf"{_THREAD}(?P<month>\d\d)/(?P<day>\d\d)/(?P<year>\d{{4}}) {_CLOCK}"
+        rf"(?: (?P<half>[AP]M))?{_ZONE}(?= |$)"
+    ),
+    # "[0CC8:0004-0EB4] 20.11.2025 10:00:00 ", "20-11-2025 10:00:00 "
+    re.compile(
+        rf"{_THREAD}(?P<day>\d\d)[.-](?P<month>\d\d)[.-](?P<year>\d{{4}}) {_CLOCK}{_ZONE}(?= |$)"
+    ),
 )
 TAI64_EPOCH = (1 << 62) + 10  # multilog counts from 10 s before 1970 and knows no leap seconds
 
@@ -171,6 +179,11 @@ class Stamps:
             return None
         parts = (int(found[name]) for name in ("year", "day", "hour", "minute", "second"))
         year, day, hour, minute, second = parts
+        if number > 12 >= day:
+            number, day = day, number  # the day was first after all
+        half = found.groupdict().get("half")
+        if half:
+            hour = hour % 12 + (12 if half == "PM" else 0)
         local = datetime(year, number, day, hour, minute)  # noqa: DTZ001
         zone = found.groupdict()["zone"]
         if zone:

@@ -7,6 +7,7 @@ from streams.parsers.cisco_esa import FORMAT as CISCO_ESA
 from streams.parsers.clamav import FORMAT as CLAMAV
 from streams.parsers.courier import FORMAT as COURIER
 from streams.parsers.cyrus import FORMAT as CYRUS
+from streams.parsers.domino import FORMAT as DOMINO
 from streams.parsers.dovecot import FORMAT as DOVECOT
 from streams.parsers.exchange.agent import FORMAT as EXCHANGE_AGENT
 from streams.parsers.exchange.event import FORMAT as EXCHANGE_EVENT
@@ -41,8 +42,8 @@ from streams.parsers.rspamd import FORMAT as RSPAMD
 from streams.parsers.sendmail import FORMAT as SENDMAIL
 from streams.parsers.sogo import FORMAT as SOGO
 from streams.parsers.spamd import FORMAT as SPAMD
-from streams.parsers.symantec import FORMAT as SYMANTEC
 from streams.parsers.stalwart import FORMAT as STALWART
+from streams.parsers.symantec import FORMAT as SYMANTEC
 from streams.parsers.uw_imap import FORMAT as UW_IMAP
 from streams.parsers.vpopmail import FORMAT as VPOPMAIL
 from streams.parsers.webmail import FORMAT as WEBMAIL
@@ -94,5 +95,6 @@ PARSERS: dict[str, Format] = {
     "symantec": SYMANTEC,
     "kerio": KERIO,
     "zimbra": ZIMBRA,
+    "domino": DOMINO,
 }
     "stalwart": STALWART,

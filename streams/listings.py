@@ -1,7 +1,7 @@
 """A listing of the mail queue, line by line, becomes one sample.
 
 A listing ends with its last line where it has one; else when the next one begins (its header, or
-a message that was listed already), or when it has been silent for `QUIET` seconds.
+where it has none a message that was listed already), or after `QUIET` seconds of silence.
 """
 
 from collections import Counter
@@ -29,6 +29,7 @@ class Listing(Struct, array_like=True):
     oldest: float = 0.0
     senders: dict[str, int] = field(default_factory=dict)
     messages: set[str] = field(default_factory=set)
+    headed: bool = False
 
 
 class Listings:
@@ -41,14 +42,16 @@ class Listings:
         key = (entry.gateway, source, entry.listing)
         listing = self._open.get(key)
         if listing is not None and (
-            entry.begins or entry.message in listing.messages or entry.at > listing.at + QUIET
+            entry.begins
+            or (not listing.headed and entry.message in listing.messages)
+            or entry.at > listing.at + QUIET
         ):
             self._close(key, out)
             listing = None
         if listing is None:
             if len(self._open) >= self._limit:
                 self._close(next(iter(self._open)), out)
-            listing = self._open[key] = Listing(entry.at, entry.offset)
+            listing = self._open[key] = Listing(entry.at, entry.offset, headed=entry.begins)
         listing.at = max(listing.at, entry.at)
         self.due = min(self.due, listing.at + QUIET)
         if entry.message and len(listing.messages) < MOST_MESSAGES:

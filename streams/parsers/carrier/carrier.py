@@ -17,7 +17,7 @@ from msgspec import Struct, structs
 from streams.parsers.carrier.envelope import DEEPEST, Splits, opened
 from streams.parsers.carrier.letter import Letter
 from streams.parsers.carrier.stamps import DAY, MONTHS, Stamps
-from streams.parsers.carrier.tables import FIELDS, Table, shaped, table
+from streams.parsers.carrier.tables import COUNTERS, FIELDS, Table, shaped, table
 from streams.parsers.part import DOCUMENT, INDENTED, Record
 
 LONGEST = 262_144  # bytes of a line that are looked at; a journal entry can be that long
@@ -68,6 +68,7 @@ _REPEATED = re.compile(
 )
 # https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md
 _CRI = re.compile(r"(?P<stream>stdout|stderr) (?P<part>[FP])(?::\w{1,32})* ")
+_STAMPED = re.compile(r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d |\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 _LAST_REPEATED = re.compile(r"(?:\S+ )?last message repeated (?P<times>\d{1,9}) times?")
 
 
@@ -198,6 +199,12 @@ class Carrier:
             if rest[:3] == "std" and (cri := _CRI.match(rest)):
                 part = Letter(rest[cri.end() :], at, file=cri["stream"], split=cri["part"] == "P")
                 return self.letter(part, offset)
+            if _STAMPED.match(rest) and (inner := self.stamps.split(rest)):
+                # A container's output with its runtime's stamp before it: that one has a zone.
+                rest = inner[1]
+                head, _, text = rest.partition(": ")
+                origin = self._origins.get(head)
+        if origin is None:
             origin = self._learn(head, rest)
         if origin.whole:
             text = rest
@@ -243,6 +250,9 @@ class Carrier:
             found = _RFC5424.fullmatch(text[:LONGEST_TEXT])
             if found:
                 return self._rfc5424(found, offset)
+        if text.startswith(COUNTERS):
+            self._table = table(text)
+            return None
         found = _HMAILSERVER.match(text) if text[:1] == '"' else None
         if found:
             return self._stamped(found["stamp"], "hmailserver", text, offset)

@@ -23,6 +23,7 @@ FRONT = "127.0.0.1"  # whose word on the client's address the servers take
 PASSWORD = "correct horse"
 ACCOUNTS = tuple(f"{name}@example.org" for name in ("alice", "bob", "carol", "dora", "emil"))
 LEFT = "gone@example.org"  # Postfix still takes mail for this one; Dovecot has no such mailbox
+REPORTS = "reports@example.org"  # what comes for it goes on to the port `reports`, by LMTP
 
 MAIN = """\
 compatibility_level = 3.6
@@ -46,7 +47,8 @@ virtual_mailbox_maps = inline:{{ {mailboxes} }}
 virtual_transport = lmtp:unix:private/dovecot-lmtp
 default_transport = error:no mail leaves this machine
 transport_maps = inline:{{
-    {{ down.example.net = smtp:[127.0.0.1]:{closed} }} }}
+    {{ down.example.net = smtp:[127.0.0.1]:{closed} }}
+    {{ {reports_address} = lmtp:inet:127.0.0.1:{reports} }} }}
 """
 MASTER = """\
 127.0.0.1:{smtp} inet n - n - - smtpd
@@ -152,15 +154,16 @@ class MailServer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.smtp, self.submission, self.imap, self.pop3, closed = free_ports(5)
+        self.smtp, self.submission, self.imap, self.pop3, closed, self.reports = free_ports(6)
         self.postfix_log = folder / "postfix.log"
         self.dovecot_log = folder / "dovecot.log"
         for name in ("etc", "queue", "data", "run", "mail"):
             (folder / name).mkdir()
         shutil.chown(folder / "data", "postfix")
         shutil.chown(folder / "mail", "nobody", "nogroup")
-        mailboxes = " ".join(f"{{ {account} = there }}" for account in (*ACCOUNTS, LEFT))
+        mailboxes = " ".join(f"{{ {account} = there }}" for account in (*ACCOUNTS, LEFT, REPORTS))
         values = {**vars(self), "mailboxes": mailboxes, "closed": closed}
+        values["reports_address"] = REPORTS
         (folder / "etc" / "main.cf").write_text(MAIN.format_map(values))
         (folder / "etc" / "master.cf").write_text(MASTER.format_map(values))
         (folder / "dovecot.conf").write_text(DOVECOT.format_map(values))

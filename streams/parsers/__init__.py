@@ -13,6 +13,7 @@ from streams.parsers.exchange.agent import FORMAT as EXCHANGE_AGENT
 from streams.parsers.exchange.event import FORMAT as EXCHANGE_EVENT
 from streams.parsers.exchange.mailbox import FORMAT as EXCHANGE_MAILBOX
 from streams.parsers.exchange.protocol import FORMAT as EXCHANGE_PROTOCOL
+from streams.parsers.exchange.queue import FORMAT as EXCHANGE_QUEUE
 from streams.parsers.exchange.tracking import FORMAT as EXCHANGE_TRACKING
 from streams.parsers.exchange.w3c import FORMAT as EXCHANGE_W3C
 from streams.parsers.exim import FORMAT as EXIM
@@ -60,6 +61,7 @@ PARSERS: dict[str, Format] = {
     "exchange-event": EXCHANGE_EVENT,
     "exchange-agent": EXCHANGE_AGENT,
     "exchange-w3c": EXCHANGE_W3C,
+    "exchange-queue": EXCHANGE_QUEUE,
     "vpopmail": VPOPMAIL,
     "sendmail": SENDMAIL,
     "rspamd": RSPAMD,

@@ -5,6 +5,8 @@ values, RFC 4180), ``#Fields: date time c-ip …`` those of IIS (W3C Extended Lo
 separated by spaces). A header stands at the start of each file and whenever its columns change.
 A shipper that begins in the middle of a file, or mixes several, shows rows without their header:
 `shaped` knows those by how many values they have and by what some of them are. Times are UTC.
+``"(PDH-CSV 4.0) (…)(-60)","\\\\EX1\\…"`` begins a log of Windows' performance counters: each column
+is a counter, times are local, and the header tells how many minutes they are behind UTC.
 """
 
 import csv
@@ -14,6 +16,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 
 FIELDS = "#Fields:"
+COUNTERS = '"(PDH-CSV '
 MOST_COLUMNS = 200
 KEPT = 4096  # minutes that are remembered
 
@@ -21,6 +24,10 @@ _STAMP = re.compile(
     r"(?P<minute>\d{4}-\d\d-\d\d[T ]\d\d:\d\d):(?P<second>\d\d(?:\.\d{1,9})?)"
     r"(?:Z|(?P<sign>[+-])(?P<hours>\d\d):(?P<minutes>\d\d))?"
 )
+_COUNTED = re.compile(
+    r"(?P<month>\d\d)/(?P<day>\d\d)/(?P<year>\d{4}) (?P<clock>\d\d:\d\d:\d\d(?:\.\d{1,6})?)"
+)
+_BEHIND = re.compile(r"\)\((?P<minutes>-?\d{1,4})\)")
 # A row with neither header nor carrier: Exchange's, IIS's.
 _ROW = re.compile(
     r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d\.\d{1,7}Z?,|"
@@ -69,6 +76,25 @@ class Table:
                 self._minutes.clear()
             self._minutes[stamp[:16]] = minute
         return minute + float(found["second"])
+
+
+class Counters(Table):
+    """A log of performance counters: `program` is ``#`` and its header."""
+
+    def __init__(self, header: str) -> None:
+        self.header = header
+        self._commas = True
+        self.columns = split(header, commas=True)[:MOST_COLUMNS]
+        self.program = "#" + header.strip('"')
+        found = _BEHIND.search(self.columns[0]) if self.columns else None
+        self._behind = int(found["minutes"]) * 60.0 if found else 0.0
+
+    def at(self, values: list[str]) -> float | None:
+        found = _COUNTED.fullmatch(values[0])
+        if found is None:
+            return None
+        stamp = f"{found['year']}-{found['month']}-{found['day']}T{found['clock']}+00:00"
+        return datetime.fromisoformat(stamp).timestamp() + self._behind
 
 
 def split(line: str, commas: bool) -> list[str]:
@@ -187,7 +213,7 @@ _IIS6 = _PLACE.replace("s-ip", "s-sitename s-ip", 1) + " sc-status sc-substatus 
 @lru_cache
 def table(header: str) -> Table:
     """The table of a header line; one for all files that have it."""
-    return Table(header)
+    return Counters(header) if header.startswith(COUNTERS) else Table(header)
 
 
 def shaped(line: str) -> tuple[Table, list[str], float] | None:

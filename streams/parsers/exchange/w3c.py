@@ -19,7 +19,7 @@ from streams.parsers.part import Format, Items, Mask, Parse, Part, Record, Turn
 
 _NCSA = re.compile(
     r"(?P<client>[0-9A-Fa-f.:]{3,45}) - (?P<helo>\S{1,512}) \[[^\[\]]{1,40}\] "
-    r"\"(?P<verb>\S{1,40}) -(?:\?(?P<query>.*))? SMTP\" (?P<code>\d{1,3}) (?P<bytes>\d{1,15})"
+    r"\"(?P<verb>\S{1,40}) -(?:\?(?P<query>.*))? SMTP\" (?P<code>\d{1,3}) \d{1,15}"
 )
 _MESSAGE_ID = re.compile(r"<[^<>]{1,255}>")
 _OUTBOUND = "OutboundConnection"
@@ -141,6 +141,8 @@ def _smtp(
         return None
     said = query.replace("+", " ").strip().removeprefix("- ")
     command = verb.upper()
+    if not command.strip("X"):
+        return ()  # a firewall crossed out a command that it does not know
     if command == "QUIT":
         return (_turn(record, peer, "closed", ""),)
     if command in ("MAIL", "RCPT", "EHLO", "HELO", "RSET", "AUTH"):
@@ -180,7 +182,7 @@ def _by_text(record: Record) -> Items | None:
                 found["verb"],
                 found["query"] or "",
                 found["code"],
-                found["bytes"] if found["verb"] == "DATA" else "",
+                "",
             )
     return None
 

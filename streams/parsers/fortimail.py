@@ -4,7 +4,7 @@ From Fortinet's log references and notes on logging. Mail events (``type=event s
 hold sendmail's own words in ``msg``, under the session's id in place of a queue id; the history
 (``type=statistics``) sums a session up: what became of a message, and why. Either may be all
 that is sent on; where both are, they tell of one message once. What a stranger writes (names,
-addresses, subject) stands behind the client, and the first of a name counts.
+addresses, subject) stands behind the client.
 """
 
 import re
@@ -17,7 +17,7 @@ from streams.parsers.part import Format, Items, Mask, Parse, Part, Record
 from streams.parsers.sendmail.relay import is_queue_id, peer
 
 _PAIR = re.compile(
-    r"(?P<name>[a-z_]{1,24})=(?P<value>\"[^\"]{0,2000}\"|'[^']{0,2000}'|[^ ,]{0,400}),? *"
+    r"(?P<name>[a-z_]{1,24})=(?P<value>\"[^\"]{0,2000}\"|'[^']{0,2000}'|[^ ,]{0,400})"
 )
 _BEGIN = re.compile(r"(?:date=\d{4}-\d\d-\d\d,? time=[\d:.]{8,20},? )?(?=(?:device_id|log_id)=\w)")
 _FROM = re.compile(r"[( ](?P<ip>[0-9A-Fa-f.:]{3,45})\)?\.?$")
@@ -47,27 +47,24 @@ def read(record: Record) -> Items | None:
     begin = _BEGIN.match(record.text)
     if begin is None:
         return None
-    said, message = _pairs(record.text, begin.end())
+    # What a stranger wrote begins with the sender, or with sendmail's words.
+    text, _, message = record.text.partition(" msg=")
+    text, named, strange = text.partition(' from="')
+    said = _pairs(text[begin.end() :])
     kind, subtype = said.get("type", ""), said.get("subtype", "")
+    message = message.strip().strip('"')
     if said.get("action", "").lower() == "login" and subtype in _SERVICES:
         return _login(record, said, subtype, message)
     if kind == "event" and subtype == "smtp":
         return _sendmail(record, said.get("session_id", ""), message)
     if kind == "statistics" and said.get("session_id"):
-        return _statistics(record, said)
+        return _statistics(record, said, _pairs(f'from="{strange}') if named else {})
     return () if kind in ("event", "kevent", "spam", "virus", "encrypt", "statistics") else None
 
 
-def _pairs(text: str, at: int) -> tuple[dict[str, str], str]:
-    """The fields, and what ``msg`` says, which is the last of them."""
-    found: dict[str, str] = {}
-    while not text.startswith("msg=", at):
-        pair = _PAIR.match(text, at)
-        if pair is None:
-            return found, ""
-        found.setdefault(pair["name"], pair["value"].strip("\"'"))
-        at = pair.end()
-    return found, text[at + 4 :].strip().strip('"')
+def _pairs(text: str) -> dict[str, str]:
+    """``name=value name="a value"``; the first of a name counts."""
+    return {name: value.strip("\"'") for name, value in reversed(_PAIR.findall(text))}
 
 
 def _sendmail(record: Record, session: str, text: str) -> Items:
@@ -98,27 +95,27 @@ def _login(record: Record, said: dict[str, str], subtype: str, message: str) -> 
     )
 
 
-def _statistics(record: Record, said: dict[str, str]) -> Items:
+def _statistics(record: Record, said: dict[str, str], strange: dict[str, str]) -> Items:
     queue_id = said["session_id"].partition("-")[0]
     client = net.address(said.get("client_ip", "")) or peer(said.get("client_name", ""))[1]
-    sender = fields.mailbox(said.get("from", ""))
-    recipient = fields.mailbox(said.get("to", ""))
-    classifier = said.get("classifier", "").lower()
-    disposition = said.get("disposition", "").lower()
+    sender = fields.mailbox(strange.get("from", ""))
+    recipient = fields.mailbox(strange.get("to", ""))
+    classifier = strange.get("classifier", "").lower()
+    disposition = strange.get("disposition", "").lower()
     keeps = {"client": client, "sender": sender, "origin": "smtpd"}
     values: dict[str, Any] = {"queue_id": queue_id, "sender": sender}
     if disposition.startswith(("reject", "delay", "defer")):
         verdict, reason = _refusal(classifier)
         values |= {"recipient": recipient, "verdict": verdict, "reason": reason}
         return (_part(record, queue_id, keeps, Recipient, values, refuses=True),)
-    infected = said.get("virus", "") or classifier.startswith("virus")
+    infected = strange.get("virus", "") or classifier.startswith("virus")
     safe = classifier in _SAFE
     kind = "virus" if infected else "ham" if safe else "spam"
     verdict_values = {"queue_id": queue_id, "kind": kind}
     values |= {
-        "message_id": fields.message_id(said.get("message_id", "")),
+        "message_id": fields.message_id(strange.get("message_id", "")),
         "recipients": recipient.count(",") + 1 if recipient else 0,
-        "size": fields.number(said.get("message_length", "")),
+        "size": fields.number(strange.get("message_length", "")),
     }
     return (
         _part(record, queue_id, keeps, Message, values, once="message"),

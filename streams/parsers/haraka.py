@@ -19,6 +19,7 @@ from streams.parsers import reply
 from streams.parsers.part import DOCUMENT, Format, Items, Mask, Parse, Part, Record
 
 LONGEST_REPLY = 300
+MOST_FIELDS = 64
 
 _HEAD = re.compile(
     r"\[(?P<level>[A-Z]{4,8})\] \[(?P<uuid>[0-9A-Fa-f.-]{1,60})\] \[(?P<source>[^\]\s]{1,60})\] ?"
@@ -63,17 +64,17 @@ class _Line:
         first, _, rest = self.uuid.partition(".")
         return f"{first}.{rest.partition('.')[0]}" if rest else ""
 
-    def get(self, begin: int) -> dict[str, str]:
-        """The fields behind the first `begin` characters."""
-        return _pairs(self.text, begin) if self.fields is None else self.fields
+    def get(self, begin: int, most: int = MOST_FIELDS) -> dict[str, str]:
+        """The fields behind the first `begin` characters; at least the first `most` of them."""
+        return _pairs(self.text, begin, most) if self.fields is None else self.fields
 
 
-def _pairs(text: str, at: int = 0) -> dict[str, str]:
+def _pairs(text: str, at: int, most: int = MOST_FIELDS) -> dict[str, str]:
     """``name=value name="a value"`` up to what is none; the first of a name counts."""
     found: dict[str, str] = {}
-    while (pair := _PAIR.match(text, at)) is not None:
-        value = pair["value"]
-        found.setdefault(pair["name"], _unquoted(value) if value[:1] == '"' else value)
+    while len(found) < most and (pair := _PAIR.match(text, at)) is not None:
+        name, value = pair.groups()
+        found.setdefault(name, _unquoted(value) if value[:1] == '"' else value)
         at = pair.end()
     return found
 
@@ -156,13 +157,13 @@ def _session(line: _Line, kind: Any, values: dict[str, Any], **more: Any) -> Par
 
 
 def _connect(line: _Line, begin: int) -> Items:
-    client = net.address(line.get(begin).get("ip", ""))
+    client = net.address(line.get(begin, 1).get("ip", ""))
     keeps = {"client": client, "origin": "haraka"}
     return (_session(line, Connection, {"client": client}, keeps=keeps),)
 
 
 def _disconnect(line: _Line, begin: int) -> Items:
-    fields = line.get(begin)
+    fields = line.get(begin, 3)
     name = fields.get("rdns", "")
     values = {
         "client": net.address(fields.get("ip", "")),

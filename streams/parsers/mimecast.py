@@ -38,6 +38,8 @@ _NAMES = {
     "spam": ("SpamScore", "spamScore"),
     "virus": ("Virus", "virusFound"),
 }
+_FIRST = tuple((what, names[0]) for what, names in _NAMES.items())
+_SECOND = tuple((what, names[1]) for what, names in _NAMES.items())
 _REFUSED = (
     # words of a rejection's type; verdict, reason
     ("recipient", "unknown", "user_unknown"),
@@ -79,10 +81,8 @@ def read(record: Record) -> Items | None:
 
 
 def _told(record: Record, data: dict[str, Any]) -> Items:
-    said = {
-        what: next((data[name] for name in names if data.get(name) not in (None, "")), "")
-        for what, names in _NAMES.items()
-    }
+    names = _SECOND if "processingId" in data else _FIRST
+    said = {what: data.get(name, "") for what, name in names}
     recipients = _addresses(said["recipients"])
     common: dict[str, Any] = {
         "at": moment(said["at"]) or record.at,
@@ -92,7 +92,7 @@ def _told(record: Record, data: dict[str, Any]) -> Items:
         "queue_id": fields.text(said["id"]),
     }
     client = fields.client(said["client"])
-    if said["delivered"] != "":
+    if said["delivered"] not in ("", None):
         return _delivered(common, said, recipients)
     action = fields.text(said["action"]).lower()
     if action in ("rej", "ign", "bnc", "tmp", "sdx"):

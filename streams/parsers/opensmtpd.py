@@ -44,7 +44,6 @@ _OLD_RESULTS = {
     "Authentication temporarily failed": "tempfail",
 }
 
-_TEXTS = frozenset({"command", "result", "stat"})
 _HEX = frozenset("0123456789abcdef")
 _AUTH = {"ok": ("ok", ""), "permfail": ("failed", "rejected"), "tempfail": ("error", "server")}
 _RESULTS = {"Ok": "sent", "TempFail": "deferred", "PermFail": "bounced", "Expired": "expired"}
@@ -56,10 +55,7 @@ def _fields(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     at = 0
     while (field := _FIELD.match(text, at)) is not None:
-        name, value = field["name"], field["value"]
-        if name == "stat":
-            value = text[field.start("value") :]  # is the last, and may lack its quotes
-        found.setdefault(name, value.strip('"') if name in _TEXTS else value.strip('"<>'))
+        found.setdefault(field["name"], field["value"].strip('"<>'))
         at = field.end()
     return found
 
@@ -156,8 +152,9 @@ def _login(record: Record, session: str, user: str, result: str) -> Items:
 
 
 def _command(record: Record, session: str, tail: str) -> Items:
-    fields = _fields(tail)
-    return _refused(record, session, fields.get("command", ""), fields.get("result", ""))
+    """``command="C" result="R"``; in 6.0 to 6.3 behind the client's address and name"""
+    command, _, result = tail.partition('command="')[2].rpartition('" result="')
+    return _refused(record, session, command, result.removesuffix('"'))
 
 
 def _bad_input(record: Record, session: str, tail: str) -> Items:
@@ -247,11 +244,18 @@ def _envelope(record: Record, session: str, tail: str) -> Items:
 
 
 def _agent(record: Record, agent: str, rest: str) -> Items:
+    """``evpid=E from=<s> to=<r> rcpt=<r> source="A" relay="A (H)" delay=T result="R" stat="S"``"""
     word, _, tail = rest.partition(" ")
     if word.removeprefix("event=") != "delivery":
         return ()
-    fields = _fields(tail)
-    return _delivery(record, agent, fields.get("evpid", ""), fields.get("result", ""), fields)
+    evpid, _, more = tail.removeprefix("evpid=").partition(" from=<")
+    sender, _, more = more.partition("> to=<")
+    recipient, _, more = more.partition("> ")
+    more, _, stat = more.partition(" stat=")
+    more, _, result = more.partition(" result=")
+    relay = more.partition(' relay="')[2].partition('"')[0]
+    fields = {"from": sender, "to": recipient, "relay": relay, "stat": stat.strip('"')}
+    return _delivery(record, agent, evpid, result.strip('"'), fields)
 
 
 def _delivery(record: Record, agent: str, evpid: str, result: str, fields: dict[str, str]) -> Items:

@@ -18,7 +18,7 @@ SPAM = 50  # the score, of 100, from which Proofpoint takes a message for spam
 MOST_RECIPIENTS = 1000
 
 _BEGIN = "rprt s="
-_PAIR = re.compile(r"(?P<name>[a-z_-]{1,24})=(?P<value>\"(?:[^\"\\]|\\.)*\"|[^ ]*) *")
+_PAIR = re.compile(r"(?P<name>[a-z_-]{1,24})=(?P<value>\"[^\"]{0,1000}\"|[^ ]{0,1000})")
 _LINE = re.compile(
     # a line of syslog: stamp, host, program[pid]: text
     r"(?:\S{10,40} |[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d )(?P<host>\S{1,255}) "
@@ -54,12 +54,8 @@ def read(record: Record) -> Items | None:
 
 
 def _pairs(text: str, at: int) -> dict[str, str]:
-    """``name=value`` up to what is none; the first of a name counts."""
-    found: dict[str, str] = {}
-    while (pair := _PAIR.match(text, at)) is not None:
-        found.setdefault(pair["name"], pair["value"].strip('"'))
-        at = pair.end()
-    return found
+    """``name=value``; the first of a name counts."""
+    return {name: value.strip('"') for name, value in reversed(_PAIR.findall(text, at))}
 
 
 def _session(record: Record, key: str, values: dict[str, Any], **more: Any) -> Part:

@@ -27,7 +27,7 @@ def read(record: Record) -> Items | None:
     if text.startswith(cef.BEGIN):
         return cef.read(record, text)
     if not text.startswith(_LEVELS):
-        lead = _LEAD.match(text)
+        lead = _LEAD.match(text) if ": " in text[:200] else None
         if lead is None:
             return None
         text = text[lead.end() :]

@@ -16,7 +16,7 @@ BEGIN = "CEF:0|Cisco|"
 EVENT = "|ESA_CONSOLIDATED_LOG_EVENT|"
 MOST_RECIPIENTS = 1000
 
-_NAME = re.compile(r"(?:^|\s)(?P<name>[A-Za-z]\w{1,40})=")
+_NAME = re.compile(r" [A-Za-z]\w{1,40}=")
 _ACTIONS = {"DELIVERED": "sent", "BOUNCED": "bounced"}
 _SPAM = frozenset({"POSITIVE", "SUSPECT"})
 
@@ -25,33 +25,35 @@ def read(record: Record, text: str) -> Items | None:
     at = text.find(EVENT, 0, 300)
     if at < 0:
         return None
-    extension = text[at + len(EVENT) :].partition("|")[2].partition("|")[2]
-    fields, twice = _fields(extension)
-    client = "" if "sourceAddress" in twice else net.address(fields.get("sourceAddress", ""))
+    extension = " " + text[at + len(EVENT) :].partition("|")[2].partition("|")[2]
+    once = extension.count(" sourceAddress=") == 1
+    client = net.address(_value(extension, "sourceAddress")) if once else ""
     common: dict[str, Any] = {
         "at": record.at,
         "gateway": record.host,
         "offset": record.offset,
         "client": client,
     }
-    if fields.get("ESAMailFlowPolicy") in ("REJECT", "TCPREFUSE"):
+    if _value(extension, "ESAMailFlowPolicy") in ("REJECT", "TCPREFUSE"):
         return (Connection(**common, outcome="refused", reason="policy"),)
-    queue_id = f"MID {fields['ESAMID']}" if fields.get("ESAMID", "").isdecimal() else ""
-    common |= {"sender": _mailbox(fields.get("suser", "")), "queue_id": queue_id}
-    recipients = [_mailbox(one) for one in re.split("[;,]", fields.get("duser", "")) if one.strip()]
+    mid = _value(extension, "ESAMID")
+    queue_id = f"MID {mid}" if mid.isdecimal() else ""
+    common |= {"sender": _mailbox(_value(extension, "suser")), "queue_id": queue_id}
+    said = _value(extension, "duser").replace(";", ",").split(",")
+    recipients = [_mailbox(one) for one in said if one]
     told: list[Fact] = [
         Verdict(**common, kind=kind)
         for kind, found in (
-            ("spam", fields.get("ESAASVerdict") in _SPAM),
-            ("virus", fields.get("ESAAVVerdict") in ("VIRAL", "POSITIVE")),
+            ("spam", _value(extension, "ESAASVerdict") in _SPAM),
+            ("virus", _value(extension, "ESAAVVerdict") in ("VIRAL", "POSITIVE")),
         )
         if found
     ]
     if not queue_id or not recipients:
         return told
-    common["message_id"] = fields.get("cs4", "").strip(" '<>")[:255]
+    common["message_id"] = _value(extension, "cs4").strip(" '<>")[:255]
     told.append(Message(**common, recipients=len(recipients)))
-    status = _ACTIONS.get(fields.get("act", ""))
+    status = _ACTIONS.get(_value(extension, "act"))
     if status:
         told += [
             Delivery(**common, recipient=recipient, status=status)
@@ -60,20 +62,14 @@ def read(record: Record, text: str) -> Items | None:
     return told
 
 
-def _fields(extension: str) -> tuple[dict[str, str], set[str]]:
-    """The first value of each name, and the names that stand there more than once."""
-    fields: dict[str, str] = {}
-    twice: set[str] = set()
-    name, begin = "", 0
-    for found in _NAME.finditer(extension):
-        if name:
-            fields.setdefault(name, extension[begin : found.start()].strip())
-        name, begin = found["name"], found.end()
-        if name in fields:
-            twice.add(name)
-    if name:
-        fields.setdefault(name, extension[begin:].strip())
-    return fields, twice
+def _value(extension: str, name: str) -> str:
+    """What stands between the first of a name and the next name."""
+    at = extension.find(f" {name}=")
+    if at < 0:
+        return ""
+    begin = at + len(name) + 2
+    following = _NAME.search(extension, begin)
+    return extension[begin : following.start() if following else None].strip()
 
 
 def _mailbox(text: str) -> str:

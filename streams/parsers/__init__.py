@@ -97,6 +97,6 @@ PARSERS: dict[str, Format] = {
     "symantec": SYMANTEC,
     "kerio": KERIO,
     "zimbra": ZIMBRA,
+    "stalwart": STALWART,
     "domino": DOMINO,
 }
-    "stalwart": STALWART,

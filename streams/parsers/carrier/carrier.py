@@ -17,7 +17,7 @@ from msgspec import Struct, structs
 from streams.parsers.carrier.envelope import DEEPEST, Splits, opened
 from streams.parsers.carrier.letter import Letter
 from streams.parsers.carrier.stamps import DAY, MONTHS, Stamps
-from streams.parsers.carrier.tables import FIELDS, Table, shaped, table
+from streams.parsers.carrier.tables import COUNTERS, FIELDS, Table, shaped, table
 from streams.parsers.part import DOCUMENT, INDENTED, Record
 
 LONGEST = 262_144  # bytes of a line that are looked at; a journal entry can be that long
@@ -250,6 +250,9 @@ class Carrier:
             found = _RFC5424.fullmatch(text[:LONGEST_TEXT])
             if found:
                 return self._rfc5424(found, offset)
+        if text.startswith(COUNTERS):
+            self._table = table(text)
+            return None
         found = _HMAILSERVER.match(text) if text[:1] == '"' else None
         if found:
             return self._stamped(found["stamp"], "hmailserver", text, offset)

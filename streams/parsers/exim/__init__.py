@@ -7,12 +7,13 @@ of which the first one tells enough.
 
 A login that succeeds is told only with what it was for: a message, a refused recipient, or a
 connection without mail. The log does not tell the mechanism, but the authenticator's name.
+``exim -bp`` lists the queue.
 """
 
 import re
 
-from streams.parsers.exim import arrival, delivery, refusal, session
-from streams.parsers.part import Format, Items, Mask, Parse, Part, Record
+from streams.parsers.exim import arrival, delivery, listing, refusal, session
+from streams.parsers.part import INDENTED, Format, Items, Mask, Parse, Part, Record
 
 _HEAD = re.compile(
     r"(?:\[(?P<piece>\d{1,4})[/\\]\d{1,4}\] )?"
@@ -53,6 +54,8 @@ def read(record: Record) -> Items | None:
     word = text.partition(" ")[0]
     known = _WORDS.get(word)
     items = known(record, pid, text) if known else None
+    if text[:1].isdecimal():
+        return listing.read(record, text)
     return () if items is None and _CALM.match(text) else items
 
 
@@ -104,13 +107,19 @@ _WORDS = {
 
 
 def _tagged(record: Record) -> Items:
-    return read(record) or ()
+    return listing.count(record) if record.text.isdecimal() else read(record) or ()
+
+
+def _indented(record: Record) -> Items | None:
+    return listing.read(record, record.text)
 
 
 def parser(mask: Mask, program: str) -> Parse | None:
     """The parser of a tag; see `Format`."""
     if not program:
         return read
+    if program in INDENTED:
+        return _indented
     return _tagged if program.rpartition("/")[2].startswith("exim") else None
 
 

@@ -33,11 +33,13 @@ _NEAR = net.Networks(net.PRIVATE)
 
 def read(record: Record, queue_id: str, flag: str, text: str) -> Items:
     """What stands behind the flag."""
-    recipient, end = _recipient(text)
+    recipient, original, end = _recipient(text)
     if not recipient:
         return ()  # an automatic reply was written, or nobody was left
     status = STATUS[flag]
     values: dict[str, Any] = {"queue_id": queue_id, "recipient": recipient, "status": status}
+    if original and original != recipient:
+        values["original"] = original
     sender = _SENDER.match(text, end)
     if sender:
         values["sender"] = mailbox(sender["sender"])
@@ -77,23 +79,24 @@ def read(record: Record, queue_id: str, flag: str, text: str) -> Items:
     )
 
 
-def _recipient(text: str) -> tuple[str, int]:
-    """Who the delivery was for, and where the name ends: the final address, or the first one
-    where the final one is a file, a pipe or a local user."""
+def _recipient(text: str) -> tuple[str, str, int]:
+    """Who the delivery was for, who that was at first, and where the names end. A file, a pipe or
+    a local user is called by the first address."""
     if text.startswith(("|", "/")):
         first = _FIRST.search(text)
-        return (mailbox(first["first"]), first.end()) if first else ("", 0)
+        return (mailbox(first["first"]), "", first.end()) if first else ("", "", 0)
     quoted = _QUOTED.match(text) if text.startswith('"') else None
     end = quoted.end() if quoted else text.find(" ")
     if end < 0:
         raise ValueError(f"a delivery that ends early: {text[:200]!r}")
     to = text[:end].rstrip(":")
-    first = _FIRST.match(text, end)
     if to.startswith(">"):
-        return "", end
+        return "", "", end
+    first = _FIRST.match(text, end)
+    original = mailbox(first["first"]) if first else ""
     if "@" in to:
-        return mailbox(to), first.end() if first else len(to)
-    return (mailbox(first["first"]), first.end()) if first else ("", end)
+        return mailbox(to), original, first.end() if first else len(to)
+    return original, "", first.end() if first else end
 
 
 def _why(rest: str, flag: str) -> str:

@@ -110,6 +110,7 @@ class Detector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, di
     technique: ClassVar[str] = ""  # MITRE ATT&CK
     blind_to: ClassVar[str] = ""
     findings: ClassVar[tuple[str, ...]] = ()  # names of what it finds, where not only its own
+    weighs: ClassVar[tuple[str, ...]] = ("",)  # shapes for which `judge` shows other counts
     # which events it hears for which kind of key: {"c": (Auth,), "m": (Signal,)}
     hears: ClassVar[dict[str, tuple[type[Fact], ...]]]
     state: ClassVar[type[Struct]]  # called without arguments for a subject not seen before

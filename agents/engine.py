@@ -7,7 +7,7 @@ subject's return after its sentence. What is not said at once is said by `drain`
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -184,6 +184,21 @@ class Engine:
                 view.open = self._open(record, record.last)
                 mark = Mark(episode.name, episode.shape, episode.severity, episode.about)  # type: ignore[arg-type]
                 self._tell(detector, mark, key, record, episode)
+
+    def weigh(
+        self, key: Key, record: Record, at: float, *, cold: bool
+    ) -> Iterator[tuple[str, list[Evidence]]]:
+        """Each detector's counts of a subject beside their thresholds, whether it says anything
+        or not."""
+        view = self._view
+        view.turn(key, record.past)
+        view.at, view.cold, view.trusted = at, cold, False
+        view.open = self._open(record, at)
+        for name in record.states:
+            detector = self._owners.get(name)
+            for shape in detector.weighs if detector is not None else ():
+                mark = Mark(name, shape, "info")
+                yield name, detector.judge(mark, self._state(detector, record), view).evidence  # type: ignore[union-attr, arg-type]
 
     def pending(self, record: Record) -> bool:
         return any(episode.told < episode.touches for episode in record.episodes.values())

@@ -16,7 +16,7 @@ from agents.response import Response
 from agents.windows import DAY, Past
 from schemas import keys
 from schemas.events import Fact, Signal
-from schemas.findings import Alert, Decision, Finding
+from schemas.findings import Alert, Decision, Evidence, Finding
 from schemas.keys import Key
 
 SWEEP = 3600.0  # seconds of event time between two looks for what can be forgotten
@@ -114,6 +114,12 @@ class Shard:
                 self.engine.drain(key, record, cold=self.cold)
                 self.dirty.add(key)
         self._settle("", -1, now)
+
+    def weigh(self, key: Key, at: float) -> list[tuple[str, list[Evidence]]]:
+        """Each detector's counts of a subject beside their thresholds."""
+        if key not in self:
+            return []
+        return list(self.engine.weigh(key, self._record(key), at, cold=self.cold))
 
     def take(self) -> Outcome:
         """What came of it since the last call."""

@@ -11,6 +11,7 @@ COMMANDS = {
     "parse": "log lines to events, one JSON object a line",
     "check": "validate the configuration and say what would be done with it",
     "alerts": "list and show what was found",
+    "explain": "why something was found about somebody, or why not",
     "decisions": "list, add, remove and export blocks",
     "panic": "lift everything that is enforced on this host, at once",
     "resume": "enforce again, after panic",

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from agents.commands import options
 from agents.commands.kept import opened
+from agents.configuration import Config
 from agents.operator import report
 from agents.words import span
 from schemas import wire
@@ -75,19 +76,24 @@ def show(config: Path | None, kafka: bool, alert_id: str, as_json: bool) -> None
     mailwarden alerts show 5f0c1e9a7b3d2c48
     mailwarden alerts show 5f0c
     """
-    settings = options.load(config)
-    with opened(settings, kafka=kafka) as kept:
-        alert = kept.alert(alert_id)
-        if alert is None:
-            alike = [a for a in kept.alerts(limit=2**31) if a.id.startswith(alert_id)]
-            if len(alike) != 1:
-                many = f"{len(alike)} alerts begin so" if alike else "there is no such alert"
-                raise click.ClickException(f"{alert_id}: {many}")
-            alert = alike[0]
+    alert = find(options.load(config), alert_id, kafka=kafka)
     if not options.for_eyes(as_json):
         click.echo(wire.encode(alert))
     else:
-        Console(highlight=False).print(_whole(alert))
+        Console(highlight=False).print(whole(alert))
+
+
+def find(settings: Config, alert_id: str, *, kafka: bool) -> Alert:
+    """The alert whose id is, or alone begins with, `alert_id`. Raises ClickException."""
+    with opened(settings, kafka=kafka) as kept:
+        alert = kept.alert(alert_id)
+        if alert is not None:
+            return alert
+        alike = [a for a in kept.alerts(limit=2**31) if a.id.startswith(alert_id)]
+        if len(alike) == 1:
+            return alike[0]
+    many = f"{len(alike)} alerts begin so" if alike else "there is no such alert"
+    raise click.ClickException(f"{alert_id}: {many}")
 
 
 def _table(alerts: list[Alert]) -> Table:
@@ -108,7 +114,8 @@ def _table(alerts: list[Alert]) -> Table:
     return table
 
 
-def _whole(alert: Alert) -> RenderableType:
+def whole(alert: Alert) -> RenderableType:
+    """All that there is to say about an alert, for a terminal."""
     rows = Table.grid(padding=(0, 2, 0, 0))
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column()

@@ -99,6 +99,7 @@ class DirectoryHarvest(Detector, frozen=True):
         "d": (Recipient, Signal),
     }
     state = Seen
+    weighs: ClassVar = ("fast", "slow", "network")
 
     quick: int = 10  # distinct unknown recipients in a short while *
     quick_seconds: float = 600.0  # the short while

@@ -96,7 +96,7 @@ class QueueGrowth(Detector, frozen=True, kw_only=True):
             "reports": f"{seen.null_sender} of them are reports with the null sender",
             "one_sender": f"{most} of them are from {sender}",
             "growth": f"usual are {usual or 0:.0f}",
-        }[mark.shape]
+        }.get(mark.shape, "")
         evidence = [
             Evidence("messages in the queue", seen.size, self.least),
             Evidence("null sender", _percent(seen.null_sender, seen.size), 100 * self.share, "%"),

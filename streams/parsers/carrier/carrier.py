@@ -17,7 +17,15 @@ from msgspec import Struct, structs
 from streams.parsers.carrier.envelope import DEEPEST, Splits, opened
 from streams.parsers.carrier.letter import Letter
 from streams.parsers.carrier.stamps import DAY, MONTHS, Stamps
-from streams.parsers.carrier.tables import COUNTERS, FIELDS, Table, shaped, table
+from streams.parsers.carrier.tables import (
+    COUNTERS,
+    FEWEST_COLUMNS,
+    FIELDS,
+    Table,
+    headed,
+    shaped,
+    table,
+)
 from streams.parsers.part import DOCUMENT, INDENTED, Record
 
 LONGEST = 262_144  # bytes of a line that are looked at; a journal entry can be that long
@@ -243,6 +251,10 @@ class Carrier:
         if text[0] == "#":
             if text.startswith(FIELDS):
                 self._table = table(text)
+            return None
+        spreadsheet = headed(text) if text.count(",") >= FEWEST_COLUMNS - 1 else None
+        if spreadsheet is not None:
+            self._table = spreadsheet
             return None
         pri = _PRI.match(text)
         if pri:

@@ -5,6 +5,7 @@ values, RFC 4180), ``#Fields: date time c-ip …`` those of IIS (W3C Extended Lo
 separated by spaces). A header stands at the start of each file and whenever its columns change.
 A shipper that begins in the middle of a file, or mixes several, shows rows without their header:
 `shaped` knows those by how many values they have and by what some of them are. Times are UTC.
+Exports of Microsoft 365 have the header of a spreadsheet, see `headed`.
 ``"(PDH-CSV 4.0) (…)(-60)","\\\\EX1\\…"`` begins a log of Windows' performance counters: each column
 is a counter, times are local, and the header tells how many minutes they are behind UTC.
 """
@@ -14,6 +15,8 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
+
+from streams.parsers.moments import moment
 
 FIELDS = "#Fields:"
 COUNTERS = '"(PDH-CSV '
@@ -33,6 +36,22 @@ _ROW = re.compile(
     r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d\.\d{1,7}Z?,|"
     r" \d\d:\d\d:\d\d (?:[0-9a-f.:]{3,45}|(?:W3SVC|SMTPSVC)\d{1,10}) )"
 )
+
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_ ()/-]{0,60}")
+FEWEST_COLUMNS = 5
+TIMES = (
+    "date-time",
+    "datetime",
+    "timestamp",
+    "received",
+    "receiveddatetime",
+    "date_time_utc",
+    "origin_timestamp_utc",
+    "creationdate",
+    "date (utc)",
+)
+"""Columns that tell when a row happened, in lower case."""
 
 
 class Table:
@@ -64,7 +83,7 @@ class Table:
             return minute + float(second)
         found = _STAMP.fullmatch(stamp)
         if found is None:
-            return None
+            return moment(stamp) or None
         local = datetime.fromisoformat(found["minute"])
         zone: timezone = UTC
         if found["sign"]:
@@ -115,7 +134,7 @@ def _time(columns: list[str]) -> Callable[[list[str]], str]:
     if "date" in lower and "time" in lower:
         date, time = lower.index("date"), lower.index("time")
         return lambda values: f"{values[date]}T{values[time]}"
-    for name in ("date-time", "datetime", "timestamp"):
+    for name in TIMES:
         if name in lower:
             at = lower.index(name)
             return lambda values: values[at]
@@ -214,6 +233,16 @@ _IIS6 = _PLACE.replace("s-ip", "s-sitename s-ip", 1) + " sc-status sc-substatus 
 def table(header: str) -> Table:
     """The table of a header line; one for all files that have it."""
     return Counters(header) if header.startswith(COUNTERS) else Table(header)
+
+
+def headed(line: str) -> Table | None:
+    """The table of a header as spreadsheets have it: nothing but names, one of them a time's."""
+    names = [name.strip() for name in split(line, True)]
+    if len(names) < FEWEST_COLUMNS or not all(map(_NAME.fullmatch, names)):
+        return None
+    if not any(name.lower() in TIMES for name in names):
+        return None
+    return table(f"{FIELDS} {','.join(names)}")
 
 
 def shaped(line: str) -> tuple[Table, list[str], float] | None:

@@ -46,7 +46,6 @@ _LEAD = re.compile(
     r"id: <(?P<id>[^>]{0,998})>(?:, qid: <(?P<qid>[^>]{0,64})>)?(?:, ip: (?P<ip>[^,\s]{1,64}))?"
     r"(?:, user: (?P<user>[^,]{1,320}))?(?:, (?:smtp_)?from: <(?P<from>[^>]{0,320})>)?, "
 )
-_IP = re.compile(r"\bip: (?P<ip>[0-9A-Fa-f.:]{2,45})(?=, )")
 _VIRUS = re.compile(r"\b[A-Z0-9_]{0,30}VIRUS(?:_[A-Z]{1,20})?\(")
 
 
@@ -65,10 +64,9 @@ def _told(record: Record, said: str) -> Items:
     metric = _METRIC.search(said, lead.end() if lead else 0)
     if metric is None:
         return ()
-    addresses = {found["ip"] for found in _IP.finditer(said)}
     values: dict[str, Any] = {}
-    if len(addresses) == 1:
-        values["client"] = net.address(addresses.pop())
+    if lead and lead["ip"] and said.count(" ip: ") == 1:
+        values["client"] = net.address(lead["ip"])
     if lead:
         values["account"] = (lead["user"] or "").strip().lower()
         values["sender"] = fields.mailbox(lead["from"] or "")

@@ -1,7 +1,7 @@
 """Microsoft 365: message trace, unified audit log, sign-ins and directory audit of Entra.
 
 Each comes as JSON objects, one a line, or several in the ``records``, ``value`` or ``d.results``
-of one (diagnostic settings, Graph, the reporting web service); the trace also as CSV.
+of one (diagnostic settings, Graph, the reporting web service), or as rows of a spreadsheet.
 """
 
 from collections.abc import Callable
@@ -76,11 +76,32 @@ def _document(record: Record) -> Items | None:
     return items if known else None
 
 
+_SIGNIN = {
+    "Date (UTC)": "createdDateTime",
+    "Username": "userPrincipalName",
+    "IP address": "ipAddress",
+    "Client app": "clientAppUsed",
+    "Sign-in error code": "resultType",
+}
+"""Columns of Entra's spreadsheet of sign-ins, and their names in Graph."""
+
+
+def _rows(program: str) -> Parse | None:
+    """The parser of the rows of a table with these columns; see tables.py."""
+    columns = program[1:].split(",")
+    if "AuditData" in columns:
+        return lambda record: _exported(record, dict(zip(columns, record.data, strict=False)))
+    if _SIGNIN.keys() <= set(columns):
+        names = [_SIGNIN.get(column, "") for column in columns]
+        return lambda record: signin.read(record, dict(zip(names, record.data, strict=False)))
+    return trace.rows(columns)
+
+
 def parser(mask: Mask, program: str) -> Parse | None:
     """The parser of a tag; see `Format`."""
     if program == DOCUMENT:
         return _document
-    return trace.rows(program)
+    return _rows(program) if program[:1] == "#" else None
 
 
 FORMAT = Format("m365", parser)

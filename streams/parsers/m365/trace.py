@@ -62,12 +62,9 @@ def read(record: Record, data: dict[str, Any]) -> Items:
     return _row(record, {_usual(name): value for name, value in data.items()})
 
 
-def rows(program: str) -> Parse | None:
-    """The parser of the rows of a table with these columns (see tables.py); None where it is not
-    one of ours."""
-    if program[:1] != "#":
-        return None
-    columns = [_usual(name) for name in program[1:].split(",")]
+def rows(names: list[str]) -> Parse | None:
+    """The parser of the rows of a table with these columns; None where it is not one of ours."""
+    columns = [_usual(name) for name in names]
     if not _NEEDED.issubset(columns):
         return None
     if "recipientaddress" in columns and "status" in columns:

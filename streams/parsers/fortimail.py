@@ -20,6 +20,7 @@ _PAIR = re.compile(
     r"(?P<name>[a-z_]{1,24})=(?P<value>\"[^\"]{0,2000}\"|'[^']{0,2000}'|[^ ,]{0,400})"
 )
 _BEGIN = re.compile(r"(?:date=\d{4}-\d\d-\d\d,? time=[\d:.]{8,20},? )?(?=(?:device_id|log_id)=\w)")
+_KIND = re.compile(r" type=(?:k?event|spam|virus|encrypt|statistics) ")
 _FROM = re.compile(r"[( ](?P<ip>[0-9A-Fa-f.:]{3,45})\)?\.?$")
 
 _SERVICES = {"imap": "imap", "pop3": "pop3", "smtp": "smtp", "webmail": "web", "admin": "web"}
@@ -45,7 +46,7 @@ _CLASSES = (
 def read(record: Record) -> Items | None:
     """A line; None where it is of another program, another Fortinet's included."""
     begin = _BEGIN.match(record.text)
-    if begin is None:
+    if begin is None or not _KIND.search(record.text, begin.end(), begin.end() + 200):
         return None
     # What a stranger wrote begins with the sender, or with sendmail's words.
     text, _, message = record.text.partition(" msg=")
@@ -59,7 +60,7 @@ def read(record: Record) -> Items | None:
         return _sendmail(record, said.get("session_id", ""), message)
     if kind == "statistics" and said.get("session_id"):
         return _statistics(record, said, _pairs(f'from="{strange}') if named else {})
-    return () if kind in ("event", "kevent", "spam", "virus", "encrypt", "statistics") else None
+    return ()
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -143,18 +144,9 @@ def _part(
     )
 
 
-def _by_text(record: Record) -> Items | None:
-    try:
-        return read(record) or None
-    except ValueError:
-        return None
-
-
 def parser(mask: Mask, program: str) -> Parse | None:
     """The parser of a tag; see `Format`."""
-    if not program:
-        return _by_text
-    return read if program.lower() == "fortimail" else None
+    return read if program.lower() in ("", "fortimail") else None
 
 
 FORMAT = Format("fortimail", parser)

@@ -16,6 +16,7 @@ _LEAD = re.compile(
     r"(?:(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d (?:\d{4} )? ?)?"
     r"(?:[\w.:/-]{1,255} )?(?:[\w.-]{1,80}: )?(?=(?:Info|Warning|Critical): )"
 )
+_NUMBERED = re.compile(r"\b(?:Info|Warning|Critical): (?:\w{3,12} ){0,2}(?:MID|[IDR]CID):? \d")
 _TAG = re.compile(
     r"(?i)(?:.{0,40}[._-])?mail_?logs?|.{0,40}(?:ironport|securityaudit|cisco_esa).{0,40}"
 )
@@ -27,7 +28,8 @@ def read(record: Record) -> Items | None:
     if text.startswith(cef.BEGIN):
         return cef.read(record, text)
     if not text.startswith(_LEVELS):
-        lead = _LEAD.match(text) if ": " in text[:200] else None
+        head = text[:160]
+        lead = _LEAD.match(text) if any(level in head for level in _LEVELS[:3]) else None
         if lead is None:
             return None
         text = text[lead.end() :]
@@ -38,8 +40,11 @@ def read(record: Record) -> Items | None:
 
 
 def by_text(record: Record) -> Items | None:
-    """A line without a tag: what is not of interest may be anybody's."""
-    return read(record) or None
+    """A line without a tag: what is not of interest may be anybody's, but for its numbers."""
+    items = read(record)
+    if items is None or items:
+        return items
+    return items if _NUMBERED.search(record.text, 0, 300) else None
 
 
 def parser(mask: Mask, program: str) -> Parse | None:

@@ -38,6 +38,7 @@ _QUEUED = re.compile(
     r"(?: \[InternalId ?= ?(?P<internal>\d{1,20})(?:, Hostname=[^\[\]]{1,255})?\])?"
     r"(?: (?P<size>\d{1,15}) bytes in)?"
 )
+_CHUNK = "chunk received"  # RFC 3030: of a message that goes on
 _OF_RECIPIENT = frozenset({"5.1.1", "5.1.10", "5.1.2", "5.1.6", "5.2.2", "4.2.2", "5.7.54"})
 _UNOFFERED = frozenset({500, 502, 504, 530, 538})  # AUTH, or its mechanism
 
@@ -64,6 +65,7 @@ class Talk(Struct, array_like=True):
     claimed: str = ""  # a front end's word about the client
     behind: str = ""  # the front end's own session
     silent: bool = False  # somebody else tells of its messages
+    probe: bool = False  # the mail that comes is the server's own test
     message: str = ""  # that is being sent: its queue id
     message_id: str = ""
 
@@ -216,13 +218,14 @@ class Dialogues:
     def _command(self, turn: Turn, talk: Talk, out: list[Told]) -> None:
         verb = turn.text[:4].upper()
         if verb == "AUTH" or turn.text[:6].upper() == "X-EXPS":
-            self._begin(turn, talk, out)
+            if not turn.ours:
+                self._begin(turn, talk, out)
         elif verb == "MAIL":
             if talk.auth == "denied":
                 self._tell(turn.gateway, talk, out)
             talk.auth = ""  # whatever came of it, its reply was not logged
             talk.taken.clear()
-            talk.silent = talk.silent and bool(talk.behind)
+            talk.probe = False
             size = _SIZE.search(turn.text)
             talk.size = int(size["size"]) if size else 0
             talk.waiting = [(verb, _path(turn.text))]
@@ -239,7 +242,12 @@ class Dialogues:
         if found is None:
             return
         code, enhanced = int(found["code"]), found["enhanced"] or ""
-        if code in (334, 354):
+        if code in (334, 354) or (code == 250 and _CHUNK in turn.text.lower()):
+            return
+        if turn.ours:
+            verb, address = self._asked(talk, code, enhanced, turn)
+            if talk.message:
+                self._sent(turn, talk, verb, address, code, enhanced, out)
             return
         if talk.auth or code in (235, 535):
             self._answer(turn, talk, code, out)
@@ -251,9 +259,7 @@ class Dialogues:
                 out.append((talk.source, _connection(turn, talk, "abuse", "too_many_errors")))
             return
         verb, address = self._asked(talk, code, enhanced, turn)
-        if talk.message:
-            self._sent(turn, talk, verb, address, code, enhanced, out)
-        elif not talk.silent:
+        if not (talk.silent or talk.probe):
             self._received(turn, talk, verb, address, code, enhanced, out)
 
     @staticmethod
@@ -387,13 +393,12 @@ class Dialogues:
         front = self._talks.get((turn.gateway, talk.behind.rstrip("+")))
         if client:
             talk.client = client
-        if front is not None:
-            talk.account = talk.account or front.account
-            talk.silent = talk.behind.endswith("+")
+        talk.account = front.account if front is not None else ""
+        talk.silent = front is not None and talk.behind.endswith("+")
 
     def _probe(self, turn: Turn, talk: Talk, out: list[Told]) -> None:
         """A mail with which the server tests itself."""
-        talk.silent = True
+        talk.probe = True
         talk.waiting.clear()
 
     def _message(self, turn: Turn, talk: Talk, out: list[Told]) -> None:

@@ -31,20 +31,49 @@ class Verdict(Struct, frozen=True):
     decisions: list[Decision]
 
 
+class Conclusions:
+    """A shard and the newest state of all that it concluded."""
+
+    def __init__(self, config: Config) -> None:
+        self.shard: Shard = build_shard(config)
+        self._alerts: dict[str, Alert] = {}
+        self._decisions: dict[str, Decision] = {}
+
+    def keep(self) -> None:
+        outcome = self.shard.take()
+        for alert in outcome.alerts:
+            self._alerts[alert.id] = alert
+        for decision in outcome.decisions:
+            self._decisions[decision.id] = msgspec.structs.replace(decision, enforced=False)
+
+    def verdict(self) -> Verdict:
+        self.shard.drain()
+        self.keep()
+        return Verdict(
+            sorted(self._alerts.values(), key=lambda alert: (alert.first, alert.id)),
+            sorted(self._decisions.values(), key=lambda decision: (decision.since, decision.id)),
+        )
+
+
 class Replay:
-    """One pass over old logs. `shard` and `reader` tell the rest: records, counts."""
+    """One pass over old logs. `shard` and `reader` tell the rest: records, counts.
+
+    What is read is also shown to shards of `others`, settings to compare with; `verdicts` has
+    then one more for each of them.
+    """
 
     def __init__(
         self,
         config: Config,
         options: ReadOptions,
         dead: Callable[[DeadLine], None] | None = None,
+        others: Sequence[Config] = (),
     ) -> None:
-        self.shard: Shard = build_shard(config)
         self.reader = Reader(options, dead=dead)
         self.events = 0
-        self._alerts: dict[str, Alert] = {}
-        self._decisions: dict[str, Decision] = {}
+        self.verdicts: list[Verdict] = []
+        self._conclusions = [Conclusions(config) for config in (config, *others)]
+        self.shard = self._conclusions[0].shard
 
     def run(
         self,
@@ -57,12 +86,8 @@ class Replay:
         with _undisturbed():
             self._fold(self.reader.read(sources), progress, watch)
             self._fold(self.reader.close(), progress, watch)
-        self.shard.drain()
-        self._keep()
-        return Verdict(
-            sorted(self._alerts.values(), key=lambda alert: (alert.first, alert.id)),
-            sorted(self._decisions.values(), key=lambda decision: (decision.since, decision.id)),
-        )
+        self.verdicts = [each.verdict() for each in self._conclusions]
+        return self.verdicts[0]
 
     def _fold(
         self,
@@ -71,25 +96,21 @@ class Replay:
         watch: Callable[[Fact], None] | None,
     ) -> None:
         fold = self.shard.fold
+        others = [each.shard.fold for each in self._conclusions[1:]]
         kept = self.shard.clock
         for place, event in facts:
             fold(event, place=place)
+            for other in others:
+                other(event, place=place)
             self.events += 1
             if watch is not None:
                 watch(event)
             if event.at > kept + KEEP:
                 kept = event.at
-                self._keep()
+                for each in self._conclusions:
+                    each.keep()
             if progress is not None and not self.events % GLANCE:
                 progress(place, event.offset)
-
-    def _keep(self) -> None:
-        """The newest state of each alert and decision."""
-        outcome = self.shard.take()
-        for alert in outcome.alerts:
-            self._alerts[alert.id] = alert
-        for decision in outcome.decisions:
-            self._decisions[decision.id] = msgspec.structs.replace(decision, enforced=False)
 
 
 @contextmanager

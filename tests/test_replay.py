@@ -7,15 +7,21 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
 from agents import configuration, replay
 from agents.commands import cli
-from agents.replay import Replay
+from agents.commands.replay import compared
+from agents.comparison import difference
+from agents.operator import report
+from agents.replay import Replay, Verdict
 from schemas.events import Fact
+from schemas.findings import Decision, Target
 from schemas.settings import ResponseSettings, Settings
 from streams.reader import ReadOptions
+from streams.sources.archive import open_lines
 
 NAMES = ("anna", "ben", "carl", "dora", "emil", "fred", "gina", "hans")
 
@@ -201,3 +207,45 @@ def test_an_unknown_format_lists_those_there_are(log: Path) -> None:
     result = run("--format", "nonsense", str(log))
     assert result.exit_code == 2
     assert "postfix" in result.output
+
+
+# -- two settings -------------------------------------------------------------------------------
+
+
+def test_what_other_settings_find_otherwise_is_shown(log: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text("[detectors.auth_dictionary]\nenabled = false\n")
+    result = run("--compare", str(other), str(log))
+    assert "Only these settings: 1 finding, " in result.output
+    assert "auth_dictionary" in result.output
+    assert f"Only {other}: 0 findings, 0 decisions" in result.output.replace("\n", "")
+    told = [
+        json.loads(line)
+        for line in run("--json", "--compare", str(other), str(log)).output.splitlines()
+    ]
+    assert {(one["kind"], one["only"]) for one in told} == {("alert", "ours")}
+
+
+def test_findings_that_both_have_and_decisions_are_compared_as_well(log: Path) -> None:
+    one = Replay(configuration.build(Settings()), ReadOptions())
+    verdict = one.run([("log", open_lines(log))])
+    graver = [msgspec.structs.replace(alert, severity="critical") for alert in verdict.alerts]
+    decision = Decision(
+        id="d", target=Target("network", "192.0.2.66"), action="drop", reason="why", until=2.0
+    )
+    found = difference(verdict, Verdict(graver, [decision]))
+    assert found.any
+    assert [(a.id == b.id, b.severity) for a, b in found.changed] == [(True, "critical")]
+    assert (found.ours, found.theirs, found.undecided) == ([], [], [decision])
+    shown = report.console()
+    with shown.capture() as caught:
+        shown.print(compared(found, "a", "b"))
+    assert "Told otherwise: 1 finding" in caught.get()
+    assert "drop 192.0.2.66: why" in caught.get()
+
+
+def test_settings_that_find_the_same_say_so(log: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text("")
+    assert "Both find and decide the same." in run("--compare", str(other), str(log)).output
+    assert run("--json", "--compare", str(other), str(log)).output == ""

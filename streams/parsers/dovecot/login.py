@@ -7,10 +7,11 @@ from the manual (``login_aborted``). Names of users stand among the elements wit
 """
 
 import re
+from functools import lru_cache
 
 from schemas import net
 from schemas.events import Auth, Connection
-from streams.parsers.dovecot.words import LEVEL, account
+from streams.parsers.dovecot.words import LEVELS, account
 from streams.parsers.part import Attempt, Items, Record
 
 SERVICES = {
@@ -23,9 +24,7 @@ SERVICES = {
 
 Meaning = tuple[type[Auth] | type[Connection], str, str]  # event, outcome, reason
 
-_LINE = re.compile(
-    rf"{LEVEL}(?P<message>.*?)(?:: | )(?P<elements>(?:user=|rip=|method=).*)", re.DOTALL
-)
+_LINE = re.compile(r"(?P<message>.*?)(?:: | )(?P<elements>(?:user=|rip=|method=).*)", re.DOTALL)
 _WHO = re.compile(r"user=(?P<open><?)(?P<user>.*?)>?(?:, method=(?P<method>[\w.-]*))?,?")
 _RIP = re.compile(r"\brip=(?P<ip>[0-9A-Fa-f.:]+)")
 _SESSION = re.compile(r".*, session=<(?P<session>[^<>\s]+)>")
@@ -134,32 +133,11 @@ _ENDS = (
 
 def read(record: Record, name: str, rest: str) -> Items:
     """What follows the name of a login process."""
-    if rest.startswith(("Login: user=<", "Info: Login: user=<")) and rest.count("rip=") == 1:
-        # Most lines; there is no doubt about any field.
-        who, _, more = rest.partition(", rip=")
-        user, _, mechanism = who.rpartition(">, method=")
-        auth = Auth(
-            at=record.at,
-            gateway=record.host,
-            offset=record.offset,
-            client=net.address(more.partition(",")[0]),
-            account=user.partition("<")[2].lower()[:320],
-            outcome="ok",
-            mechanism=mechanism.upper()[:40],
-            service=SERVICES[name],
-        )
-        return (Attempt("summary", auth, more.rpartition(", session=<")[2].rstrip(">")),)
-    found = _LINE.match(rest)
-    if found is None:
+    said = _usual(rest) or _unusual(rest)
+    if said is None:
         return ()
-    message, elements = found["message"], found["elements"]
-    at = elements.rfind(", rip=") if elements.startswith("user=") else elements.find("rip=")
-    rip = _RIP.search(elements, max(at, 0)) if at >= 0 else None
-    client = net.address(rip["ip"]) if rip else ""
-    named = _WHO.fullmatch(elements[:at] if at > 0 else elements)
-    user, method = (named["user"], named["method"] or "") if named else ("", "")
-    session = _SESSION.match(elements, max(at, 0))
-    told = _told(message, user)
+    message, user, method, client, key = said
+    told = _told(message, bool(user))
     if told is None:
         return ()
     (kind, outcome, reason), count = told
@@ -186,11 +164,49 @@ def read(record: Record, name: str, rest: str) -> Items:
         service=SERVICES[name],
         count=count,
     )
-    return (Attempt("summary", auth, session["session"] if session else ""),)
+    return (Attempt("summary", auth, key),)
 
 
-def _told(message: str, user: str) -> tuple[Meaning, int] | None:
+Said = tuple[str, str, str, str, str]  # message, user, mechanism, client, session
+
+
+def _usual(rest: str) -> Said | None:
+    """Most lines: there is no doubt about any field."""
+    message, found, elements = rest.partition(": user=<")
+    if not found or elements.count("rip=") != 1 or message[:6] == "proxy(":
+        return None
+    who, found, more = elements.partition(", rip=")
+    user, by, method = who.rpartition(">, method=")
+    if not by:
+        user = method[:-1]
+        if not found or method[-1:] != ">":
+            return None
+        method = ""
+    session = more.rpartition(", session=<")
+    client = net.address(more.partition(",")[0])
+    return message, user, method, client, session[2].rstrip(">") if session[1] else ""
+
+
+def _unusual(rest: str) -> Said | None:
+    found = _LINE.match(rest)
+    if found is None:
+        return None
+    elements = found["elements"]
+    at = elements.rfind(", rip=") if elements.startswith("user=") else elements.find("rip=")
+    rip = _RIP.search(elements, max(at, 0)) if at >= 0 else None
+    named = _WHO.fullmatch(elements[:at] if at > 0 else elements)
+    user, method = (named["user"], named["method"] or "") if named else ("", "")
+    session = _SESSION.match(elements, max(at, 0))
+    client = net.address(rip["ip"]) if rip else ""
+    return found["message"], user, method, client, session["session"] if session else ""
+
+
+@lru_cache(maxsize=1024)
+def _told(message: str, named: bool) -> tuple[Meaning, int] | None:
     """What the words before the elements mean, and how many attempts they tell of."""
+    level, _, words = message.partition(": ")
+    if level in LEVELS:
+        message = words
     if message == "Login" or ("tarted proxying to" in message and message.startswith("proxy(")):
         return (Auth, "ok", ""), 1
     coded = CODES.get(message[:-1].rpartition(" (")[2]) if message[-1:] == ")" else None
@@ -202,10 +218,10 @@ def _told(message: str, user: str) -> tuple[Meaning, int] | None:
     if failed and failed["old"] != "0":
         code = "authorization_failed" if failed["what"] == "authorization failed" else "auth_failed"
         return CODES[code], int(failed["count"] or failed["old"])
-    for words, meaning in _WORDS:
-        if words in message:
+    for said, meaning in _WORDS:
+        if said in message:
             return meaning, 1
-    if message == "Aborted login" and user:
+    if message == "Aborted login" and named:
         return _REJECTED, 1  # 1.0 says no more
     if failed:
         return _NO_ATTEMPT, 1

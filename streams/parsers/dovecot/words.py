@@ -1,6 +1,7 @@
 """What all of Dovecot's processes write alike."""
 
-LEVEL = r"(?:(?:Info|Warning|Error|Debug|Fatal|Panic): )?"
+LEVELS = frozenset({"Debug", "Info", "Warning", "Error", "Fatal", "Panic"})
+LEVEL = rf"(?:(?:{'|'.join(sorted(LEVELS))}): )?"
 
 
 def account(user: str) -> str:

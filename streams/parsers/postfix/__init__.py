@@ -63,7 +63,7 @@ TAGS: dict[str, Parse] = {
 }
 """Tags of one word."""
 
-_SUBMISSION = frozenset({"submission", "submissions", "smtps"})
+_SUBMISSION = ("submission", "smtps", "587", "465")  # in the names of services and instances
 
 
 def parser(mask: Mask, program: str) -> Parse | None:
@@ -80,7 +80,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     if not slash or instance.startswith("cyrus"):
         return None
     if name == "smtpd":
-        submission = instance.rpartition("/")[2] in _SUBMISSION
+        service = instance.rpartition("/")[2]
+        submission = any(word in service for word in _SUBMISSION)
         return smtpd.parser("submission" if submission else "smtp")
     read = PROGRAMS.get(name)
     if read is None or instance.startswith("postfix"):

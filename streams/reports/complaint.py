@@ -20,6 +20,7 @@ _AGGREGATE = re.compile(
     r"report domain:|dmarc aggregate|submitter:.{1,200}report-id:|tls-?rpt|smtp tls report",
     re.IGNORECASE,
 )
+_FORM = re.compile(r"^feedback-type[ \t]{0,4}:", re.IGNORECASE | re.MULTILINE)
 _FAILED_DMARC = re.compile(r"\bdmarc (?:forensic|failure) report\b", re.IGNORECASE)
 _ADDRESS = re.compile(r"\bIP(?: address)?[: =]{1,4}\[?([0-9A-Fa-f.:]{7,45})", re.IGNORECASE)
 _FRAUD = re.compile(r"phish|fraud|scam|spoof|betrug|hameçon|credential", re.IGNORECASE)
@@ -31,9 +32,13 @@ def by_form(mail: mime.Mail) -> list[Complaint]:
     """What its feedback reports say."""
     found: list[Complaint] = []
     enclosed = [original.header(part.text()) for part in mail.parts if part.kind in original.KINDS]
-    reports = [part for part in mail.parts if part.kind == KIND]
-    for number, part in enumerate(reports):
-        fields = mime.fields(part.text().lstrip("\n"))
+    reports = [part.text().lstrip("\n") for part in mail.parts if part.kind == KIND]
+    reports = reports or [part.text() for part in mail.parts if part.kind == "text/plain"]
+    for number, text in enumerate(reports):
+        begin = _FORM.search(text)
+        if begin is None:
+            continue
+        fields = mime.fields(text[text.rfind("\n\n", 0, begin.start()) + 1 :].lstrip("\n"))
         about = enclosed[min(number, len(enclosed) - 1)] if enclosed else {}
         kind = mime.first(fields, "feedback-type").lower() or "abuse"
         sender = mime.mailbox(mime.first(fields, "original-mail-from"))

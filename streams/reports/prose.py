@@ -8,6 +8,7 @@ depends on a producer's name.
 """
 
 import re
+from collections.abc import Iterator
 
 from msgspec import Struct
 
@@ -82,6 +83,14 @@ class Line(Struct):
     rest: str = ""  # what follows the address
 
 
+class Answer(Struct, frozen=True):
+    """A reply in a transcript."""
+
+    context: str  # lower case: the command that it answers, and itself
+    text: str
+    said: replies.Said
+
+
 def failures(
     text: str, not_failed: frozenset[str], addressed: frozenset[str] = frozenset()
 ) -> list[Failure]:
@@ -90,7 +99,7 @@ def failures(
     `addressed` are those to whom the returned mail went."""
     lines = [Line(line[:WIDTH]) for line in text[:LONGEST].split("\n")]
     for line in lines:
-        _look(line)
+        _look(line, addressed)
     found = [line for line in lines if line.rank and line.address not in not_failed]
     found = found or [line for line in lines if line.rank]
     if not found:
@@ -109,14 +118,16 @@ def failures(
         else:
             current.append(line.text.strip())
     shared = "\n".join(before)
-    return [_failure(name, said, lines, len(words), shared) for name, said in words.items()]
+    answers = list(_answers(lines))
+    alone = len(words) == 1
+    return [_failure(name, said, answers, alone, shared) for name, said in words.items()]
 
 
 def _weight(line: Line, addressed: frozenset[str]) -> tuple[bool, int]:
     return line.rank > _ECHOED and line.address in addressed, line.rank
 
 
-def _look(line: Line) -> None:
+def _look(line: Line, addressed: frozenset[str]) -> None:
     """Whether an address that failed stands in a line, and how sure that is."""
     text = line.text
     if "@" not in text or _NOT_FAILED.match(text):
@@ -131,24 +142,32 @@ def _look(line: Line) -> None:
         found, rank = _LAST.match(text), _NAMED
         if found is None:
             found, rank = _ANYWHERE.search(text), _MENTIONED
-    if found and not _NOBODY.match(found["a"]) and not _ACTOR.search(text[: found.start("a")]):
-        line.address, line.rank = found["a"].strip("'").lower(), rank
-        line.rest = text[found.end("a") :].lstrip(">:,;\"')] \t") if rank == _BEGINS else text
+    if found is None or _ACTOR.search(text[: found.start("a")]):
+        return
+    name, rest = found["a"].strip("'").lower(), text[found.end("a") :]
+    listed = rank == _BEGINS and rest.startswith(">:")  # as qmail and Postfix list who failed
+    if listed or name in addressed or not _NOBODY.match(name):
+        line.address, line.rank = name, rank
+        line.rest = rest.lstrip(">:,;\"')] \t") if rank == _BEGINS else text
 
 
-def _failure(name: str, said: list[str], lines: list[Line], count: int, shared: str) -> Failure:
+def _failure(
+    name: str, said: list[str], answers: list[Answer], alone: bool, shared: str
+) -> Failure:
     """What is said of one address: in its own lines, where a transcript names it, or before all
-    of them; and, where it is the only one, anywhere."""
+    of them; and, where it is alone, anywhere."""
     own = "\n".join(said).strip("\n")
     reply = replies.read(own)
     if not (reply.code and reply.status):
-        named = _transcript(name, lines) or (_transcript("", lines) if count == 1 else "")
-        other = replies.read(named)
-        if _tells(other) > _tells(reply) and (other.code or not reply.code):
-            own = f"{named}\n{own}"
+        answer = next(
+            (a for a in answers if name in a.context), answers[0] if alone and answers else None
+        )
+        other = answer.said if answer else replies.Said()
+        if answer and _tells(other) > _tells(reply):
+            own = f"{answer.text}\n{own}"
         elif not (reply.code or reply.status) and replies.read(shared).code:
             own = f"{replies.essence(shared)}\n\n{own}"
-    if count == 1 and not _FAILS.search(own):
+    if alone and not _FAILS.search(own):
         own = f"{own}\n{shared}"
     return Failure(name, words=own[: replies.LONGEST].strip("\n"))
 
@@ -157,16 +176,15 @@ def _tells(said: replies.Said) -> tuple[bool, int]:
     return bool(said.code), replies.rank(said.status) if said.status else -1
 
 
-def _transcript(name: str, lines: list[Line]) -> str:
-    """The first reply of a session that names an address, or follows the command that does."""
-    wanted = ""
+def _answers(lines: list[Line]) -> Iterator[Answer]:
+    """The replies of a session that a text repeats, each with the command before it."""
+    command = ""
     for line in lines:
         text = line.text
         if _COMMAND.match(text):
-            wanted = text.lower()
+            command = text.lower()
             continue
-        named = not name or name in text.lower() or name in wanted
-        found = _ANSWER.match(text) or _BARE_REPLY.match(text) if named else None
-        if found and replies.read(found["reply"]).code:
-            return found["reply"]
-    return ""
+        found = _ANSWER.match(text) or _BARE_REPLY.match(text)
+        said = replies.read(found["reply"]) if found else replies.Said()
+        if found and said.code:
+            yield Answer(f"{command} {text.lower()}", found["reply"], said)

@@ -12,11 +12,13 @@ LONGEST = 2000  # characters that are looked at
 SHOWN = 300  # of a reply that are kept
 
 _REPLY = re.compile(
-    r"(?:^|(?<=[\s:;,\"'(\[<{#=|-]))(?P<code>[45][0-57]\d)"
+    r"(?:^|(?<=[\s:;,\"'(\[<{#=|-]))(?<!port )(?P<code>[45][0-57]\d)"
     r"(?=[-\s:;,)\]#]\s{0,3}|$)(?:[-\s:;,#)(<\[]{0,4}(?P<status>[45]\.\d{1,2}\.\d{1,3})\b)?",
     re.MULTILINE,
 )
-_STATUS = re.compile(r"(?<![\d.\w])(?P<status>[245]\.\d{1,2}\.\d{1,3})(?![\d.]*\d)(?!\.\w)")
+_STATUS = re.compile(
+    r"(?<![\d.\w])(?<!ersion )(?P<status>[245]\.\d{1,2}\.\d{1,3})(?![\d.]*\d)(?!\.\w)"
+)
 _WRAPPED = re.compile(r" <[^<>\n]{1,320}>\.\.\. [45]")  # 554 <a@b>... 550 Host unknown
 _NO_REPLY = re.compile(
     r"\s{0,3}(?:bytes|kb|mb|seconds|messages|days|hours|attempts|port)\b", re.IGNORECASE

@@ -23,6 +23,13 @@ WORDINGS: Final = (
         mail ?box (?:size|quota) limit
         mail ?box is full
         exceeded storage allocation
+        postfach (?:ist )?(?:voll|überfüllt)
+        bo[iî]te (?:aux lettres )?(?:est )?pleine
+        buz[oó]n (?:est[aá] )?lleno
+        casella (?:di posta )?(?:è )?piena
+        caixa (?:postal )?(?:est[aá] )?cheia
+        ящик переполнен
+        已满
         """,
     ),
     (
@@ -43,6 +50,16 @@ WORDINGS: Final = (
         ^5\d\d[ -].{0,200}unrouteable address
         not listed in public
         requested action not taken: mailbox unavailable
+        empf[äa]nger (?:ist )?unbekannt
+        benutzer (?:ist )?unbekannt
+        (?:adresse|postfach)[^.;:]{0,40} existiert nicht
+        (?:utilisateur|destinataire|adresse) (?:est )?inconnue?
+        (?:adresse|bo[iî]te|compte)[^.;:]{0,40} n'existe pas
+        (?:usuario|destinatario|cuenta|direcci[oó]n)[^.;:]{0,40} (?:no existe|desconocid)
+        utente sconosciuto
+        não existe
+        не существует
+        不存在
         """,
     ),
     (

@@ -82,6 +82,7 @@ COMPLAINTS: dict[str, list[Said]] = {
         ("auth-failure", "2001:db8::7", "sender@example.com", ABOUT, "fbl@example.net")
     ],
     "arf-fraud-old": [("fraud", "", "sender@example.com", ABOUT, "fbl@example.net")],
+    "arf-in-text": [("abuse", "198.51.100.7", "sender@example.com", ABOUT, "kim@example.org")],
     "complaint-inline": [("abuse", "", "bank@example.net", "phish@example.net", "kim@example.com")],
     "complaint-phish": [("fraud", "", "bank@example.net", "phish@example.net", "kim@example.com")],
     "complaint-provider": [("abuse", "", "sender@example.com", ABOUT, "staff@hotmail.example")],
@@ -144,6 +145,16 @@ def test_what_is_no_report_says_nothing(name: str) -> None:
 def test_every_mail_is_expected() -> None:
     names = {path.stem for path in MAILS.iterdir()}
     assert names == {*BOUNCES, *COMPLAINTS, *SILENT}
+
+
+@pytest.mark.parametrize("name", ["postmaster", "abuse", "support"])
+def test_the_names_of_offices_can_fail_too(name: str) -> None:
+    raw = (MAILS / "qmail.eml").read_bytes().replace(b"<kim@", f"<{name}@".encode())
+    told = reports.read(raw, now=NOW)
+    assert [getattr(event, "failed_recipient", "") for event in told] == [
+        f"{name}@example.org",
+        "lee@example.org",
+    ]
 
 
 def test_the_reply_begins_with_its_code() -> None:

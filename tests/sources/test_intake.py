@@ -297,6 +297,38 @@ def test_a_missing_maildir_is_trouble_until_it_is_there(
     assert (mails, intake.trouble) == (1, "")
 
 
+def test_what_cannot_be_put_away_is_not_told_again(
+    maildir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.sources.intake.maildir.LOOK", 0.0)
+    (maildir / "cur").rmdir()
+    put(maildir, 1)
+    intake = read(maildir)
+    assert intake.take()[0] == 1
+    intake.safe()
+    assert intake.take()[0] == 0
+    assert read(maildir, intake.position()).take()[0] == 0
+    put(maildir, 2)
+    (maildir / "cur").mkdir()
+    assert intake.take()[0] == 1
+    assert names(maildir / "new") == ["2.mail"], "read, and not safe yet"
+    assert names(maildir / "cur") == ["1.mail:2,S"]
+
+
+def test_a_maildir_with_more_than_is_listed_at_once_is_read_to_its_end(
+    maildir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.sources.intake.maildir.LISTED", 10)
+    for number in range(25):
+        put(maildir, number)
+    intake = read(maildir)
+    count = 0
+    while (taken := intake.take()[0]) or intake.behind:
+        count += taken
+        intake.safe()
+    assert count == 25
+
+
 def test_a_full_maildir_is_read_in_turns(maildir: Path) -> None:
     for number in range(150):
         put(maildir, number)

@@ -40,15 +40,19 @@ class Maildir:
         self._gateway = gateway
         self._clock = clock
         self._names: list[str] = []  # in new, not read yet; the last is the next
-        self._taken: dict[str, None] = dict.fromkeys(_names(position))
+        self._taken: dict[str, None] = {}  # read, and not safe yet
+        self._stuck: dict[str, None] = dict.fromkeys(_names(position))  # safe, and still in new
+        self._more = False  # there are more names than were kept
         self._next_look = 0.0
         self.safe()
 
     def take(self) -> tuple[int, list[Fact]]:
-        if not self._names and time.monotonic() >= self._next_look:
+        if not self._names and (self._more or time.monotonic() >= self._next_look):
             self._look()
         mails = 0
         events: list[Fact] = []
+        if len(self._stuck) >= LISTED:
+            return mails, events
         while self._names and mails < MOST:
             name = self._names.pop()
             try:
@@ -59,29 +63,23 @@ class Maildir:
             self._taken[name] = None
             mails += 1
             events += found
-        self.behind = bool(self._names)
+        self.behind = bool(self._names) or self._more
         return mails, events
 
     def position(self) -> bytes:
-        return msgspec.msgpack.encode(list(self._taken))
+        return msgspec.msgpack.encode([*self._stuck, *self._taken])
 
     def safe(self) -> None:
-        for name in list(self._taken):
-            try:
-                seen = name if ":2," in name else f"{name}{SEEN}"
-                (self._path / "new" / name).rename(self._path / "cur" / seen)
-            except FileNotFoundError:
-                pass  # it was moved before, or somebody else has
-            except OSError as error:
-                self.trouble = f"cannot be put into cur: {error.strerror}"
-                continue
-            del self._taken[name]
+        names = [*self._stuck, *self._taken]
+        self._taken.clear()
+        self._stuck = {name: None for name in names if not self._put_away(name)}
 
     def close(self) -> None:
         """Nothing is open between two looks."""
 
     def _look(self) -> None:
         self._next_look = time.monotonic() + LOOK
+        self._more = False
         try:
             with os.scandir(self._path / "new") as found:
                 names = [e.name for _, e in zip(range(LISTED), found, strict=False)]
@@ -89,10 +87,24 @@ class Maildir:
             self.trouble = f"{error.strerror}"
             return
         self.trouble = ""
-        if self._taken:
-            self.safe()  # of an earlier try
-        fresh = (name for name in names if name not in self._taken and name[:1] != ".")
+        if self._stuck:
+            self._stuck = {name: None for name in self._stuck if not self._put_away(name)}
+        known = self._taken.keys() | self._stuck.keys()
+        fresh = [name for name in names if name not in known and name[:1] != "."]
+        self._more = bool(fresh) and len(names) == LISTED
         self._names = sorted(fresh, reverse=True)
+
+    def _put_away(self, name: str) -> bool:
+        seen = name if ":2," in name else f"{name}{SEEN}"
+        try:
+            (self._path / "new" / name).rename(self._path / "cur" / seen)
+        except FileNotFoundError:
+            # It was put away before, or somebody else has; or there is no cur.
+            return not (self._path / "new" / name).exists()
+        except OSError as error:
+            self.trouble = f"{name} cannot be put into cur: {error.strerror}"
+            return False
+        return True
 
     def _read(self, name: str) -> list[Fact]:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -6,6 +6,7 @@ right; the subject is quoted, with ``\\"`` for a quote in it.
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from schemas.events import Auth, Bounce, Message
@@ -36,6 +37,7 @@ _MECHANISMS = (
 )
 
 
+@lru_cache(maxsize=256)
 def mechanism(authenticator: str) -> str:
     """The mechanism that an authenticator's name points to; sites choose the names, and the log
     tells nothing else."""

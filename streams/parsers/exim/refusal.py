@@ -17,9 +17,6 @@ from streams.parsers.part import Attempt, Item, Items, Part, Record, Twin
 
 PATIENCE = 3.0  # seconds from the word on a sender to the refusal that follows from it
 
-_FAILED = re.compile(
-    r": (?P<code>\d{3}) (?P<said>[^(]{0,200}?)(?: \(set_id=(?P<account>.*)\))?(?:: .*)?$"
-)
 _SENDER = re.compile(r" F=(?P<sender><.*?>|[^\s<>]+)(?: A=(?P<by>[^\s:]+)(?::(?P<account>\S*))?)? ")
 _CLIENT = re.compile(
     r"(?:\) | H=(?:[^\s()\[\]=]{1,255} )?)\[(?P<address>[^\]\s]{1,64})\](?::\d{1,5})?(?=[ :]|$)"
@@ -39,14 +36,17 @@ def twin(record: Record, pid: str, item: Fact | Part | Attempt) -> Twin:
 def authentication(record: Record, pid: str, text: str, at: int) -> Items | None:
     """``NAME authenticator failed for CLIENT: 535 text (set_id=user)``; `at` is NAME's end."""
     who = peer(text, at + len(" authenticator failed for "), ": 535 ")
-    found = _FAILED.search(text, who.end) if who else None
-    if who is None or found is None:
+    if who is None:
         return None
-    code = int(found["code"])
+    said = text[who.end :].partition(": ")[2]
+    if not (said[:3].isdecimal() and said[3:4] == " "):
+        return None
+    code = int(said[:3])
     if code == 501 or code == 553:  # noqa: PLR1714 - cancelled, or no attempt at all
         return ()
+    account = said.partition(" (set_id=")[2].rpartition(")")[0]
     outcome, reason = ("failed", "rejected") if code >= 500 else ("error", "server")
-    auth = login(record, who, text[:at], found["account"] or "", outcome, reason)
+    auth = login(record, who, text[:at], account, outcome, reason)
     return (twin(record, pid, Attempt("smtp", auth, session(pid, who))),)
 
 

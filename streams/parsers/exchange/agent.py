@@ -106,7 +106,9 @@ def _refusal(
 
 def parser(mask: Mask, program: str) -> Parse | None:
     """The parser of a table; see `Format`."""
-    return rows.of_table(program, ("agent", "action", "remoteendpoint", "reason"), _layout)
+    return rows.of_table(
+        program, "EnteredOrgFromIP", ("agent", "action", "remoteendpoint", "reason"), _layout
+    )
 
 
 FORMAT = Format("exchange-agent", parser)

@@ -325,7 +325,9 @@ def parser(mask: Mask, program: str) -> Parse | None:
     if not program:
         return _by_text
     if program[0] == "#":
-        return rows.of_table(program, ("recordtype", "operation", "data"), changes.layout)
+        return rows.of_table(
+            program, "RecordType", ("recordtype", "operation", "data"), changes.layout
+        )
     return _tagged if program.lower().replace(" ", "") in TAGS else None
 
 

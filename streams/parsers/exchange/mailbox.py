@@ -114,7 +114,7 @@ def _outcome(context: str) -> tuple[str, str]:
 def parser(mask: Mask, program: str) -> Parse | None:
     """The parser of a table; see `Format`."""
     needs = ("sip", "cip", "user", "command", "parameters", "context")
-    return rows.of_table(program, needs, _layout)
+    return rows.of_table(program, "sIp", needs, _layout)
 
 
 FORMAT = Format("exchange-imap-pop", parser)

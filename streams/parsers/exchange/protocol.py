@@ -150,7 +150,7 @@ def _note(said: str, context: str) -> tuple[str, str]:
 def parser(mask: Mask, program: str) -> Parse | None:
     """The parser of a table; see `Format`."""
     needs = ("connector-id", "session-id", "local-endpoint", "remote-endpoint", "event", "data")
-    return rows.of_table(program, (*needs, "context"), _layout)
+    return rows.of_table(program, "connector-id", (*needs, "context"), _layout)
 
 
 FORMAT = Format("exchange-protocol", parser)

@@ -1,31 +1,44 @@
 """What Exchange's logs have in common: rows of tables, addresses with ports, names of users."""
 
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable, Collection, Iterable
 
 from msgspec import structs
 
 from schemas import net
-from streams.parsers.carrier.tables import shaped
-from streams.parsers.part import Items, Parse, Record
+from streams.parsers.carrier.tables import FIELDS, Table, shaped
+from streams.parsers.part import DOCUMENT, Items, Parse, Record
 
 Row = Callable[[Record, list[str]], Items | None]
 Layout = Callable[[list[str]], Row]
 """Given the names of the columns in lower case: the parser of such rows."""
 
-SHIPPERS = frozenset({"exchange", "msexchange", "microsoft-exchange", "iis", "w3svc"})
-"""Tags under which shippers send the rows of these files."""
+MOST_SHAPES = 64
+
+# Tags under which shippers send the rows of these files
+_SHIPPER = re.compile(r".{0,60}(?:exchange|iis|w3svc|smtpsvc)", re.IGNORECASE).match
+
+_Read = tuple[Row, Table]
 
 
-def of_table(program: str, needs: Collection[str], layout: Layout) -> Parse | None:
-    """The parser of a table's rows, or of rows that come as text; None for any other tag, and for
-    tables that lack one of the columns that are needed."""
+def of_table(program: str, mark: str, needs: Collection[str], layout: Layout) -> Parse | None:
+    """The parser of a table's rows, or of rows that come as text, or as JSON objects with the
+    names of the columns; None for any other tag, and for tables that lack one of the columns that
+    are needed. Objects are known by one of these, `mark`."""
+
+    def columns(names: Iterable[str]) -> list[str] | None:
+        lower = [name.lower() for name in names]
+        return lower if set(needs) <= set(lower) else None
+
     if program[:1] == "#":
-        columns = [name.lower() for name in program[1:].split(",")]
-        if not set(needs) <= set(columns):
+        known = columns(program[1:].split(","))
+        if known is None:
             return None
-        row = layout(columns)
-        return lambda record: row(record, record.data) if record.data else ()
-    if program and program.lower() not in SHIPPERS:
+        read = layout(known)
+        return lambda record: read(record, record.data) if record.data else ()
+    if program == DOCUMENT:
+        return _of_objects(mark, columns, layout)
+    if program and not _SHIPPER(program):
         return None
     rows: dict[str, Row | None] = {}
 
@@ -37,12 +50,39 @@ def of_table(program: str, needs: Collection[str], layout: Layout) -> Parse | No
             return None
         table, values, at = found
         if table.program not in rows:
-            columns = [name.lower() for name in table.columns]
-            rows[table.program] = layout(columns) if set(needs) <= set(columns) else None
+            known = columns(table.columns)
+            rows[table.program] = layout(known) if known is not None else None
         row = rows[table.program]
         return row(structs.replace(record, at=at, data=values), values) if row else None
 
     return by_text
+
+
+def _of_objects(
+    mark: str, columns: Callable[[Iterable[str]], list[str] | None], layout: Layout
+) -> Parse:
+    shapes: dict[tuple[str, ...], _Read | None] = {}
+
+    def by_object(record: Record) -> Items | None:
+        data = record.data
+        if mark not in data:
+            return None
+        names = tuple(data)
+        if names not in shapes:
+            known = columns(names)
+            if len(shapes) >= MOST_SHAPES:
+                shapes.clear()
+            header = f"{FIELDS} {','.join(names)}"
+            shapes[names] = (layout(known), Table(header)) if known is not None else None
+        read = shapes[names]
+        if read is None:
+            return None
+        values = ["" if value is None else str(value) for value in data.values()]
+        row, table = read
+        at = table.at(values) if len(table.columns) == len(values) else None
+        return row(structs.replace(record, at=at or record.at, data=values), values)
+
+    return by_object
 
 
 def address(endpoint: str) -> str:

@@ -305,7 +305,7 @@ _EVENTS: dict[str, Callable[[Record, _Columns, list[str]], Items]] = {
 def parser(mask: Mask, program: str) -> Parse | None:
     """The parser of a table; see `Format`."""
     needs = ("client-ip", "source", "event-id", "internal-message-id", "recipient-address")
-    return rows.of_table(program, needs, _layout)
+    return rows.of_table(program, "event-id", needs, _layout)
 
 
 FORMAT = Format("exchange-tracking", parser)

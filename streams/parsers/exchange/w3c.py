@@ -15,7 +15,7 @@ from typing import Any
 from schemas import net
 from schemas.events import Auth
 from streams.parsers.exchange import rows
-from streams.parsers.part import Format, Items, Mask, Parse, Part, Record, Turn
+from streams.parsers.part import DOCUMENT, Format, Items, Mask, Parse, Part, Record, Turn
 
 _NCSA = re.compile(
     r"(?P<client>[0-9A-Fa-f.:]{3,45}) - (?P<helo>\S{1,512}) \[[^\[\]]{1,40}\] "
@@ -221,7 +221,24 @@ def parser(mask: Mask, program: str) -> Parse | None:
         return _by_text
     needs = ("cs-uri-stem", "cs-method", "sc-status", "c-ip")
     proxied = ("authenticateduser", "isauthenticated", "clientipaddress", "httpstatus", "protocol")
-    return rows.of_table(program, needs, _layout) or rows.of_table(program, proxied, _proxied)
+    iis = rows.of_table(program, "cs-uri-stem", needs, _layout)
+    if program[0] == "#":
+        return iis or rows.of_table(program, "AuthenticatedUser", proxied, _proxied)
+    if program == DOCUMENT:
+        proxy = rows.of_table(program, "AuthenticatedUser", proxied, _proxied)
+        return _either(iis, proxy)
+    return iis
+
+
+def _either(one: Parse | None, other: Parse | None) -> Parse | None:
+    if one is None or other is None:
+        return one or other
+
+    def parse(record: Record) -> Items | None:
+        items = one(record)
+        return other(record) if items is None else items
+
+    return parse
 
 
 FORMAT = Format("exchange-w3c", parser)

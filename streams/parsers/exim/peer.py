@@ -18,7 +18,7 @@ _PEER = re.compile(
     r"(?:H=)?(?:(?P<name>[^\s()\[\]=]{1,255}) )?(?:\((?P<helo>.*?)\) )?"
     r"\[(?P<address>[^\]\s]{1,64})\](?::(?P<port>\d{1,5}))?(?=[ :]|$)"
 )
-_ANOTHER = re.compile(r"\) \[(?P<address>[0-9A-Fa-f.:]{2,45})\](?::\d{1,5})?(?=[ :]|$)")
+_ANOTHER = re.compile(r"\) \[(?P<address>[0-9A-Fa-f.:]{2,45})\](?::(?P<port>\d{1,5}))?(?=[ :]|$)")
 _INTERFACE = re.compile(r" I=\[[^\]\s]{1,64}\]:(?P<port>\d{1,5})")
 _SUBMISSION = frozenset({"465", "587"})
 
@@ -35,8 +35,8 @@ class Peer(NamedTuple):
 def peer(text: str, begin: int, mark: str = "") -> Peer | None:
     """The client that is named at `begin`; None where there is none.
 
-    `mark` stands behind the client in every line of this kind: another address before its last
-    place could be the true one.
+    `mark` stands behind the client in every line of this kind, and what a stranger said may follow
+    it; without one nothing of a stranger's follows.
     """
     found = _PEER.match(text, begin)
     if found is None:
@@ -46,10 +46,13 @@ def peer(text: str, begin: int, mark: str = "") -> Peer | None:
     end = found.end()
     if helo is not None and client and text.find(") [", end) >= 0:
         last = text.rfind(mark) if mark else len(text)
-        for another in _ANOTHER.finditer(text, end):
-            if another.end() <= last and net.address(another["address"]) not in ("", client):
-                client = ""
-                break
+        others = [one for one in _ANOTHER.finditer(text, end) if one.end() <= last]
+        if others and (not mark or text.find(mark, begin) == last):
+            # The mark stands there once: the last address before it is the server's.
+            found = others[-1]
+            client, port, end = net.address(found["address"]), found["port"], found.end()
+        elif any(net.address(one["address"]) not in ("", client) for one in others):
+            client = ""
     service = "smtp"
     if text.startswith(" I=", end):
         interface = _INTERFACE.match(text, end)

@@ -35,7 +35,8 @@ def twin(record: Record, pid: str, item: Fact | Part | Attempt) -> Twin:
 
 def authentication(record: Record, pid: str, text: str, at: int) -> Items | None:
     """``NAME authenticator failed for CLIENT: 535 text (set_id=user)``; `at` is NAME's end."""
-    who = peer(text, at + len(" authenticator failed for "), ": 535 ")
+    mark = ": 535 " if ": 535 " in text else ": 435 "
+    who = peer(text, at + len(" authenticator failed for "), mark)
     if who is None:
         return None
     said = text[who.end :].partition(": ")[2]
@@ -52,7 +53,7 @@ def authentication(record: Record, pid: str, text: str, at: int) -> Items | None
 
 def by_client(record: Record, pid: str, queue_id: str, text: str) -> Items | None:
     """A line that begins with the client: ``H=…``."""
-    who = peer(text, 0, "rejected ")
+    who = peer(text, 0, "rejected " if "rejected " in text else "sender verify ")
     if who is None:
         return None
     if text.startswith(":", who.end):

@@ -17,6 +17,22 @@ _ERROR = re.compile(
     r'SMTP (?P<kind>protocol|syntax) error in "(?P<command>.*)" H=.*?'
     r"\[(?P<address>[^\]\s]{1,64})\](?::\d{1,5})?(?: I=\S+)?(?: U=\S*)? (?P<said>[^\[\]]*)"
 )
+# What stands behind the last client and repeats nothing of the client's
+_FIXED = (
+    "AUTH command used",
+    "unrecognized command",
+    "NUL character",
+    "sender not yet given",
+    "sender already given",
+    "valid RCPT command must",
+    "MAIL must have",
+    "RCPT must have",
+    "argument must begin",
+    "not permitted in mail transaction",
+    "already authenticated",
+    "STARTTLS",
+    "BDAT",
+)
 _NO_MAIL = re.compile(r"no MAIL in (?:TFO )?SMTP connection from ")
 _LOGIN = re.compile(r" A=(?P<by>[^\s:]+)(?::(?P<account>\S+))?")
 _BROKEN = re.compile(r"unexpected (?:disconnection|EOF) while reading SMTP command from ")
@@ -30,7 +46,7 @@ _TOO_MANY = re.compile(
     r"sender=<(?P<sender>.*?)> H="
 )
 _UNQUALIFIED = re.compile(r"unqualified (?P<what>sender|recipient) rejected: <(?P<address>.*?)> H=")
-_VERIFY = re.compile(r"VRFY failed for <(?P<address>.*?)> H=")
+_VERIFY = re.compile(r"VRFY failed for <?(?P<address>.*?)>? H=")
 
 
 def connected(record: Record, pid: str, text: str) -> Items | None:
@@ -89,7 +105,7 @@ def error(record: Record, pid: str, text: str) -> Items:
     else:
         reason = f"{found['kind']}_error"
     who = Peer(net.address(found["address"]), "", "", "", "", 0)
-    if found["kind"] == "syntax" and only_client(text, 0) != who.client:
+    if not found["said"].startswith(_FIXED) and only_client(text, 0) != who.client:
         who = who._replace(client="")  # it repeats the client's words at its end, too
     return (connection(record, who, "abuse", reason),)
 
@@ -106,7 +122,7 @@ def _by_only_client(
 
 def timed_out(record: Record, pid: str, text: str) -> Items:
     found = _TIMEOUT.match(text)
-    who = peer(text, found.end(), " F=<" if found["what"] == "data" else "") if found else None
+    who = peer(text, found.end(), " F=<" if found["what"] == "data" else " D=") if found else None
     if found is None or who is None:
         return ()
     return (_closed(record, pid, who, f"timeout in {found['what']}"),)
@@ -141,10 +157,12 @@ def rejected(record: Record, pid: str, queue_id: str, text: str) -> Items | None
     """``rejected EHLO from CLIENT: …``, ``rejected from <sender> CLIENT: message too big``"""
     found = _REJECTED.match(text)
     if found:
-        who = peer(text, found.end(), ": ")
+        no_helo = found["what"] == "MAIL"
+        mark = ": no HELO/EHLO given" if no_helo else ": syntactically invalid"
+        who = peer(text, found.end(), mark)
         if who is None:
             return ()
-        reason = "no_helo" if found["what"] == "MAIL" else "helo"
+        reason = "no_helo" if no_helo else "helo"
         return (twin(record, pid, connection(record, who, "abuse", reason)),)
     big = _TOO_BIG.match(text)
     if big is None:

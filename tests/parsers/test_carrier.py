@@ -56,3 +56,50 @@ def test_another_day_forgets_the_minutes():
     carrier.record(f"{STAMP.format(1)}mx1 a[1]: x".encode(), 0)
     carrier.stamps.now = NOW + 86_400
     assert carrier.stamps.minutes == {}
+
+
+HEADER = "#Fields: date-time,connector-id,session-id,event"
+ROW = "2025-03-04T08:00:00.500Z,EX1\\Default,08DA4F7C11473A60,+"
+
+
+@pytest.mark.parametrize("end", ["", "\r\n", "\r", "\x00\r\n"])
+@pytest.mark.parametrize("begin", ["", "\ufeff"])
+def test_a_table_is_read_whatever_its_lines_end_with(begin, end):
+    carrier = fresh()
+    assert carrier.record(f"{begin}{HEADER}{end}".encode(), 0) is None
+    record = carrier.record(f"{ROW}{end}".encode(), 1)
+    assert record.program == "#date-time,connector-id,session-id,event"
+    assert record.data == ROW.split(",")
+    assert record.at == 1741075200.5
+
+
+def test_a_row_may_name_its_zone():
+    carrier = fresh()
+    carrier.record(HEADER.encode(), 0)
+    row = ROW.replace("Z,", "+02:00,")
+    assert carrier.record(row.encode(), 1).at == 1741075200.5 - 7200
+
+
+def test_what_no_row_of_the_table_is_is_read_as_a_line():
+    carrier = fresh()
+    carrier.record(HEADER.encode(), 0)
+    line = b"2026-03-02T08:01:59.000001+00:00 mx1 postfix/smtpd[7]: a,b,c,d"
+    assert carrier.record(line, 1) == fresh().record(line, 1)
+    assert carrier.record(b"not a time,x,y,z", 1).program == ""
+
+
+def test_a_carrier_goes_on_where_another_was_packed():
+    carrier, other = fresh(), fresh()
+    carrier.record(HEADER.encode(), 0)
+    carrier.record(ROW.encode(), 1)
+    other.restore(carrier.pack())
+    assert other.record(ROW.encode(), 2) == carrier.record(ROW.encode(), 2)
+
+
+@pytest.mark.parametrize("hours", ["99", "-99"])
+def test_a_zone_that_no_clock_has_is_no_time(hours):
+    carrier = fresh()
+    carrier.record(HEADER.encode(), 0)
+    sign = "-" if hours[0] == "-" else "+"
+    with pytest.raises(ValueError, match=r"offset|timedelta"):
+        carrier.record(ROW.replace("Z,", f"{sign}{hours.strip('-')}:00,").encode(), 1)

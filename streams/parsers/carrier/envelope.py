@@ -22,7 +22,7 @@ SPLIT = 64  # files whose line goes on in the next
 
 TIMES = (
     "CreationTime", "createdDateTime", "time", "Received", "@timestamp", "timestamp", "ts",
-    "EventTime", "TimeCreated",
+    "EventTime", "TimeCreated", "TimeGenerated",
 )  # fmt: skip
 """Where documents tell their time: ISO 8601, or Unix time. Parsers may know better."""
 

@@ -15,9 +15,18 @@ from typing import Any
 from streams.parsers.carrier.letter import Found, Letter, Opened, first, inside, tag, text, when
 from streams.parsers.carrier.shapes import syslog
 
-TEXTS = ("message", "log", "msg", "line", "raw", "_raw")
+TEXTS = ("message", "log", "msg", "line", "raw", "_raw", "raw_event", "Message")
 TIMES = ("@timestamp", "timestamp", "time", "date", "ts", "_time")
-HOSTS = ("hostname", "host", "HOST", "_HOSTNAME", "logsource", "syslog_hostname", "source_host")
+HOSTS = (
+    "hostname",
+    "host",
+    "HOST",
+    "_HOSTNAME",
+    "logsource",
+    "syslog_hostname",
+    "source_host",
+    "Hostname",
+)
 PROGRAMS = ("ident", "appname", "app_name", "app-name", "program", "programname", "syslog_program")
 PIDS = ("pid", "procid", "proc_id", "process_id", "syslog_pid")
 FILES = ("file", "path", "filename", "filepath", "tailed_path", "container_id", "source")

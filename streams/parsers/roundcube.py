@@ -23,7 +23,7 @@ _OPENED = re.compile(
     re.DOTALL,
 )
 _REFUSED = re.compile(
-    rf"Failed login for (?P<user>.{{0,320}}) from {_IP}"
+    rf"(?:Failed|FAILED) login for (?P<user>.{{0,320}}) from {_IP}"
     r"(?: in session [\w,-]{1,128})?(?: \(error: (?P<error>-?\d{1,5})\))?",
     re.DOTALL,
 )
@@ -35,8 +35,8 @@ _PASSWORD = re.compile(
 )
 _HEADER = re.compile(r"(?P<name>X-Forwarded-For|X-Real-IP): (?P<value>[^()]*?)(?=,X-|$)")
 
+_REFUSALS = ("Failed login for ", "FAILED login for ")
 _SERVER = ("Could not connect", "Connection refused", "Unable to ", "Connection timed out")
-CONNECTION_ERROR = -2  # rcube_imap_generic::ERROR_BAD and its kin
 
 
 def _client(found: re.Match[str]) -> str:
@@ -67,7 +67,7 @@ def _log(record: Record) -> Items:
                 Auth, record, client=_client(found), account=account, outcome="ok", service="web"
             ),
         )
-    if text.startswith("Failed login for "):
+    if text.startswith(_REFUSALS):
         found = _REFUSED.fullmatch(text)
         return _failed(record, found, found["user"], "rejected") if found else ()
     if text.startswith("Password changed for user "):
@@ -91,7 +91,8 @@ def _log(record: Record) -> Items:
 
 def _error(record: Record, said: str) -> Items:
     """A failed login in the log of errors: user, perhaps the server, client, the server's words."""
-    said = said.partition(" in /")[0]
+    before, place, _ = said.rpartition(" in /")
+    said = before if place else said
     places = list(_FROM.finditer(said))
     user = _USER.match(said)
     account = user["user"] if user else ""
@@ -122,7 +123,7 @@ def _failed(record: Record, found: re.Match[str] | None, user: str, reason: str)
     return (_twice(record, told, client, account),)
 
 
-_WORDS = ("Successful login for ", "Failed login for ", "Password changed for user ")
+_WORDS = ("Successful login for ", *_REFUSALS, "Password changed for user ")
 
 
 def _text(record: Record) -> Items | None:

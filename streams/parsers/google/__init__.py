@@ -20,7 +20,7 @@ def _reader(data: dict[str, Any]) -> Read | None:
     """What reads an object like this; known by the names of its fields."""
     if "message_info" in data and "event_info" in data:
         return gmail.row
-    if "events" in data and "id" in data and "applicationName" in fields.record(data["id"]):
+    if "id" in data and "applicationName" in fields.record(data["id"]):
         return activity.report
     if "protoPayload" in data:
         return activity.audited

@@ -54,7 +54,10 @@ CHANGES = {
 
 
 def parameters(value: Any) -> dict[str, Any]:
-    """``[{"name": n, "value" | "intValue" | "messageValue" ...: v}]`` as a mapping, whole."""
+    """``[{"name": n, "value" | "intValue" | "messageValue" ...: v}]`` as a mapping, whole; some
+    collectors have made it one already."""
+    if isinstance(value, dict):
+        return value
     found: dict[str, Any] = {}
     for one in fields.records(value):
         name = one.get("name")
@@ -74,13 +77,13 @@ _VALUES = ("value", "intValue", "boolValue", "multiValue", "multiStrValue", "mul
 
 
 def report(record: Record, data: dict[str, Any]) -> Items:
-    """An activity: one actor's events at one time."""
+    """An activity: one actor's events at one time; some collectors make one of each event."""
     about = fields.record(data["id"])
     at = moment(about.get("time")) or record.at
     actor = fields.mailbox(fields.record(data.get("actor")).get("email"))
     client = fields.client(data.get("ipAddress"))
     items: list[Item] = []
-    for event in fields.records(data["events"]):
+    for event in fields.records(data.get("events", [data])):
         given = parameters(event.get("parameters"))
         if "message_info" in given:
             items += gmail.row(record, given)

@@ -40,7 +40,12 @@ def _diagnostic(record: Record, data: dict[str, Any]) -> Items:
     category = fields.text(data["category"])
     inner = fields.record(data["properties"])
     if category in ("SignInLogs", "NonInteractiveUserSignInLogs"):
-        return signin.read(record, {"createdDateTime": data.get("time"), **inner})
+        around = {
+            "createdDateTime": data.get("time"),
+            "ipAddress": data.get("callerIpAddress"),
+            "resultType": data.get("resultType"),
+        }
+        return signin.read(record, around | inner)
     if category == "AuditLogs":
         return directory.read(record, {"activityDateTime": data.get("time"), **inner})
     return ()

@@ -22,7 +22,8 @@ SPLIT = 64  # files whose line goes on in the next
 
 TIMES = (
     "CreationTime", "createdDateTime", "time", "Received", "@timestamp", "timestamp", "ts",
-    "EventTime", "TimeCreated", "TimeGenerated",
+    "EventTime", "TimeCreated", "TimeGenerated", "activityDateTime", "receivedDateTime",
+    "time_unix", "unix_time", "time_usec",
 )  # fmt: skip
 """Where documents tell their time: ISO 8601, or Unix time. Parsers may know better."""
 

@@ -106,14 +106,14 @@ def dialogue(number: int, at: float) -> list[str]:
     """A message with a login, as Postfix writes it: an event knows its account only if all lines
     come in order."""
     pid, queue = 10_000 + number, f"4bDqk{number:05d}zz"
+    login = f"sasl_method=PLAIN, sasl_username=u{number}@example.org"
+    sent = "delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)"
     said = [
         f"postfix/smtpd[{pid}]: connect from unknown[192.0.2.{number % 250}]",
-        f"postfix/smtpd[{pid}]: {queue}: client=unknown[192.0.2.{number % 250}], "
-        f"sasl_method=PLAIN, sasl_username=u{number}@example.org",
+        f"postfix/smtpd[{pid}]: {queue}: client=unknown[192.0.2.{number % 250}], {login}",
         f"postfix/cleanup[7]: {queue}: message-id=<{number}@example.org>",
         f"postfix/qmgr[8]: {queue}: from=<u{number}@example.org>, size=9, nrcpt=1 (queue active)",
-        f"postfix/smtp[9]: {queue}: to=<x@example.com>, relay=a[198.51.100.1]:25, delay=1, "
-        "delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)",
+        f"postfix/smtp[9]: {queue}: to=<x@example.com>, relay=a[198.51.100.1]:25, {sent}",
         f"postfix/qmgr[8]: {queue}: removed",
         f"postfix/smtpd[{pid}]: disconnect from unknown[192.0.2.{number % 250}]",
     ]

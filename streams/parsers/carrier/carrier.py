@@ -327,7 +327,7 @@ class Carrier:
             "" if found[name] == "-" else found[name] for name in ("host", "program", "pid")
         )
         at = stamp[0] if stamp else self.stamps.now
-        return Record(at, host or self._host, program, pid, (found["text"] or "").rstrip(), offset)
+        return Record(at, host or self._host, program, pid, (found["text"] or "").strip(), offset)
 
     # -- envelopes ------------------------------------------------------------------------
 
@@ -374,21 +374,22 @@ class Carrier:
     def _of_program(
         self, letter: Letter, at: float | None, host: str, offset: int
     ) -> Record | None:
-        """What a program said, unless its whole line is there, with a header that names it."""
+        """What a program said. A shipper that follows a file may give the file's lines a tag of
+        its own: where no format knows the tag, it may be such a line."""
         text = letter.text
-        if text[:3] in MONTHS or text[:1] == "<":
-            line = self._of_file(letter, at, host, offset)
-            if line is not None and line.program.startswith(letter.program):
-                return line
         if at is None:
             at = self.stamps.now
-        said = text[:LONGEST_TEXT].strip()
+        said, times = text[:LONGEST_TEXT].strip(), 1
         if said.startswith("message repeated "):
             found = _REPEATED.fullmatch(said)
             if found:
                 said, times = found["text"].strip(), int(found["times"])
-                return Record(at, host, letter.program, letter.pid, said, offset, times)
-        return Record(at, host, letter.program, letter.pid, said, offset)
+        line = None
+        if text[:3] in MONTHS or (text[:2] == "20" and text[10:11] == "T") or text[:1] == "<":
+            line = self._of_file(structs.replace(letter, read=True), at, host, offset)
+            if line is not None and line.program.startswith(letter.program):
+                return line  # a shipper took the tag out of it, and left it as it was
+        return Record(at, host, letter.program, letter.pid, said, offset, times, otherwise=line)
 
     def _of_file(self, letter: Letter, at: float | None, host: str, offset: int) -> Record | None:
         """A line as it stood in a file. Its own stamp counts, unless the envelope's is of the

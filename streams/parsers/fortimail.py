@@ -19,7 +19,7 @@ from streams.parsers.sendmail.relay import is_queue_id, peer
 _PAIR = re.compile(
     r"(?P<name>[a-z_]{1,24})=(?P<value>\"[^\"]{0,2000}\"|'[^']{0,2000}'|[^ ,]{0,400})"
 )
-_BEGIN = re.compile(r"(?:date=\d{4}-\d\d-\d\d,? time=[\d:.]{8,20},? )?(?=(?:device_id|log_id)=\w)")
+_BEGIN = re.compile(r"(?:date=[\d-]{10},? )?(?:time=[\d:.]{8,20},? )?(?=(?:device_id|log_id)=\w)")
 _KIND = re.compile(r" type=(?:k?event|spam|virus|encrypt|statistics) ")
 _FROM = re.compile(r"[( ](?P<ip>[0-9A-Fa-f.:]{3,45})\)?\.?$")
 

@@ -22,7 +22,6 @@ LONGEST_REPLY = 300
 _FIELD = re.compile(
     r"(?P<name>[a-z-]{1,20})=(?P<value>\"(?:[^\"\\]|\\.)*\"|<[^>]{0,400}>|\S*)(?: |$)"
 )
-_OLD_FIELD = re.compile(r"(?P<name>[a-z]{1,20})=(?P<value><[^>]{0,400}>|[^,]{0,400})(?:, |$)")
 _REPLY = re.compile(r"(?P<code>[245]\d\d)(?: (?P<enhanced>[245]\.\d{1,3}\.\d{1,3}):?)? ?")
 _COMMAND = re.compile(r"(?P<verb>[A-Za-z]{1,12})(?: (?:TO|FROM|to|from):)? ?<?(?P<argument>[^>]*)")
 _SESSION = re.compile(
@@ -74,8 +73,7 @@ def read(record: Record) -> Items | None:
         return _prose(record, text[9:])
     old = _OLD_DELIVERY.match(text) if text.startswith(("delivery: ", "relay: ")) else None
     if old:
-        fields = {name: value.strip("<>") for name, value in _OLD_FIELD.findall(old["rest"])}
-        fields["stat"] = old["rest"].partition(", stat=")[2]
+        fields = _old_fields(old["rest"])
         return _delivery(record, old["agent"], old["evpid"], old["result"], fields)
     return None
 
@@ -301,9 +299,8 @@ def _prose(record: Record, text: str) -> Items:
     if text.startswith("Accepted message "):
         queue_id, _, more = text[17:].partition(" on session ")
         session, _, more = more.partition(": ")
-        fields = {name: value.strip("<>") for name, value in reversed(_OLD_FIELD.findall(more))}
-        recipients = fields.get("nrcpts", "") or fields.get("ndest", "")
-        return _accepted(record, session, queue_id, fields, recipients)
+        fields = _old_fields(more)
+        return _accepted(record, session, queue_id, fields, fields["count"])
     user = _OLD_AUTH.fullmatch(text)
     if user:
         return _login(record, user["session"], user["user"], _OLD_RESULTS[user["what"]])
@@ -321,6 +318,22 @@ def _prose(record: Record, text: str) -> Items:
     if found["what"] == "Bad input on":
         return _bad_input(record, session, rest)
     return ()
+
+
+def _old_fields(text: str) -> dict[str, str]:
+    """``from=<s>, to=<r>, size=n, ndest=n, proto=P``, ``from=<s>, to=<r>, ..., stat=words``"""
+    sender, _, more = text.partition("from=<")[2].partition(">")
+    recipient = more.partition(" to=<")[2].partition(">")[0]
+    relay = more.partition(" relay=")[2].partition(",")[0]
+    size, _, count = more.rpartition(", size=")[2].partition(", n")
+    return {
+        "from": sender,
+        "to": recipient,
+        "relay": relay,
+        "size": size,
+        "count": count.partition("=")[2].partition(",")[0],
+        "stat": more.partition(", stat=")[2],
+    }
 
 
 _SMTP: dict[str, Callable[[Record, str, str], Items]] = {

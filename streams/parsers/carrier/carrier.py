@@ -237,6 +237,7 @@ class Carrier:
 
     def _unusual(self, text: str, offset: int) -> Record | None:
         """A line that does not begin with its stamp."""
+        whole = text
         indented = text[:1] in INDENTED
         text = text.lstrip("\ufeff\x00 \t").rstrip("\r\n\x00")
         if not text:
@@ -272,7 +273,7 @@ class Carrier:
             row = self._shaped(text, offset)
             if row is not None:
                 return row
-        split = self.stamps.split(text)
+        split = None if whole.startswith(text[:40]) else self.stamps.split(text)
         if split is None and text.startswith(_NAMED):
             split = self.stamps.split(text[len(_NAMED) :])
         own = self.stamps.own(text) if split is None else None

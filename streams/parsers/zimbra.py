@@ -30,12 +30,14 @@ _SERVICES = {
     "pop3": "pop3",
     "smtp": "smtp",
 }
-_LINE = re.compile(
-    r"(?:INFO|WARN|ERROR|FATAL|DEBUG|TRACE) {1,2}\[[^\]]{0,500}\](?: \[(?P<context>.*)\])? "
-    r"(?P<module>security|account) - (?P<said>.*)",
+_AUDIT = "] security - "
+_ACCOUNT = "] account - "
+_PLAIN = re.compile(
+    r"cmd=Auth; account=(?P<account>[^;]*); protocol=(?P<protocol>\w{1,20});"
+    r"(?: error=(?P<error>.*))?",
     re.DOTALL,
 )
-_CONTEXT = re.compile(r"(?:^|;)(?P<key>name|oip|ip|ua)=(?P<value>[^;]*)")
+_MODULE = re.compile(r"\] (?P<module>[A-Za-z]\w{1,30}) - ")
 _FIELD = re.compile(r"(?:^|; ?)(?P<key>cmd|account|name|protocol|error)=")
 _NOBODY = re.compile(
     r".{0,60}authentication failed for \[(?P<account>.{0,320})\](?:\. Reason: |[,:]? \(?)"
@@ -81,23 +83,26 @@ def _read(record: Record) -> Items | None:
     text = record.text
     if text.startswith("["):
         return _nginx(record) if "#" in text[:24] and " client log" in text[:60] else None
-    if not text.startswith(_LEVELS):
+    if not text.startswith(_LEVELS) or text[5:7] != " [":
         return None
-    found = _LINE.fullmatch(text)
-    if found is None:
-        return () if text[5:7] == " [" else None
-    context = found["context"] or ""
-    if found["module"] == "account":
-        return _nobody(record, context, found["said"])
-    if text.count("] security - ") > 1:
-        # The client's own words were made to look like the end of the line.
-        reason = "rejected" if text.startswith("WARN") else ""
-        return (_auth(record, context, "", reason, ""),) if reason else ()
-    return _audit(record, context, found["said"])
+    before, found, said = text.partition(_AUDIT)
+    if found:
+        context = before.partition("] [")[2]
+        again = _MODULE.findall(said)
+        if again:
+            # The client's own words were made to look like the end of the line.
+            refused = text.startswith("WARN") and again[-1] == "security"
+            return (_auth(record, context, "", "rejected", ""),) if refused else ()
+        return _audit(record, context, said)
+    before, found, said = text.partition(_ACCOUNT)
+    if not found or _MODULE.search(said):
+        return ()
+    return _nobody(record, before.partition("] [")[2], said)
 
 
 def _audit(record: Record, context: str, said: str) -> Items:
-    fields = _fields(said)
+    plain = _PLAIN.fullmatch(said.rstrip())
+    fields = plain.groupdict("") | {"cmd": "Auth"} if plain else _fields(said)
     command = fields.get("cmd", "")
     if command in _CHANGES:
         return (
@@ -112,7 +117,7 @@ def _audit(record: Record, context: str, said: str) -> Items:
         )
     if command not in ("Auth", "AdminAuth"):
         return ()
-    error = fields.get("error", "")
+    error = fields.get("error") or ""
     reason = _reason(error) if error else ""
     if command == "AdminAuth" and reason not in ("unknown_account", "not_authorized"):
         return ()  # the password has its own line
@@ -154,12 +159,9 @@ def _fields(said: str) -> dict[str, str]:
 
 
 def _value(context: str, key: str) -> str:
-    for found in _CONTEXT.finditer(context):
-        if found["key"] == "ua":
-            break  # what follows may be the client's
-        if found["key"] == key:
-            return found["value"]
-    return ""
+    """A value of the server's own: what follows the browser's name may be the client's."""
+    known = f";{context}".partition(";ua=")[0]
+    return known.partition(f";{key}=")[2].partition(";")[0]
 
 
 def _client(context: str) -> str:

@@ -2,6 +2,7 @@
 
 from streams.parsers.amavis import FORMAT as AMAVIS
 from streams.parsers.authentication import FORMAT as AUTHENTICATION
+from streams.parsers.axigen import FORMAT as AXIGEN
 from streams.parsers.barracuda import FORMAT as BARRACUDA
 from streams.parsers.cisco_esa import FORMAT as CISCO_ESA
 from streams.parsers.clamav import FORMAT as CLAMAV
@@ -99,4 +100,5 @@ PARSERS: dict[str, Format] = {
     "zimbra": ZIMBRA,
     "stalwart": STALWART,
     "domino": DOMINO,
+    "axigen": AXIGEN,
 }

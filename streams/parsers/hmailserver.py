@@ -9,21 +9,16 @@ names of users in base64 and hides passwords as ``***``; old versions and client
 at once show the password, which is dropped here. It cannot tell what became of a message.
 """
 
-import base64
-import binascii
 import re
 from typing import Any
 
 from schemas import net
 from schemas.events import Auth, Connection
+from streams.parsers import spoken
 from streams.parsers.part import Format, Items, Mask, Parse, Part, Record, Turn
 
 PARTS = ('"SMTPD"\t', '"IMAPD"\t', '"POP3D"\t', '"TCPIP"\t')
 SILENT = ('"SMTPC"\t', '"POP3C"\t', '"APPLICATION"\t', '"DEBUG"\t', '"ERROR"\t')
-
-_COMMANDS = frozenset({"MAIL", "RCPT", "DATA", "RSET", "EHLO", "HELO"})
-_IGNORED = frozenset({"QUIT", "NOOP", "HELP", "STAR", "VRFY", "ETRN", "TURN"})
-_QUIET = frozenset({"220", "221", "334", "354"})
 
 _LOGIN = re.compile(
     r"\S{1,64} LOGIN (?:\"(?P<quoted>[^\"]{1,320})\"|(?P<bare>[^\s\"{]{1,320}))", re.IGNORECASE
@@ -50,10 +45,10 @@ def read(record: Record) -> Items | None:
         return ()
     key = f"hmailserver {client} {session}"
     if kind == "SMTPD":
-        spoken = _smtp_command(said) if way == "RECEIVED" else _smtp_reply(said)
+        turns = spoken.command(said) if way == "RECEIVED" else spoken.reply(said)
         return [
             Turn(record.at, record.host, key, client, turn, what, record.offset)
-            for turn, what in spoken
+            for turn, what in turns
         ]
     if way == "RECEIVED":
         return _named(record, key, said, _LOGIN if kind == "IMAPD" else _USER)
@@ -80,40 +75,6 @@ def _connection(record: Record, said: str) -> Items:
             reason="denied" if blocked else "",
         ),
     )
-
-
-def _smtp_command(said: str) -> list[tuple[str, str]]:
-    """(kind, text) of turns, see `Turn`."""
-    verb = said[:4].upper()
-    if verb in _COMMANDS:
-        return [("command", said)]
-    if verb == "AUTH":
-        mechanism, _, initial = said[5:].partition(" ")
-        name = _name(initial)
-        return [("command", f"AUTH {mechanism}"), *([("user", name)] if name else [])]
-    name = "" if verb in _IGNORED else _name(said)
-    return [("user", name)] if name else []
-
-
-def _smtp_reply(said: str) -> list[tuple[str, str]]:
-    said = said.partition("[nl]")[0]
-    return [] if said[:3] in _QUIET or said[3:4] == "-" else [("reply", said)]
-
-
-def _name(said: str) -> str:
-    """The login in what a client sends after AUTH: base64 of a name, or of PLAIN's three fields
-    (RFC 4616), of which the last one is the password; or the name before ``***``."""
-    if said.endswith(" ***"):
-        return said[:-4].strip().lower()[:320]
-    if len(said) > 1024:
-        return ""
-    try:
-        plain = base64.b64decode(said, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        return ""
-    if "\0" in plain:
-        plain = plain.split("\0")[1]
-    return plain.strip().lower()[:320] if plain.isprintable() else ""
 
 
 def _named(record: Record, key: str, said: str, command: "re.Pattern[str]") -> Items:

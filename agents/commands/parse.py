@@ -15,7 +15,6 @@ from rich.table import Table
 
 from agents.commands import options
 from schemas.events import EVENTS, Fact
-from streams import reports
 from streams.reader import DeadLine, Reader, ReadOptions
 from streams.sources.archive import open_lines
 from streams.sources.mails import mails, split
@@ -99,6 +98,8 @@ def _print(events: Iterable[Fact], *, table: bool) -> bool:
 
 
 def _read_mails(files: Iterable[str], now: float, host: str, *, table: bool) -> None:
+    from streams import reports  # seldom asked for, and slow to load
+
     counts = Counter[str]()
     unread: list[str] = []
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from agents.configuration import Config
 from agents.running import reading
 from streams.sources.intake import Intake, Intakes
-from streams.sources.intake.lmtp import Lmtp
 from streams.sources.intake.maildir import Maildir
 
 Opener = Callable[[Config, Mapping[str, bytes]], Intakes]
@@ -27,6 +26,9 @@ def opened(config: Config, positions: Mapping[str, bytes], *, once: bool = False
         position = positions.get(f"intake {maildir.path}", b"")
         found.append(Maildir(Path(maildir.path), position, gateway=gateway))
     if lmtp is not None and not once:
+        # Here, for it brings a server's library, which few need.
+        from streams.sources.intake.lmtp import Lmtp  # noqa: PLC0415
+
         found.append(
             Lmtp(
                 lmtp.listen,

@@ -18,24 +18,12 @@ servers and providers at large, written down as what they have in common.
 """
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from streams.reports.wordings import BOX, NOT, WORDINGS
 
 LONGEST = 1500  # characters of an explanation that are looked at
-
-_COMPILED: Final = tuple(
-    (
-        name,
-        re.compile(
-            "|".join(filter(None, map(str.strip, lines.split("\n"))))
-            .replace("BOX", BOX)
-            .replace("NOT", NOT)
-        ),
-    )
-    for name, lines in WORDINGS
-)
 
 _STATUS: Final = {
     "1.0": "user_unknown",
@@ -120,13 +108,24 @@ def classify(code: int, enhanced: str, *texts: str) -> str:
     return by_codes(code, enhanced)
 
 
+@cache
+def _wordings() -> list[tuple[str, re.Pattern[str]]]:
+    """Compiled when the first mail comes: most processes see none."""
+    return [(name, _pattern(lines)) for name, lines in WORDINGS]
+
+
+def _pattern(lines: str) -> re.Pattern[str]:
+    words = "|".join(filter(None, map(str.strip, lines.split("\n"))))
+    return re.compile(words.replace("BOX", BOX).replace("NOT", NOT))
+
+
 def by_words(text: str) -> str:
     """What words say, or "". Addresses in them are strangers' words: they are not looked at.
     Where the words say nothing, the page that they point to may."""
     said = _STRANGE.sub("x", " ".join(text[:LONGEST].lower().split()))
     plain = _LINK.sub("x", said)
     for version in (plain, said) if plain != said else (said,):
-        for name, words in _COMPILED:
+        for name, words in _wordings():
             if words.search(version):
                 return name
     return ""

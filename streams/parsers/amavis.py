@@ -2,8 +2,8 @@
 
 Sources: the ``log_templ`` and ``log_verbose_templ`` that amavisd comes with, its
 structured_report (JSON, through Redis or a log shipper). Names of attachments and viruses, the
-sender and the Message-ID stand around the client's address and may say anything: an address
-counts only where no other stands like it. The second address in brackets is the message's own
+sender and the Message-ID stand around the client's address and may say anything: it counts only
+where nothing with brackets stands before it. The second address in brackets is the message's own
 word of where it began, and is nobody's here.
 
 Cannot tell who logged in: the mail server's lines of the same queue file do.
@@ -31,17 +31,15 @@ KINDS = {
 }
 
 _LINE = re.compile(
-    r"\((?:[\w-]{1,40})\) (?:Passed|Blocked|Not-Delivered) (?P<kind>[A-Z]+(?:-HEADER)?)"
-    r"(?:-[\w-]{1,20})?(?P<more>[ ,].*)",
-    re.DOTALL,
+    r"\([\w-]{1,40}\) (?:Passed|Blocked|Not-Delivered) (?P<kind>[A-Z]{3,12}(?:-HEADER)?)"
+    r"(?:-[\w-]{1,20})?"
+    # Neither a virus nor a file can have brackets in its name, and be followed by an address.
+    r"(?P<usual>(?: \([^\[\]]{0,1000}\))?(?: \{[\w,]{0,200}\})?,(?: [A-Z/]{1,30}){0,6}"
+    r"(?: \[(?:IPv6:)?(?P<ip>[0-9A-Fa-f.:]{2,45})\](?::\d{1,5})?(?: \[[0-9A-Fa-f.:]{2,50}\])?)?"
+    r" <(?:(?P<sender>[^<>\s]{0,320})> -> <)?)?"
 )
-_PEER = re.compile(
-    r"(?:, |[A-Z)] )\[(?:IPv6:)?(?P<ip>[0-9A-Fa-f.:]{2,45})\](?::\d{1,5})?"
-    r"(?: \[[0-9A-Fa-f.:]{2,50}\])? (?=<)"
-)
-_SENDER = re.compile(r"[ ,]<(?P<sender>[^<>\s]{0,320})> -> <")
-_QUEUE_ID = re.compile(r", Queue-ID: (?P<id>[0-9A-Za-z]{6,20}),")
-_HITS = re.compile(r", [Hh]its: (?P<score>-?\d{1,6}(?:\.\d{1,6})?)")
+_QUEUE_ID = re.compile(r"(?P<id>[0-9A-Za-z]{6,20}),")
+_HITS = re.compile(r"-?\d{1,6}(?:\.\d{1,6})?")
 
 
 def _log(record: Record) -> Items:
@@ -52,23 +50,25 @@ def _log(record: Record) -> Items:
     kind = KINDS.get(found["kind"], "") if found else ""
     if found is None or not kind:
         return ()
-    more = found["more"]
-    peers = {peer["ip"] for peer in _PEER.finditer(more)}
-    senders = _SENDER.findall(more)
-    queue_id = _QUEUE_ID.search(more)
-    hits = _HITS.findall(more)
-    client = ""
-    if len(peers) == 1 and not (more[:2] == " (" and "[" in more.partition(") ")[0]):
-        client = net.address(peers.pop())
+    queue_id = _after(text, ", Queue-ID: ", _QUEUE_ID)
+    hits = _after(text, ", Hits: ", _HITS)
     return _verdict(
         record,
         record.at,
         kind,
-        float(hits[0]) if len(hits) == 1 else 0.0,
+        float(hits[0]) if hits else 0.0,
         queue_id["id"] if queue_id else "",
-        client=client,
-        sender=fields.mailbox(senders[0]) if len(senders) == 1 else "",
+        client=net.address(found["ip"] or ""),
+        sender=fields.mailbox(found["sender"] or ""),
     )
+
+
+def _after(text: str, words: str, pattern: re.Pattern[str]) -> re.Match[str] | None:
+    """What follows these words, where nobody wrote them a second time."""
+    at = text.find(words)
+    if at < 0 or text.find(words, at + 1) > 0:
+        return None
+    return pattern.match(text, at + len(words))
 
 
 def _verdict(

@@ -85,6 +85,16 @@ def _of_objects(
     return by_object
 
 
+def either(one: Parse, other: Parse) -> Parse:
+    """The parser of what either of two knows."""
+
+    def parse(record: Record) -> Items | None:
+        items = one(record)
+        return other(record) if items is None else items
+
+    return parse
+
+
 def address(endpoint: str) -> str:
     """The address of ``192.0.2.1:25`` or ``[2001:db8::1]:25``, the port being optional."""
     if endpoint[:1] == "[":

@@ -11,11 +11,14 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from msgspec import structs
+
 from schemas import net
 from schemas.events import Bounce, Delivery, Fact, Message, Verdict
 from streams.parsers import reply
 from streams.parsers.exchange import rows
-from streams.parsers.part import Format, Item, Items, Mask, Parse, Part, Record
+from streams.parsers.moments import moment
+from streams.parsers.part import DOCUMENT, Format, Item, Items, Mask, Parse, Part, Record
 
 PATIENCE = 5.0  # seconds that an arrival waits for the protocol log, which knows the login
 
@@ -302,10 +305,53 @@ _EVENTS: dict[str, Callable[[Record, _Columns, list[str]], Items]] = {
 }
 
 
+# What Get-MessageTrackingLog calls the columns
+_NAMES = {
+    "ClientIp": "client-ip",
+    "ServerIp": "server-ip",
+    "ServerHostname": "server-hostname",
+    "SourceContext": "source-context",
+    "ConnectorId": "connector-id",
+    "Source": "source",
+    "EventId": "event-id",
+    "InternalMessageId": "internal-message-id",
+    "MessageId": "message-id",
+    "NetworkMessageId": "network-message-id",
+    "Recipients": "recipient-address",
+    "RecipientStatus": "recipient-status",
+    "TotalBytes": "total-bytes",
+    "RecipientCount": "recipient-count",
+    "Reference": "reference",
+    "Sender": "sender-address",
+    "ReturnPath": "return-path",
+    "OriginalClientIp": "original-client-ip",
+}
+_listed = _layout(list(_NAMES.values()))
+
+
+def _shown(record: Record) -> Items | None:
+    """A row as PowerShell shows it, made JSON."""
+    data = record.data
+    if "InternalMessageId" not in data or "EventId" not in data:
+        return None
+    values = [_text(data.get(name)) for name in _NAMES]
+    at = moment(data.get("Timestamp")) or record.at
+    return _listed(structs.replace(record, at=at), values)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ";".join(map(str, value))
+    return "" if value is None else str(value)
+
+
 def parser(mask: Mask, program: str) -> Parse | None:
     """The parser of a table; see `Format`."""
     needs = ("client-ip", "source", "event-id", "internal-message-id", "recipient-address")
-    return rows.of_table(program, "event-id", needs, _layout)
+    read = rows.of_table(program, "event-id", needs, _layout)
+    if program != DOCUMENT or read is None:
+        return read
+    return rows.either(read, _shown)
 
 
 FORMAT = Format("exchange-tracking", parser)

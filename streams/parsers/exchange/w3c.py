@@ -224,21 +224,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     iis = rows.of_table(program, "cs-uri-stem", needs, _layout)
     if program[0] == "#":
         return iis or rows.of_table(program, "AuthenticatedUser", proxied, _proxied)
-    if program == DOCUMENT:
-        proxy = rows.of_table(program, "AuthenticatedUser", proxied, _proxied)
-        return _either(iis, proxy)
-    return iis
-
-
-def _either(one: Parse | None, other: Parse | None) -> Parse | None:
-    if one is None or other is None:
-        return one or other
-
-    def parse(record: Record) -> Items | None:
-        items = one(record)
-        return other(record) if items is None else items
-
-    return parse
+    proxy = rows.of_table(program, "AuthenticatedUser", proxied, _proxied)
+    return rows.either(iis, proxy) if program == DOCUMENT and iis and proxy else iis
 
 
 FORMAT = Format("exchange-w3c", parser)

@@ -36,6 +36,7 @@ from streams.parsers.pam import FORMAT as PAM
 from streams.parsers.panels import FORMAT as PANELS
 from streams.parsers.part import Format
 from streams.parsers.perdition import FORMAT as PERDITION
+from streams.parsers.pop3d import FORMAT as POP3D
 from streams.parsers.postfix import FORMAT as POSTFIX
 from streams.parsers.proofpoint import FORMAT as PROOFPOINT
 from streams.parsers.qmail import FORMAT as QMAIL
@@ -101,4 +102,5 @@ PARSERS: dict[str, Format] = {
     "stalwart": STALWART,
     "domino": DOMINO,
     "axigen": AXIGEN,
+    "pop3d": POP3D,
 }

@@ -23,7 +23,9 @@ SERVICES = {
     **dict.fromkeys(("squirrelmail", "roundcube", "horde", "sogo", "webmail"), "web"),
     **dict.fromkeys(("mail", "cyrus", "courier", "perdition", "lmtp", "saslauthd"), ""),
 }
-TAGS = frozenset({"authdaemond", "auth", *SERVICES})
+TAGS = frozenset(
+    {"saslauthd", "authdaemond", "auth", "imap", "imapd", "pop3", "pop3d", "ipop3d", "perdition"}
+)
 
 _PAM = re.compile(
     r"(?:(?P<module>pam_(?:unix|sss|faillock|tally2?|ldap|krb5|winbind))\((?P<service>[\w-]{1,32})"

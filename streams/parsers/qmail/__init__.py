@@ -11,7 +11,7 @@ from streams.parsers.qmail import chkuser, send, smtpd, spamcontrol, spamdyke
 
 _Read = dict[str, send.Read]
 
-SAID: _Read = {**send.WORDS, "CHKUSER": chkuser.read}
+SAID: _Read = {**send.WORDS, "CHKUSER": chkuser.read, "blocked": smtpd.rblsmtpd}
 """By the first word."""
 
 PROGRAMS: _Read = {

@@ -1,7 +1,8 @@
 """tcpserver, rblsmtpd and qmail-smtpd: clients that come and are turned away.
 
 Wordings from ucspi-tcp's tcpserver.c (``ok PID LOCAL:IP:PORT REMOTE:IP:INFO:PORT``) and
-rblsmtpd.c (``IP pid PID: 451 text``; Debian's and other patches put the list before the reply).
+rblsmtpd.c (``IP pid PID: 451 text``; patches put the list before the reply, or say
+``blocked IP LIST -``).
 REMOTE is the reverse name, INFO the client's own ident server's word.
 """
 
@@ -24,6 +25,9 @@ _LISTED = re.compile(
 _BAD = re.compile(
     r"(?P<code>[45]\d\d) (?P<what>bad\w{1,20}): ip (?P<ip>[0-9A-Fa-f.:]{2,45})(?: .*)?", re.DOTALL
 )
+
+
+_BLOCKED = re.compile(r"blocked (?P<ip>[0-9A-Fa-f.:]{2,45}) [\w.-]{1,255} -")
 
 
 def tcpserver(record: Record, text: str) -> Items | None:
@@ -50,7 +54,7 @@ def tcpserver(record: Record, text: str) -> Items | None:
 
 
 def rblsmtpd(record: Record, text: str) -> Items | None:
-    found = _LISTED.fullmatch(text)
+    found = _BLOCKED.fullmatch(text) or _LISTED.fullmatch(text)
     if found is None:
         return None
     client = net.address(found["ip"])

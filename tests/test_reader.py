@@ -268,3 +268,24 @@ def test_a_repeated_line_makes_a_bounded_number_of_events():
 
 def test_a_repetition_of_nothing_is_nothing():
     assert read([b"Mar  4 08:01:07 mx1 last message repeated 3 times"]).events == []
+
+
+def test_a_snapshot_of_a_version_whose_carriers_remembered_nothing_is_read():
+    before = reader()
+    waiting = before.read([("log", enumerate([ACTIVE]))])
+    assert list(waiting) == []
+    after = reader()
+    after.restore(before.joiner.pack())
+    assert after.joiner.memories == before.joiner.memories
+    assert after.joiner.clock == before.joiner.clock
+
+
+def test_the_header_of_a_table_outlives_the_process():
+    header = b"#Fields: dateTime,sessionId,seqNumber,sIp,cIp,user,command,parameters,context"
+    row = b'2025-03-04T08:00:00Z,A0,2,10.0.0.9:993,192.0.2.1:5,al,login,x,"R=""1 NO failed."""'
+    before = reader()
+    assert list(before.read([("log", [(0, header)])])) == []
+    after = reader()
+    after.restore(before.pack())
+    assert [event.client for _, event in after.read([("log", [(80, row)])])] == ["192.0.2.1"]
+    assert list(after.read([("other", [(80, row)])])) == []

@@ -10,7 +10,7 @@ who of them failed; whether a report answers mail that was really sent.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from email.utils import mktime_tz, parsedate_tz
 
 import msgspec
@@ -20,6 +20,7 @@ from schemas.events import Bounce, Complaint, Fact
 from streams.reports import amazon, bounce, complaint, mime
 
 SOURCE = "intake"
+ENCLOSED = 20  # reports in one mail
 HOPS = 5  # Received fields of our own that are passed over
 
 _IP = r"(?:IPv6:)?(?P<ip>[0-9A-Fa-f.:]{3,45})(?:%\w{1,20})?"
@@ -52,13 +53,25 @@ def _placed(event: Bounce | Complaint, at: float, gateway: str, client: str) -> 
     return msgspec.structs.replace(event, at=at, gateway=gateway, source=SOURCE, client=client)
 
 
-def _events(mail: mime.Mail) -> Sequence[Bounce | Complaint]:
-    return (
-        complaint.by_form(mail)
-        or amazon.read(mail)
-        or bounce.read(mail)
-        or complaint.by_people(mail)
-    )
+def _events(mail: mime.Mail) -> list[Bounce | Complaint]:
+    enclosed = [event for report in _enclosed(mail) for event in _told(report)]
+    return enclosed or [*_told(mail)] or [*complaint.by_people(mail)]
+
+
+def _told(mail: mime.Mail) -> Sequence[Bounce | Complaint]:
+    return complaint.by_form(mail) or amazon.read(mail) or bounce.read(mail)
+
+
+def _enclosed(mail: mime.Mail) -> Iterator[mime.Mail]:
+    """The reports that somebody passes on, each whole, in a mail that is none itself."""
+    if "multipart/report" in mime.first(mail.headers, "content-type").lower():
+        return
+    whole = [part for part in mail.parts if part.kind == "message/rfc822"][:ENCLOSED]
+    for part in whole:
+        report = mime.split(part.body)
+        kind = mime.first(report.headers, "content-type").lower()
+        if "multipart/report" in kind or len(mail.parts) == 1:
+            yield report
 
 
 def _client(mail: mime.Mail) -> str:

@@ -20,9 +20,7 @@ _FORMAL = re.compile(r"^final-recipient[ \t]{0,4}:", re.IGNORECASE | re.MULTILIN
 
 
 def read(mail: mime.Mail) -> list[Bounce]:
-    """The failures that a mail reports; none where it is no report. A report that somebody has
-    enclosed, and said nothing beside, is read in its place."""
-    mail = _enclosed(mail) or mail
+    """The failures that a mail reports; none where it is no report."""
     said, returned, status = _taken_apart(mail)
     if not signs.is_report(mail, said):
         return []
@@ -39,13 +37,6 @@ def read(mail: mime.Mail) -> list[Bounce]:
         for failure in failures
         if not _delivered(failure)
     ]
-
-
-def _enclosed(mail: mime.Mail) -> mime.Mail | None:
-    """The report that is all there is in a mail."""
-    if len(mail.parts) != 1 or mail.parts[0].kind != "message/rfc822":
-        return None
-    return mime.split(mail.parts[0].body)
 
 
 def _delivered(failure: Failure) -> bool:

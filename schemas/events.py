@@ -127,7 +127,7 @@ class Bounce(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="bounce", 
     status: str = ""  # bounced, deferred, expired, ...
     code: int = 0
     enhanced: str = ""
-    reason: str = ""  # a class: user_unknown, mailbox_full, ...
+    reason: str = ""  # a class: user_unknown, mailbox_full, ... (streams/reports/reasons.py)
     reply: str = ""  # the SMTP reply, cut
 
 

@@ -229,7 +229,7 @@ def _fields(text: str) -> dict[str, str]:
     subject, which may say anything."""
     fields: dict[str, str] = {}
     places = list(_FIELD.finditer(text))
-    for place, following in zip(places, [*places[1:], None], strict=True):
+    for place, following in zip(places, [*places[1:], None], strict=False):
         end = following.start() if following else len(text)
         fields.setdefault(place["key"], text[place.end() : end].strip())
         if place["key"] == "Subject":

@@ -152,7 +152,7 @@ def _fields(said: str) -> dict[str, str]:
     """``cmd=Auth; account=U; protocol=P; error=E;``: what stands between two names."""
     fields: dict[str, str] = {}
     places = list(_FIELD.finditer(said))
-    for place, following in zip(places, [*places[1:], None], strict=True):
+    for place, following in zip(places, [*places[1:], None], strict=False):
         end = following.start() if following else len(said)
         fields.setdefault(place["key"], said[place.end() : end].rstrip("; "))
     return fields

@@ -75,7 +75,7 @@ def sent(record: Record, queue_id: str, rest: str) -> Items:
             {"queue_id": queue_id, "sender": sender, "size": int(size), "recipients": int(count)},
             "message" if taken else "",
             "fate",
-            FILTERED,
+            FILTERED if client else 0.0,
             session=session(record, client) if client else "",
         ),
     )
@@ -110,9 +110,11 @@ def delivered(record: Record, queue_id: str, rest: str) -> Items:
             "failed_code": reply.code(stat.removeprefix("Deferred: ")),
             "failed_reply": stat[:LONGEST_REPLY],
         }
-    elif stat.endswith(" Message accepted for delivery)"):
+    elif stat.endswith(" Message accepted for delivery)") or " queued as " in stat:
         through = net.address(address.rstrip("]"))
-        passes = stat[6:].partition(" ")[0] if through in _NEAR else ""
+        if through in _NEAR:
+            passes = stat.rpartition(" queued as ")[2].removeprefix("Sent (").partition(" ")[0]
+            passes = passes.rstrip(")")
     parts = []
     for name in recipients.split(separator)[:MOST_RECIPIENTS]:
         values: dict[str, Any] = {

@@ -279,7 +279,8 @@ def _told(record: Record, queue_id: str, who: str, outcome: str, reason: str) ->
     if not queue_id:
         return (told,)
     keeps = {"client": client, "origin": "smtpd"}
-    return (Part(record.at, record.host, "queue", queue_id, keeps, event=told),)
+    once = outcome if outcome == "closed" else ""  # several lines may tell of the end
+    return (Part(record.at, record.host, "queue", queue_id, keeps, event=told, once=once),)
 
 
 def _connection(record: Record, host: str, client: str, outcome: str, reason: str) -> Connection:

@@ -17,6 +17,10 @@ from streams.parsers.part import Attempt, Item, Items, Part, Record, Twin
 
 PATIENCE = 3.0  # seconds from the word on a sender to the refusal that follows from it
 
+# What follows a client; a server that mail is delivered to has its words behind it
+_NEXT = re.compile(
+    r" (?:[A-Z][A-Za-z]{0,3}=|temporarily rejected |rejected |sender verify |dropped by )"
+)
 _SENDER = re.compile(r" F=(?P<sender><.*?>|[^\s<>]+)(?: A=(?P<by>[^\s:]+)(?::(?P<account>\S*))?)? ")
 _CLIENT = re.compile(
     r"(?:\) | H=(?:[^\s()\[\]=]{1,255} )?)\[(?P<address>[^\]\s]{1,64})\](?::\d{1,5})?(?=[ :]|$)"
@@ -53,11 +57,12 @@ def authentication(record: Record, pid: str, text: str, at: int) -> Items | None
 
 def by_client(record: Record, pid: str, queue_id: str, text: str) -> Items | None:
     """A line that begins with the client: ``H=…``."""
-    who = peer(text, 0, "rejected " if "rejected " in text else "sender verify ")
+    mark = next((mark for mark in ("rejected ", "sender verify ") if mark in text), "")
+    who = peer(text, 0, mark)
     if who is None:
         return None
-    if text.startswith(":", who.end):
-        return ()  # another server, and what it said
+    if not _NEXT.match(text, who.end):
+        return ()  # another server, and what it said; or nothing of interest
     end = who.end
     sender = account = ""
     items: list[Item] = []
@@ -67,6 +72,10 @@ def by_client(record: Record, pid: str, queue_id: str, text: str) -> Items | Non
         sender, account = mailbox(found["sender"]), (found["account"] or "").lower()[:320]
     at = text.find("rejected ", end)
     if at < 0:
+        if text.startswith(" dropped by 'connect' ACL", end):
+            reason = words.verdict(text.partition(" ACL: ")[2], later=False)[1]
+            reason = "denied" if reason == "refused" else reason
+            return (twin(record, pid, connection(record, who, "refused", reason)),)
         return _sender(record, pid, who, text)
     if found and found["by"]:
         auth = login(record, who, found["by"], account, "ok", "")

@@ -10,13 +10,12 @@ Cannot tell who logged in: the mail server's lines of the same queue file do.
 """
 
 import re
-from typing import Any
 
 from schemas import net
-from schemas.events import Verdict
 from streams.parsers import fields
 from streams.parsers.moments import moment
-from streams.parsers.part import DOCUMENT, Format, Items, Mask, Parse, Part, Record
+from streams.parsers.part import DOCUMENT, Format, Items, Mask, Parse, Record
+from streams.parsers.verdicts import verdict
 
 SCALE = "SpamAssassin"
 
@@ -52,12 +51,12 @@ def _log(record: Record) -> Items:
         return ()
     queue_id = _after(text, ", Queue-ID: ", _QUEUE_ID)
     hits = _after(text, ", Hits: ", _HITS)
-    return _verdict(
+    return verdict(
         record,
-        record.at,
         kind,
-        float(hits[0]) if hits else 0.0,
         queue_id["id"] if queue_id else "",
+        scale=SCALE,
+        score=float(hits[0]) if hits else 0.0,
         client=net.address(found["ip"] or ""),
         sender=fields.mailbox(found["sender"] or ""),
     )
@@ -69,16 +68,6 @@ def _after(text: str, words: str, pattern: re.Pattern[str]) -> re.Match[str] | N
     if at < 0 or text.find(words, at + 1) > 0:
         return None
     return pattern.match(text, at + len(words))
-
-
-def _verdict(
-    record: Record, at: float, kind: str, score: float, queue_id: str, **known: Any
-) -> Items:
-    values = {name: value for name, value in known.items() if value}
-    values |= {"kind": kind, "score": score, "scale": SCALE, "queue_id": queue_id}
-    return (
-        Part(at, record.host, "queue", queue_id, None, record.offset, Verdict, values, asks=True),
-    )
 
 
 def _document(record: Record) -> Items | None:
@@ -93,13 +82,17 @@ def _document(record: Record) -> Items | None:
     kind = next((kind for kind in ("virus", "spam", "ham") if kind in kinds), "")
     if not kind:
         return ()
-    scores = [data.get("score"), *(one.get("spam_score") for one in told)]
-    return _verdict(
+    said = [data.get("score"), *(one.get("spam_score") for one in told)]
+    scores = [float(score) for score in said if isinstance(score, int | float)]
+    return verdict(
         record,
-        moment(data.get("time_unix")) or record.at,
         kind,
-        max((float(score) for score in scores if isinstance(score, int | float)), default=0.0),
         fields.text(data.get("queue_id"))[:64],
+        at=moment(data.get("time_unix")),
+        scale=SCALE,
+        score=max(
+            (float(score) for score in scores if isinstance(score, int | float)), default=0.0
+        ),
         client=fields.client(data.get("client_ip") or data.get("src_ip")),
         sender=fields.mailbox(data["mail_from"]),
     )

@@ -13,10 +13,10 @@ import re
 from typing import Any
 
 from schemas import net
-from schemas.events import Verdict
 from streams.parsers import fields
-from streams.parsers.part import Format, Items, Mask, Parse, Part, Record
+from streams.parsers.part import Format, Items, Mask, Parse, Record
 from streams.parsers.results import SCORES, result
+from streams.parsers.verdicts import verdict
 
 _QUEUED = re.compile(r"(?P<qid>[0-9A-Za-z]{6,20}): (?P<said>.*)", re.DOTALL)
 _SIGNED = re.compile(
@@ -39,23 +39,8 @@ _DKIM_WORDS = (
 )
 
 
-def _verdict(
-    record: Record, kind: str, word: str, queue_id: str = "", **known: Any
-) -> tuple[Part, ...]:
-    values = {name: value for name, value in known.items() if value}
-    values |= {"kind": kind, "scale": word, "score": SCORES[word], "queue_id": queue_id}
-    return (
-        Part(
-            record.at,
-            record.host,
-            "queue",
-            queue_id,
-            offset=record.offset,
-            event=Verdict,
-            values=values,
-            asks=True,
-        ),
-    )
+def _verdict(record: Record, kind: str, word: str, queue_id: str = "", **known: Any) -> Items:
+    return verdict(record, kind, queue_id, scale=word, score=SCORES[word], **known)
 
 
 def _dkim(record: Record) -> Items:

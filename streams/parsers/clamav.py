@@ -7,9 +7,9 @@ client is the filter that asked. Names of files and viruses are strangers' text.
 
 import re
 
-from schemas.events import Verdict
 from streams.parsers import fields
-from streams.parsers.part import Format, Items, Mask, Parse, Part, Record
+from streams.parsers.part import Format, Items, Mask, Parse, Record
+from streams.parsers.verdicts import verdict
 
 _FOUND = re.compile(r"(?:-> )?(?P<what>[^\n]{1,1000}): (?P<virus>[^\s:]{1,200}) FOUND")
 _FILE = re.compile(
@@ -28,20 +28,7 @@ _SMTPD = re.compile(
 
 
 def _virus(record: Record, queue_id: str = "", sender: str = "") -> Items:
-    values = {"kind": "virus", "queue_id": queue_id, "sender": fields.mailbox(sender)}
-    known = {name: value for name, value in values.items() if value}
-    return (
-        Part(
-            record.at,
-            record.host,
-            "queue",
-            queue_id,
-            offset=record.offset,
-            event=Verdict,
-            values=known,
-            asks=True,
-        ),
-    )
+    return verdict(record, "virus", queue_id, sender=fields.mailbox(sender))
 
 
 def _clamd(record: Record) -> Items:

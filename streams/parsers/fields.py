@@ -5,8 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from schemas import net
-
-LONGEST = 320  # characters of an address of mail
+from streams.parsers.event import name
 
 
 def text(value: Any) -> str:
@@ -40,7 +39,7 @@ def named(value: Any, name: str, content: str) -> dict[str, Any]:
 
 def mailbox(value: Any) -> str:
     """An address of mail, or a login: lower case, without ``<>``."""
-    return text(value).strip(" <>").lower()[:LONGEST]
+    return name(text(value))
 
 
 def message_id(value: Any) -> str:

@@ -9,9 +9,9 @@ choose; the reverse name has neither brackets nor commas.
 import re
 
 from schemas import net
-from schemas.events import Verdict
 from streams.parsers import fields
-from streams.parsers.part import Format, Items, Mask, Parse, Part, Record
+from streams.parsers.part import Format, Items, Mask, Parse, Record
+from streams.parsers.verdicts import verdict
 
 _POSTGREY = re.compile(
     r"(?:(?P<qid>[0-9A-Za-z]{6,20}): )?action=greylist, reason=[^,=]{1,60}, "
@@ -33,24 +33,12 @@ def _delayed(record: Record, found: re.Match[str] | None) -> Items:
     if found is None:
         return ()
     queue_id = (found.groupdict().get("qid") or "").replace("(local)", "")
-    values = {
-        "client": net.address(found["ip"]),
-        "sender": fields.mailbox(found["sender"] or ""),
-        "kind": "grey",
-        "queue_id": queue_id,
-    }
-    known = {name: value for name, value in values.items() if value}
-    return (
-        Part(
-            record.at,
-            record.host,
-            "queue",
-            queue_id,
-            offset=record.offset,
-            event=Verdict,
-            values=known,
-            asks=True,
-        ),
+    return verdict(
+        record,
+        "grey",
+        queue_id,
+        client=net.address(found["ip"]),
+        sender=fields.mailbox(found["sender"] or ""),
     )
 
 

@@ -8,9 +8,9 @@ one on spam and one on viruses.
 import re
 
 from schemas import net
-from schemas.events import Verdict
 from streams.parsers import fields
-from streams.parsers.part import Format, Items, Mask, Parse, Part, Record
+from streams.parsers.part import Format, Items, Mask, Parse, Record
+from streams.parsers.verdicts import verdict
 
 _JUDGED = re.compile(
     r"Message (?P<qid>[0-9A-Za-z.-]{4,40}) from (?P<ip>[0-9A-Fa-f.:]{2,45}) "
@@ -47,26 +47,14 @@ def _verdict(
 ) -> Items:
     # Postfix's queue file has a suffix of MailScanner's: "4c1kQ20000z.A1B2C"
     queue_id = found["qid"].partition(".")[0]
-    values = {
-        "client": net.address(found["ip"]),
-        "kind": kind,
-        "score": score,
-        "scale": "SpamAssassin" if kind != "virus" else "",
-        "queue_id": queue_id,
-    }
-    if sender:
-        values["sender"] = sender
-    return (
-        Part(
-            record.at,
-            record.host,
-            "queue",
-            queue_id,
-            offset=record.offset,
-            event=Verdict,
-            values=values,
-            asks=True,
-        ),
+    return verdict(
+        record,
+        kind,
+        queue_id,
+        client=net.address(found["ip"]),
+        sender=sender,
+        score=score,
+        scale="SpamAssassin" if kind != "virus" else "",
     )
 
 

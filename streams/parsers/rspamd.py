@@ -14,10 +14,10 @@ import re
 from typing import Any
 
 from schemas import net
-from schemas.events import Verdict
 from streams.parsers import fields
 from streams.parsers.moments import moment
-from streams.parsers.part import DOCUMENT, Format, Items, Mask, Parse, Part, Record
+from streams.parsers.part import DOCUMENT, Format, Items, Mask, Parse, Record
+from streams.parsers.verdicts import verdict
 
 SCALE = "rspamd"
 
@@ -64,26 +64,23 @@ def _told(record: Record, said: str) -> Items:
     metric = _METRIC.search(said, lead.end() if lead else 0)
     if metric is None:
         return ()
-    values: dict[str, Any] = {}
-    if lead and lead["ip"] and said.count(" ip: ") == 1:
-        values["client"] = net.address(lead["ip"])
-    if lead:
-        values["account"] = (lead["user"] or "").strip().lower()
-        values["sender"] = fields.mailbox(lead["from"] or "")
     kind = KINDS.get(metric["action"], "")
     if kind == "spam" and _VIRUS.search(said, metric.end()):
         kind = "virus"
     score = 0.0 if metric["score"] == "nan" else float(metric["score"])
-    queue_id = (lead["qid"] or "") if lead else ""
-    return (_verdict(record, record.at, kind, score, queue_id, values),)
-
-
-def _verdict(
-    record: Record, at: float, kind: str, score: float, queue_id: str, values: dict[str, Any]
-) -> Part:
-    known = {name: value for name, value in values.items() if value}
-    known |= {"kind": kind, "score": score, "scale": SCALE, "queue_id": queue_id}
-    return Part(at, record.host, "queue", queue_id, None, record.offset, Verdict, known, asks=True)
+    if lead is None:
+        return verdict(record, kind, scale=SCALE, score=score)
+    alone = said.count(" ip: ") == 1
+    return verdict(
+        record,
+        kind,
+        lead["qid"] or "",
+        client=net.address(lead["ip"]) if lead["ip"] and alone else "",
+        account=fields.mailbox(lead["user"] or ""),
+        sender=fields.mailbox(lead["from"] or ""),
+        scale=SCALE,
+        score=score,
+    )
 
 
 def _document(record: Record) -> Items | None:
@@ -110,14 +107,17 @@ def _scanned(record: Record, data: dict[str, Any]) -> Items | None:
     if kind == "spam" and any("VIRUS" in name for name in names if isinstance(name, str)):
         kind = "virus"
     sender = data.get("from", data.get("sender_smtp"))
-    values = {
-        "client": fields.client(data.get("ip")),
-        "account": _known(fields.mailbox(data.get("user"))),
-        "sender": _known(fields.mailbox(sender)),
-    }
-    at = moment(data.get("unix_time")) or record.at
-    queue_id = _known(fields.text(data.get("qid")))[:64]
-    return (_verdict(record, at, kind, float(score), queue_id, values),)
+    return verdict(
+        record,
+        kind,
+        _known(fields.text(data.get("qid")))[:64],
+        at=moment(data.get("unix_time")),
+        client=fields.client(data.get("ip")),
+        account=_known(fields.mailbox(data.get("user"))),
+        sender=_known(fields.mailbox(sender)),
+        scale=SCALE,
+        score=float(score),
+    )
 
 
 def _known(value: str) -> str:

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from schemas import net
 from schemas.events import Auth, Connection
-from streams.parsers.dovecot.words import LEVELS, account
+from streams.parsers.dovecot.words import LEVELS
 from streams.parsers.part import Attempt, Items, Record
 
 SERVICES = {
@@ -37,6 +37,7 @@ _COUNT = re.compile(
     r", (?P<good>\d{1,6}/)?(?P<count>\d{1,6}) (?:attempts|successful auths) in \d+ secs\)"
 )
 
+_LOGGED_IN: tuple[Meaning, int] = (Auth, "ok", ""), 1
 _REJECTED: Meaning = (Auth, "failed", "rejected")
 _FAULT: Meaning = (Auth, "error", "server")
 _CLOSED: Meaning = (Connection, "closed", "")
@@ -133,11 +134,20 @@ _ENDS = (
 
 def read(record: Record, name: str, rest: str) -> Items:
     """What follows the name of a login process."""
-    said = _usual(rest) or _unusual(rest)
-    if said is None:
-        return ()
-    message, user, method, client, key = said
-    told = _told(message, bool(user))
+    message, found, elements = rest.partition(": user=<")
+    who, ended, more = elements.partition(", rip=")
+    user, by, method = who.rpartition(">, method=")
+    if found and by and ended and elements.count("rip=") == 1 and message[:6] != "proxy(":
+        # Most lines: there is no doubt about any field.
+        client = net.address(more.partition(",")[0])
+        _, session, key = more.rpartition(", session=<")
+        key = key[:-1] if session else ""
+    else:
+        said = _unusual(rest)
+        if said is None:
+            return ()
+        message, user, method, client, key = said
+    told = _LOGGED_IN if message == "Login" else _told(message, bool(user))
     if told is None:
         return ()
     (kind, outcome, reason), count = told
@@ -157,7 +167,7 @@ def read(record: Record, name: str, rest: str) -> Items:
         gateway=record.host,
         offset=record.offset,
         client=client,
-        account=account(user),
+        account=user.strip("<>").lower()[:320],
         outcome=outcome,
         reason=reason,
         mechanism=method.upper()[:40],
@@ -168,23 +178,6 @@ def read(record: Record, name: str, rest: str) -> Items:
 
 
 Said = tuple[str, str, str, str, str]  # message, user, mechanism, client, session
-
-
-def _usual(rest: str) -> Said | None:
-    """Most lines: there is no doubt about any field."""
-    message, found, elements = rest.partition(": user=<")
-    if not found or elements.count("rip=") != 1 or message[:6] == "proxy(":
-        return None
-    who, found, more = elements.partition(", rip=")
-    user, by, method = who.rpartition(">, method=")
-    if not by:
-        user = method[:-1]
-        if not found or method[-1:] != ">":
-            return None
-        method = ""
-    session = more.rpartition(", session=<")
-    client = net.address(more.partition(",")[0])
-    return message, user, method, client, session[2].rstrip(">") if session[1] else ""
 
 
 def _unusual(rest: str) -> Said | None:
@@ -208,7 +201,7 @@ def _told(message: str, named: bool) -> tuple[Meaning, int] | None:
     if level in LEVELS:
         message = words
     if message == "Login" or ("tarted proxying to" in message and message.startswith("proxy(")):
-        return (Auth, "ok", ""), 1
+        return _LOGGED_IN
     coded = CODES.get(message[:-1].rpartition(" (")[2]) if message[-1:] == ")" else None
     if coded:
         count = _COUNT.search(message[-200:])

@@ -64,6 +64,8 @@ def parser(service: str) -> Parse:
             return _sasl(record, service, who, tail) if found else trouble.warning(record, rest)
         if first.startswith("proxy-"):
             return _proxied(record, first, rest)
+        if first == "reject" and not rest.startswith("ETRN "):
+            return _reject(record, service, "", text)  # before 2.1
         return trouble.trouble(record) if " from " in text else ()
 
     return read

@@ -14,8 +14,8 @@ from streams.parsers.postfix.session import connection, session
 
 _PEER = r"(?P<peer>[^\s:\[]*\[[^\]\s]*\](?::\d+)?)"
 _LOST = re.compile(
-    r"(?:\w+: )?(?P<what>lost connection|timeout|too many errors) after (?P<command>\S+(?: \S+)?)"
-    rf"(?: \((?:approximately )?\d+ bytes\))? from {_PEER}"
+    r"(?:\w+: )?(?P<what>lost connection|timeout|too many errors) after "
+    r"(?P<command>\S+(?: content)?)(?: \((?:approximately )?\d+ bytes\))? from (?P<peer>\S+)"
 )
 _ABUSE = re.compile(
     rf"(?:\w+: )?(?P<what>improper command pipelining|bare <LF> received) after \S+ "

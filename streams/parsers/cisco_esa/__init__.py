@@ -27,6 +27,10 @@ def read(record: Record) -> Items | None:
     text = record.text
     if text.startswith(cef.BEGIN):
         return cef.read(record, text)
+    host, _, rest = text.partition(" ")
+    if rest.startswith(cef.BEGIN):
+        named = Record(record.at, host, "", "", rest, record.offset, record.times)
+        return cef.read(named, rest)
     if not text.startswith(_LEVELS):
         head = text[:160]
         lead = _LEAD.match(text) if any(level in head for level in _LEVELS[:3]) else None

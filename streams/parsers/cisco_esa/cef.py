@@ -6,6 +6,7 @@ names differs: an address counts only where its name stands but once in the line
 """
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from schemas import net
@@ -15,6 +16,8 @@ from streams.parsers.part import Items, Record
 BEGIN = "CEF:0|Cisco|"
 EVENT = "|ESA_CONSOLIDATED_LOG_EVENT|"
 MOST_RECIPIENTS = 1000
+CTIME = "%a %b %d %H:%M:%S %Y"
+ZONES = 26 * 3600.0  # seconds between the clocks of two places on earth
 
 _NAME = re.compile(r" [A-Za-z]\w{1,40}=")
 _ACTIONS = {"DELIVERED": "sent", "BOUNCED": "bounced"}
@@ -29,7 +32,7 @@ def read(record: Record, text: str) -> Items | None:
     once = extension.count(" sourceAddress=") == 1
     client = net.address(_value(extension, "sourceAddress")) if once else ""
     common: dict[str, Any] = {
-        "at": record.at,
+        "at": _at(record, extension),
         "gateway": record.host,
         "offset": record.offset,
         "client": client,
@@ -60,6 +63,16 @@ def read(record: Record, text: str) -> Items | None:
             for recipient in recipients[:MOST_RECIPIENTS]
         ]
     return told
+
+
+def _at(record: Record, extension: str) -> float:
+    """The record's time; the event's own, which names no zone, where that is another day's: then
+    the line had no stamp, or an archive's."""
+    try:
+        own = datetime.strptime(_value(extension, "startTime"), CTIME).replace(tzinfo=UTC)
+    except ValueError:
+        return record.at
+    return own.timestamp() if abs(own.timestamp() - record.at) > ZONES else record.at
 
 
 def _value(extension: str, name: str) -> str:

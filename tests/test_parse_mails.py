@@ -3,6 +3,7 @@
 import gzip
 import json
 import mailbox
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ def test_a_directory_and_its_folders(parse: Parse, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b.eml").write_bytes((MAILS / "exim.eml").read_bytes())
     (tmp_path / "a" / "c.eml").write_bytes((MAILS / "qmail.eml").read_bytes())
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / ".hidden").write_bytes((MAILS / "exim.eml").read_bytes())
     result = parse(tmp_path)
     assert recipients(result) == ["kim@example.org", "kim@example.org", "lee@example.org"]

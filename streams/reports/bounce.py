@@ -119,7 +119,7 @@ def _bounce(failure: Failure, recipient: str, about: str, delayed: bool) -> Boun
     enhanced = replies.exact(candidates)
     code = reply.code or more.code
     words = replies.essence(failure.words) or (failure.words if reply.status else "")
-    words = words or replies.essence(failure.prose) or failure.words or failure.prose
+    words = words or replies.essence(failure.prose) or _telling(failure.words or failure.prose)
     texts = (words,) if code else (words, failure.words, failure.prose)
     reason = reasons.classify(code, enhanced, *texts)
     if failure.action == "delayed" or (not failure.action and delayed and enhanced[:1] != "5"):
@@ -138,6 +138,12 @@ def _bounce(failure: Failure, recipient: str, about: str, delayed: bool) -> Boun
         reason=reason,
         reply=replies.shown(words),
     )
+
+
+def _telling(words: str) -> str:
+    """What a report says without a reply: its first paragraph, where that says why."""
+    paragraph = words.partition("\n\n")[0]
+    return paragraph if reasons.by_words(paragraph) else words
 
 
 def _named(mail: mime.Mail) -> list[str]:

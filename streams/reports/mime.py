@@ -232,9 +232,9 @@ def _text(body: bytes, charset: str) -> str:
             return body.decode(charset, "replace")
         except (LookupError, ValueError):
             pass
+    if b"\x1b$" in body:
+        return body.decode("iso-2022-jp", "replace")
     try:
         return body.decode()
     except UnicodeDecodeError:
-        if b"\x1b$" in body:
-            return body.decode("iso-2022-jp", "replace")
         return body.decode("latin-1")

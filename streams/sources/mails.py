@@ -52,16 +52,17 @@ def split(lines: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(kept)
 
 
-def _files(path: Path) -> Iterator[Path]:
+def _files(top: Path) -> Iterator[Path]:
     """The files of a directory and of those below it, by name; of a maildir those of mails."""
-    for folder, names, files in os.walk(path):
+    for folder, names, files in os.walk(top):
         names.sort()
         if "cur" in names and "new" in names:
             names[:] = ["cur", "new"]
             continue
         for name in sorted(files):
-            if not name.startswith("."):
-                yield Path(folder, name)
+            path = Path(folder, name)
+            if not name.startswith(".") and path.is_file():
+                yield path
 
 
 def _of_file(path: Path) -> Iterator[tuple[str, bytes]]:

@@ -12,7 +12,7 @@ connection without mail. The log does not tell the mechanism, but the authentica
 
 import re
 
-from streams.parsers.exim import arrival, delivery, listing, refusal, session
+from streams.parsers.exim import arrival, delivery, listing, refusal, session, signature
 from streams.parsers.part import INDENTED, Format, Items, Mask, Parse, Part, Record
 
 _HEAD = re.compile(
@@ -70,6 +70,8 @@ def _of_message(record: Record, pid: str, queue_id: str, rest: str) -> Items | N
         return (Part(record.at, record.host, "queue", queue_id, ends=True),)
     if rest.startswith("H="):
         return refusal.by_client(record, pid, queue_id, rest)
+    if rest.startswith("DKIM: d="):
+        return signature.read(record, queue_id, rest)
     if rest.startswith("rejected "):
         return session.rejected(record, pid, queue_id, rest)
     return _smtp(record, pid, rest) if rest.startswith("SMTP ") else ()

@@ -42,12 +42,15 @@ _FAILED = re.compile(
     re.DOTALL,
 )
 _ATTEMPT = re.compile(
-    r"(?:(?P<service>[\w ]{2,24}): )?(?P<what>User (?P<unknown>.+) doesn.t exist|"
+    r"(?:(?P<service>[\w/ -]{2,24}): )?(?P<what>User (?P<unknown>.+) doesn.t exist|"
     r"Invalid password for user (?P<wrong>.+)|"
     r"Account (?P<locked>.+) (?:is|has been) (?:locked|disabled).{0,80}|"
     r"User (?P<off>.+) (?:is|account is) disabled)"
     rf"\. Attempt from IP address {_IP}\.?",
     re.DOTALL,
+)
+_ADMIN = re.compile(
+    rf"Administration login into [\w ]{{2,40}} from {_IP} failed: (?P<why>.{{0,200}})", re.DOTALL
 )
 _RELAY = re.compile(
     rf"Relay attempt from IP address {_IP}"
@@ -86,6 +89,7 @@ _STARTS = (
     "Message from <",
     "Found virus in mail from <",
     "Failed ",
+    "Administration login into ",
     "Recv: ",
     "Sent: ",
 )
@@ -101,6 +105,8 @@ def _read(record: Record) -> Items | None:
         return _sent(record, text[6:])
     if text.startswith("Failed "):
         return _failed(record)
+    if text.startswith("Administration "):
+        return _administration(record)
     if text.startswith(_NOBODY):
         return _nobody(record)
     if text.startswith(("Message from <", "Found virus")):
@@ -125,6 +131,22 @@ def _failed(record: Record) -> Items | None:
     return (Attempt("smtp", auth, f"kerio {auth.client}"),)
 
 
+def _administration(record: Record) -> Items | None:
+    found = _ADMIN.fullmatch(record.text)
+    if found is None:
+        return None
+    return (
+        event(
+            Auth,
+            record,
+            client=net.address(found["ip"]),
+            outcome="failed",
+            reason="policy" if "not allowed" in found["why"] else "rejected",
+            service="web",
+        ),
+    )
+
+
 def _attempt(record: Record) -> Items | None:
     found = _ATTEMPT.fullmatch(record.text)
     if found is None:
@@ -140,7 +162,7 @@ def _attempt(record: Record) -> Items | None:
         account=name(account),
         outcome="failed",
         reason=reason,
-        service=_SERVICES.get(found["service"] or "", ""),
+        service=_SERVICES.get((found["service"] or "").partition("/")[0], ""),
     )
     return (Attempt("detail", auth),)
 

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas import net
-from schemas.events import Auth, Bounce, Connection, Delivery, Message, Recipient
+from schemas.events import Auth, Bounce, Connection, Delivery, Message, Recipient, Verdict
 from streams.parsers import reply
 from streams.parsers.part import Attempt, Format, Item, Items, Mask, Parse, Part, Record
+from streams.parsers.results import SCORES
 
 ANSI = re.compile(r"\x1b\[[0-9;]{0,8}m")
 
@@ -92,6 +93,11 @@ _RECIPIENTS = {
     "smtp.too-many-recipients": ("refused", "too_many_recipients"),
     "smtp.message-too-large": ("refused", "too_big"),
     "smtp.loop-detected": ("refused", "loop"),
+}
+_VERDICTS = {
+    f"smtp.{name}-{word}": (kind, word)
+    for name, kind in (("spf-from", "spf"), ("dkim", "dkim"), ("dmarc", "dmarc"))
+    for word in ("pass", "fail")
 }
 _FAILURES = frozenset(
     {
@@ -192,6 +198,22 @@ def _recipient(record: Record, event: str, keys: str) -> Items:
     )
 
 
+def _verdict(record: Record, event: str, keys: str) -> Items:
+    kind, word = _VERDICTS[event]
+    return (
+        Verdict(
+            at=record.at,
+            gateway=record.host,
+            offset=record.offset,
+            client=_client(keys),
+            sender=_mailbox(_text(keys, "from")),
+            kind=kind,
+            scale=word,
+            score=SCORES[word],
+        ),
+    )
+
+
 def _queued(record: Record, event: str, keys: str) -> Items:
     queue_id = str(_number(keys, "queueId") or "")
     client = _client(keys)
@@ -266,6 +288,7 @@ _READERS: dict[str, Callable[[Record, str, str], Items]] = {
     **dict.fromkeys(_LOGINS, _login),
     **dict.fromkeys(_CONNECTIONS, _connection),
     **dict.fromkeys(_RECIPIENTS, _recipient),
+    **dict.fromkeys(_VERDICTS, _verdict),
     **dict.fromkeys(
         (
             "queue.message-queued",

@@ -9,6 +9,8 @@ from streams.parsers.part import Format, Items, Mask, Parse, Record
 from streams.parsers.sendmail import message, session
 from streams.parsers.sendmail.relay import is_queue_id
 
+# The dialogue itself, with all that is secret in it, is logged from level 15 on.
+_SILENT = ("STARTTLS", "milter=", "done; ", "SYSERR", "Milter ", "<-- ", "--- ", "--> ")
 _UNTAGGED = ("ruleset=", "AUTH=server, relay=", "AUTH failure (")
 
 
@@ -37,10 +39,10 @@ def _line(record: Record, queue_id: str, text: str) -> Items:
         return session.not_logged_in(record, queue_id, text)
     if text.startswith("Milter: "):
         return session.milter(record, queue_id, text[8:])
-    if text.startswith(("STARTTLS", "milter=", "done; ", "SYSERR", "Milter ")):
+    if text.startswith(_SILENT):
         return ()
-    if text.startswith("<") or "... " in text[:330]:
-        culprit, _, words = text.rpartition("... ")
+    culprit, refused, words = text.rpartition("... ")
+    if refused:
         return message.refused(record, queue_id, culprit, words)
     report, _, said = text.partition(": ")
     if is_queue_id(report):

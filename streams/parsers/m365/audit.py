@@ -1,8 +1,8 @@
-"""Unified audit log: logins, and changes of mailboxes and accounts.
+"""Unified audit log: logins, changes of mailboxes and accounts, Defender's verdicts on mail.
 
-Sources: the Office 365 Management Activity API's schema, the mailbox audit's actions, the
-parameters of New-InboxRule, Set-InboxRule and Set-Mailbox. ``ResultStatus`` of a failed login is
-``Success``: the operation tells. Times are UTC without saying so.
+Sources: the Office 365 Management Activity API's schema (Defender's: TIMailData), the mailbox
+audit's actions, the parameters of New-InboxRule, Set-InboxRule and Set-Mailbox. ``ResultStatus``
+of a failed login is ``Success``: the operation tells. Times are UTC without saying so.
 
 Reading mail (MailItemsAccessed) and sending it (Send) are no login and no acceptance, and say
 nothing here; the message trace has what was sent.
@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from schemas.events import Auth, Change
+from schemas.events import Auth, Change, Verdict
 from streams.parsers import fields
 from streams.parsers.m365 import signin
 from streams.parsers.m365.directory import activity
@@ -24,7 +24,8 @@ LONGEST_DETAIL = 500
 RULES = frozenset({
     "New-InboxRule", "Set-InboxRule", "Enable-InboxRule", "UpdateInboxRules",
     "New-TransportRule", "Set-TransportRule", "Enable-TransportRule", "Set-SweepRule",
-    "New-SweepRule",
+    "New-SweepRule", "New-InboundConnector", "Set-InboundConnector", "New-OutboundConnector",
+    "Set-OutboundConnector",
 })  # fmt: skip
 MAILBOX = frozenset({"Set-Mailbox", "Set-MailUser", "Set-RemoteMailbox"})
 RIGHTS = frozenset({
@@ -80,6 +81,9 @@ LOGON_ERRORS = {
     "externalsecuritychallenge": "mfa",
 }
 
+THREATS = {"spam": "spam", "phish": "spam", "malware": "virus"}
+"""Defender's verdicts on a message, which is told only where it is a threat."""
+
 CLIENTS = {"imap4": "imap", "pop3": "pop3", "smtp": "submission"}
 
 
@@ -100,6 +104,8 @@ def read(record: Record, data: dict[str, Any]) -> Items:
         if not any(name.startswith("Signature") for name in given):
             return ()
         return _change(record, data, "signature", given)
+    if operation == "TIMailData":
+        return _threat(record, data)
     what = activity(operation)
     return _change(record, data, what, {}) if what else ()
 
@@ -140,6 +146,24 @@ def _login(record: Record, data: dict[str, Any], operation: str) -> Items:
             outcome=judged[0],
             reason=judged[1],
             service=_service(data),
+        ),
+    )
+
+
+def _threat(record: Record, data: dict[str, Any]) -> Items:
+    said = fields.text(data.get("Verdict"))
+    kind = THREATS.get(said.lower())
+    if kind is None:
+        return ()
+    return (
+        Verdict(
+            at=moment(data.get("CreationTime")) or record.at,
+            gateway=record.host,
+            offset=record.offset,
+            client=fields.client(data.get("SenderIp")),
+            sender=fields.mailbox(data.get("P1Sender")),
+            kind=kind,
+            scale=said.lower(),
         ),
     )
 

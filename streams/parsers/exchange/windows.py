@@ -64,6 +64,7 @@ def of_json(found: dict[str, Any], wanted: Container[int]) -> Event | None:
 
 
 _PROVIDERS = ("provider_name", "SourceName", "ProviderName", "source_name", "Source")
+_PARAMS = tuple(f"param{number}" for number in range(1, 12))
 _COMPUTERS = ("computer_name", "Hostname", "Computer", "ComputerName", "host_name")
 
 
@@ -86,7 +87,7 @@ def _event(
             if isinstance(value, str | int) and name != data:
                 named.setdefault(name.lower(), str(value))
     if not values and "param1" in named:
-        values = [named[name] for at in range(1, 12) if (name := f"param{at}") in named]
+        values = [named[name] for name in _PARAMS if name in named]
     return Event(
         number,
         provider,
@@ -99,7 +100,11 @@ def _event(
 
 
 def _first(found: dict[str, Any], names: tuple[str, ...]) -> Any:
-    return next((found[name] for name in names if found.get(name)), "")
+    for name in names:
+        value = found.get(name)
+        if value:
+            return value
+    return ""
 
 
 def _inner(value: Any, names: tuple[str, ...]) -> str:

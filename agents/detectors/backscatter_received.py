@@ -2,6 +2,10 @@
 
 The reports of the mail that other servers could not deliver then come to us, from servers that
 do nothing wrong. So the finding accuses nobody: it names the address, and who reports most.
+
+Where the report itself was read (an intake of mails), the ledger of what the address sent proves
+whose mail it is about; where only the log tells that a report came, their number must be far above
+what the address ever sent.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,6 +15,7 @@ from msgspec import Struct, field
 
 from agents.destination import leaves
 from agents.detector import Detector, Judgement, Mark, View
+from agents.ledger import Ledger
 from agents.windows import DAY, Counts, Distinct, Window
 from schemas import keys, net
 from schemas.events import Bounce, Delivery, Recipient, Signal
@@ -33,6 +38,9 @@ class Seen(Struct, array_like=True):
     paces: dict[str, Counts] = field(default_factory=dict)  # of the reflectors seen last
     received: Counts = field(default_factory=Counts)  # reports, in a week
     sent: Counts = field(default_factory=Counts)  # recipients elsewhere, in a week
+    ledger: Ledger = field(default_factory=Ledger)  # Message-IDs and recipients of what it sent
+    ours: Counts = field(default_factory=Counts)  # reports about mail that it sent, in an hour
+    alien: Counts = field(default_factory=Counts)  # about mail that it did not send
     # a domain: reports to names that nobody has, and those that its addresses told of
     strays: Counts = field(default_factory=Counts)
     parts: dict[str, list[int]] = field(default_factory=dict)  # address: slice, reports
@@ -41,7 +49,7 @@ class Seen(Struct, array_like=True):
 class BackscatterReceived(Detector, frozen=True, kw_only=True):
     """Shapes: joe_job (many reports to an address), one_reflector (one server floods it), domain.
 
-    A report has the null sender and comes from elsewhere; our own have no client. Logs do not
+    A report has the null sender and comes from elsewhere; our own have no client. A log does not
     tell which mail it answers, so an address must get far more of them than it ever sent mail:
     that keeps a mailing with real bounces, read receipts and absence notes silent.
     """
@@ -56,6 +64,7 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
     state = Seen
 
     reports: int = 20  # null-sender messages an hour to one address *
+    alien: float = 0.8  # of those whose mail is known: about mail that it did not send *
     ratio: float = 3.0  # so many times what the address sent in 7 days *
     minute: int = 7  # from one client to one address in a minute [mailcow]
     domain: int = 100  # an hour, to all addresses of a domain *
@@ -85,6 +94,7 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
         elif isinstance(event, Bounce):
             if event.direction == "received":
                 report = event.queue_id or f"{event.about}/{event.failed_recipient}"
+                self._whose(event, report, seen)
                 return self._report(report, event.client, seen, view)
         elif isinstance(event, Recipient):
             if event.verdict == "unknown" and not event.sender:
@@ -103,6 +113,20 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
         inside = event.account or not event.client or event.client in view.site.own
         if inside and name == view.value and leaves(event, view.site):
             WEEK.add(seen.sent, event.at)
+            seen.ledger.note(event.recipient, event.at)
+            if event.message_id:
+                seen.ledger.note(event.message_id, event.at)
+
+    def _whose(self, event: Bounce, report: str, seen: Seen) -> None:
+        """Whether a report is about mail of ours, as far as the ledger can tell."""
+        at = event.at
+        if HOUR.holds(seen.reports, report, at):
+            return
+        about, recipient = event.about.strip("<>"), event.failed_recipient
+        if (about and seen.ledger.holds(about)) or (recipient and seen.ledger.holds(recipient)):
+            HOUR.add(seen.ours, at)
+        elif (about or recipient) and seen.ledger.complete(at):
+            HOUR.add(seen.alien, at)
 
     def _is_report(self, event: Delivery, view: View) -> bool:
         """Whether mail without a sender came to an address of ours from somewhere else."""
@@ -123,7 +147,7 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
             reflector = net.client(client)
             HOUR.see(seen.reflectors, reflector, at)
             pace = MINUTE.add(self._pace(seen, reflector), at)
-        if received <= self.ratio * WEEK.total(seen.sent, at):
+        if not self._is_alien(received, seen, at):
             return
         if count >= self.reports:
             yield Mark(NAME, "joe_job", self._severity(count, self.reports))
@@ -138,6 +162,15 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
                 account=view.value,
                 detail=str(count),
             )
+
+    def _is_alien(self, received: int, seen: Seen, at: float) -> bool:
+        """Whether the reports answer nothing that it sent: proved where the mail of most of them
+        is known, else by their number."""
+        alien = HOUR.total(seen.alien, at)
+        judged = alien + HOUR.total(seen.ours, at)
+        if 2 * judged >= HOUR.distinct(seen.reports, at):
+            return alien >= self.alien * judged
+        return received > self.ratio * WEEK.total(seen.sent, at)
 
     def _pace(self, seen: Seen, reflector: str) -> Counts:
         pace = seen.paces.pop(reflector, None) or Counts()
@@ -195,6 +228,11 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
         count = HOUR.distinct(seen.reports, at)
         pace = max((MINUTE.total(pace, at) for pace in seen.paces.values()), default=0)
         sent = WEEK.total(seen.sent, at)
+        alien, ours = HOUR.total(seen.alien, at), HOUR.total(seen.ours, at)
+        proved = []
+        if alien:
+            percent = round(100 * alien / (alien + ours), 1)
+            proved = [Evidence("proved not ours", percent, 100 * self.alien, "%")]
         return Judgement(
             summary=f"{count} reports in an hour to {value} answer nothing that it sent; most "
             f"come from {most}. The mail is forged: refuse mail without a sender to this address "
@@ -204,8 +242,12 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
                 Evidence("reports from one server in a minute", pace, self.minute),
                 Evidence("reports in 7 days", WEEK.total(seen.received, at), self.ratio * sent),
                 Evidence("servers that report", reflectors, 1),
+                *proved,
             ],
             targets=[value],
-            checks=[f"the address wrote to {sent} recipients elsewhere in 7 days"],
+            checks=[
+                f"the address wrote to {sent} recipients elsewhere in 7 days",
+                f"of the reports in an hour, {ours} are about its own mail, {alien} are not",
+            ],
             wish=Wish("notify", Target("address", value)),
         )

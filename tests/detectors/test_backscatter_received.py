@@ -90,7 +90,7 @@ def test_reports_must_be_three_times_what_was_sent() -> None:
     found = tell(BackscatterReceived(), sent(7), reports(22)).finding("backscatter_received")
     assert count(found, "reports in 7 days").count == 22
     assert count(found, "reports in 7 days").threshold == 21
-    assert found.checks == ["the address wrote to 7 recipients elsewhere in 7 days"]
+    assert found.checks[0] == "the address wrote to 7 recipients elsewhere in 7 days"
 
 
 def test_what_was_sent_counts_for_seven_days() -> None:
@@ -356,3 +356,102 @@ def test_the_addresses_of_a_domain_are_bounded() -> None:
 
 def test_the_window_is_a_day() -> None:
     assert BackscatterReceived().horizon == DAY
+
+
+# -- the ledger -----------------------------------------------------------------------------------
+
+
+def read(number: int, at: float = 0.0, **more: Any) -> Bounce:
+    """A report that an intake has read."""
+    fields = {
+        "client": f"198.51.{number % 90}.25",
+        "recipient": VICTIM,
+        "about": f"<forged{number}@example.org>",
+        "failed_recipient": f"x{number}@example.net",
+        "source": "intake",
+    }
+    return event(Bounce, at, **(fields | more))
+
+
+def reads(number: int, gap: float = 60.0, **more: Any) -> list[Bounce]:
+    return every(gap, [read(n, **more) for n in range(number)])
+
+
+def mailing(number: int = 60, at: float = -8 * DAY) -> list[Delivery]:
+    return [
+        replace(one, recipient=f"r{n}@example.net", message_id=f"mail{n}@example.org")
+        for n, one in enumerate(sent(number, at=at))
+    ]
+
+
+def test_reports_about_mail_that_was_never_sent_prove_a_forgery() -> None:
+    """However much it sends: by numbers alone it would be silent."""
+    found = tell(BackscatterReceived(), mailing(), mailing(at=-HOUR), reads(20)).finding(
+        "backscatter_received", VICTIM
+    )
+    assert found.shape == "joe_job"
+    assert (count(found, "proved not ours").count, count(found, "proved not ours").threshold) == (
+        100,
+        80,
+    )
+    assert "0 are about its own mail, 20 are not" in found.checks[1]
+    assert silent(mailing(), mailing(at=-HOUR), reads(19))
+
+
+def test_reports_about_its_own_mail_are_no_forgery_however_many() -> None:
+    own = [replace(one, about=f"<mail{n % 60}@example.org>") for n, one in enumerate(reads(60))]
+    assert silent(mailing(at=-HOUR), own)
+    own = [
+        replace(one, about="", failed_recipient=f"r{n % 60}@example.net", queue_id=f"q{n}")
+        for n, one in enumerate(reads(60))
+    ]
+    assert silent(mailing(at=-HOUR), own)
+    assert silent(sent(1, at=-HOUR, recipient="r@example.net"), own[:0])
+
+
+def test_a_fifth_may_be_its_own() -> None:
+    def mixed(own: int) -> list[Bounce]:
+        return [
+            replace(one, about=f"<mail{n}@example.org>") if n < own else one
+            for n, one in enumerate(reads(20))
+        ]
+
+    both = mailing(), mailing(at=-HOUR)
+    assert not silent(*both, mixed(4))
+    assert silent(*both, mixed(5))
+
+
+def test_without_a_week_of_its_mail_nothing_is_proved() -> None:
+    assert silent(mailing(at=-6 * DAY), reads(20))
+    assert not silent(mailing(at=-7 * DAY), reads(20))
+
+
+def test_reports_that_name_nothing_are_counted_as_before() -> None:
+    nameless = [
+        replace(one, about="", failed_recipient="", queue_id=f"q{n}")
+        for n, one in enumerate(reads(20))
+    ]
+    assert silent(mailing(), mailing(at=-HOUR), nameless)
+    assert not silent(nameless)
+
+
+def test_half_of_them_must_be_known() -> None:
+    """The rest may be anything: then their number counts."""
+    both = mailing(), mailing(at=-HOUR)
+    logged = [report(n, at=n * 60.0 + 1) for n in range(11)]
+    assert silent(*both, reads(9), logged)
+    assert not silent(*both, reads(10), logged[:10])
+
+
+def test_a_report_that_comes_twice_is_judged_once() -> None:
+    twice = [each for one in reads(10) for each in (one, one)]
+    state = tell(BackscatterReceived(), mailing(), twice).state(
+        f"m:{VICTIM}", "backscatter_received"
+    )
+    assert state.alien.total == 10
+
+
+def test_a_message_id_or_a_recipient_is_enough_to_prove_it() -> None:
+    both = mailing(), mailing(at=-HOUR)
+    assert not silent(*both, [replace(one, failed_recipient="") for one in reads(20)])
+    assert not silent(*both, [replace(one, about="", queue_id=f"q{one.at}") for one in reads(20)])

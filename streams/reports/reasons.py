@@ -37,7 +37,6 @@ _STATUS: Final = {
     "1.8": "policy",
     "1.9": "system",
     "1.10": "host_unknown",
-    "2.0": "user_unknown",
     "2.1": "suspended",
     "2.2": "mailbox_full",
     "2.3": "too_big",
@@ -65,6 +64,7 @@ _EXACT: Final = {  # what a status says more surely than most words
     "7.28": "rate",
 }
 _STRANGE = re.compile(r"\S{1,300}@\S{1,300}")
+_ADDRESS = re.compile(r"\[?\b\d{1,3}(?:\.\d{1,3}){3}\b\]?|\[[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}\]")
 _LINK = re.compile(r"https?://\S{1,500}")
 _MICROSOFT_BANNED = re.compile(r"[45]\.7\.6\d\d$")  # 5.7.606 to 5.7.649: banned addresses
 _REPLY: Final = {
@@ -80,10 +80,8 @@ _REPLY: Final = {
     521: "host_unknown",
     530: "policy",
     535: "policy",
-    550: "user_unknown",
     551: "moved",
     552: "mailbox_full",
-    553: "user_unknown",
     556: "host_unknown",
 }
 
@@ -123,6 +121,7 @@ def by_words(text: str) -> str:
     """What words say, or "". Addresses in them are strangers' words: they are not looked at.
     Where the words say nothing, the page that they point to may."""
     said = _STRANGE.sub("x", " ".join(text[:LONGEST].lower().split()))
+    said = _ADDRESS.sub("ip", said)
     plain = _LINK.sub("x", said)
     for version in (plain, said) if plain != said else (said,):
         for name, words in _wordings():

@@ -10,7 +10,7 @@ from typing import Final
 
 BOX: Final = (
     r"(?:user(?:'s|s)?|mail ?box|mail ?drop|recipients?(?:'s)?|account|address(?:ee)?|inbox|"
-    r"e?-?mail(?: account| address)?|customer|subscriber|alias|person|name|local ?part|member)"
+    r"(?:e-?)?mail (?:account|address)|customer|subscriber|alias|person|name|local ?part|member)"
 )
 NOT: Final = r"(?:does(?: not|n't)|do(?: not|n't)|did(?: not|n't))"
 
@@ -23,6 +23,9 @@ WORDINGS: Final = (
         mail ?box (?:size|quota) limit
         mail ?box is full
         exceeded storage allocation
+        (?:have|has) enough space
+        out of (?:storage )?space
+        zu ?viele mails
         postfach (?:ist )?(?:voll|überfüllt)
         bo[iî]te (?:aux lettres )?(?:est )?pleine
         buz[oó]n (?:est[aá] )?lleno
@@ -66,6 +69,7 @@ WORDINGS: Final = (
         "host_unknown",
         r"""
         dns domain
+        (?:domain|host) \S{1,255} (?:is )?(?:unknown|not found)
         dns type
         nxdomain
         email system is unknown
@@ -75,6 +79,10 @@ WORDINGS: Final = (
         "rate",
         r"""
         sending quota
+        too much mail
+        too many errors
+        server busy
+        unusual sending
         greylist
         """,
     ),
@@ -89,6 +97,7 @@ WORDINGS: Final = (
         mcspam
         dt:spm
         content (?:is )?(?:blocked|rejected)
+        classified as
         virus (?:found|detected)
         infected
         """,
@@ -99,8 +108,11 @@ WORDINGS: Final = (
         (?:poor|bad|low) reputation
         a problem occurred\. \(ask your postmaster
         reputation service
+        ip reputation
+        ip (?:is |was |has been )?(?:blocked|listed|banned)
+        (?:server|host) at ip
         ip not in whitelist
-        \((?:dyn|rtr|con|hvu):[a-z]\d\)
+        \((?:dyn|rtr|con|hvu|rly):[a-z]\d\)
         """,
     ),
     (
@@ -184,6 +196,7 @@ WORDINGS: Final = (
     (
         "expired",
         r"""
+        giving up
         retry (?:time ?out|time not reached for any host after a long failure|limit)
         (?:delivery|queue|message|retry)[^.;:]{0,40} (?:expired|timeout exceeded|timed out)
         been in the queue too long
@@ -209,6 +222,8 @@ WORDINGS: Final = (
     (
         "relay",
         r"""
+        (?:do not|don't) relay
+        insecure mail relay
         relay(?:ing)?(?: access| mail)?(?: to [^ ]{1,100})?(?: is| was)? (?:denied|prohibited|disallowed|forbidden|rejected)
         relay(?:ing)? (?:is )?not (?:permitted|allowed|authorized)
         unable to relay
@@ -447,7 +462,7 @@ WORDINGS: Final = (
         unrout\w+ address
         invalid (?:domain|host|mx)
         (?:couldn't|could not|cannot|can't|unable to) (?:find|resolve|look ?up)[^.;]{0,60}(?:host|domain|mx|ip|address)
-        no (?:a|mx|dns|route|mail)[^.;:]{0,30} (?:record|servers|host|address|found)[^.;:]{0,30}(?:for|found|domain)?
+        no (?:a|mx|dns|route|mail)\b[^.;:]{0,30} (?:record|servers|host|address|found)[^.;:]{0,30}(?:for|found|domain)?
         dns (?:error|fail\w*|lookup|soft|query|type|server)
         nxdomain
         illegal host
@@ -500,6 +515,7 @@ WORDINGS: Final = (
         BOX\b[^.;:]{0,120}[: ](?:unknown|not (?:found|known|exist|valid|listed|recogni[sz]ed|local|here|a |in |active|have|on|available|allowed)|unavailable|invalid|NOT|isn't|undeliverable|reject|can(?: not|'t|not)|no longer|no such)
         \bNOT (?:exist|have (?:a|an|any)|like (?:the )?recipient|contain)
         no (?:\S+ ){0,2}(?:mailbox|user|account|recipient|address|one)\b
+        dosn't exist
         (?:could not|couldn't|cannot|can't|unable to|fail\w* to) (?:find|locate|validate|verify|match|look ?up)
         recipient(?:s)? (?:address )?(?:rejected|denied|refused|notfound|not ?found|unknown)
         resolver\.adr
@@ -570,6 +586,17 @@ WORDINGS: Final = (
         unexpected
         unsupported
         nested mail
+        """,
+    ),
+    # -- no reason, but a decision ------------------------------------------------------------
+    (
+        "policy",
+        r"""
+        reject
+        refus
+        denied
+        not accept
+        rejet
         """,
     ),
 )

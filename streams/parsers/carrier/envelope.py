@@ -52,7 +52,8 @@ NESTS: tuple[tuple[str, type, Nest], ...] = (
     ("streams", list, clouds.loki),
     ("records", list, clouds.records),
 )
-EVENTS = ("winlog", "EventID", "EventData")  # of Windows, which are documents with a message
+EVENTS = ("winlog", "EventID", "EventData", "reqId", "severity_level")
+"""In what is a document with a message: events of Windows, Nextcloud's, rspamd's."""
 SPLUNK = frozenset({"time", "host", "source", "sourcetype", "index", "event", "fields"})
 ELASTIC = ("@version", "@metadata", "agent", "ecs", "beat", "input")
 

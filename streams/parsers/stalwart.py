@@ -24,24 +24,15 @@ _EVENT = re.compile(
     r"(?:\d{4}-\d\d-\d\dT[\d:.]{8,15}Z )?(?:ERROR|WARN|INFO|DEBUG|TRACE) [^()]{3,80} "
     r"\((?P<event>[a-z0-9-]{2,30}\.[a-z0-9-]{2,60})\)(?: |$)"
 )
-_REMOTE = re.compile(r"(?:^|, )remote(?:Ip|-ip) = (?P<ip>[0-9A-Fa-f.:]{2,45})(?=,|$)")
+_REMOTE = re.compile(r"remote(?:Ip|-ip) = (?P<ip>[0-9A-Fa-f.:]{2,45})(?=,|$)")
 # What the server alone writes before the client's address
 _SAFE = re.compile(
     r"(?:(?:listenerId|localIp|localPort|listener-id|local-ip|local-port) = "
     r"(?:\"[\w.-]{0,64}\"|[0-9A-Fa-f.:]{1,45})(?:, |$))*"
 )
-_PORT = re.compile(r"(?:^|, )remotePort = (?P<port>\d{1,5})(?=,|$)")
-_LISTENER = re.compile(r"(?:^| )(?:listenerId|listener-id) = \"(?P<listener>[\w.-]{1,64})\"")
-_STRING = r"(?:^|, ){} = \"(?P<value>(?:[^\"\\]|\\.)*)\""
-_TEXTS = {
-    name: re.compile(_STRING.format(name))
-    for name in ("accountName", "from", "hostname", "details", "to", "reason")
-}
-_LIST = re.compile(r"(?:^|, )to = \[(?P<list>\"[^\[\]]{0,8000}\")\]")
-_NUMBERS = {
-    name: re.compile(rf"(?:^|, ){name} = (?P<value>\d{{1,20}})(?=,|$)")
-    for name in ("queueId", "size", "code")
-}
+_TEXT = re.compile(r"\"(?P<value>(?:[^\"\\]|\\.)*)\"")
+_LIST = re.compile(r"\[(?P<list>\"[^\[\]]{0,8000}\")\]")
+_NUMBER = re.compile(r"(?P<value>\d{1,20})(?=,|$)")
 _SERVICES = (
     ("submission", "submission"),
     ("smtps", "submission"),
@@ -122,13 +113,24 @@ def _client(keys: str) -> str:
     return ""
 
 
+def _at(keys: str, name: str) -> int:
+    """Where the value of the first key of that name begins; -1 where there is none."""
+    key = f"{name} = "
+    at = keys.find(key)
+    while at > 0 and keys[at - 1] != " ":
+        at = keys.find(key, at + 1)
+    return at + len(key) if at >= 0 else -1
+
+
 def _text(keys: str, name: str) -> str:
-    found = _TEXTS[name].search(keys)
+    at = _at(keys, name)
+    found = _TEXT.match(keys, at) if at >= 0 else None
     return found["value"].replace('\\"', '"') if found else ""
 
 
 def _number(keys: str, name: str) -> int:
-    found = _NUMBERS[name].search(keys)
+    at = _at(keys, name)
+    found = _NUMBER.match(keys, at) if at >= 0 else None
     return int(found["value"]) if found else 0
 
 
@@ -137,14 +139,13 @@ def _mailbox(text: str) -> str:
 
 
 def _service(keys: str) -> str:
-    found = _LISTENER.search(keys)
-    listener = found["listener"] if found else ""
+    listener = _text(keys, "listenerId") or _text(keys, "listener-id")
     return next((name for begin, name in _SERVICES if listener.startswith(begin)), "")
 
 
 def _session(keys: str, client: str) -> str:
-    port = _PORT.search(keys)
-    return f"stalwart {client} {port['port']}" if port and client else ""
+    port = _number(keys, "remotePort")
+    return f"stalwart {client} {port}" if port and client else ""
 
 
 def _login(record: Record, event: str, keys: str) -> Items:
@@ -217,7 +218,8 @@ def _verdict(record: Record, event: str, keys: str) -> Items:
 def _queued(record: Record, event: str, keys: str) -> Items:
     queue_id = str(_number(keys, "queueId") or "")
     client = _client(keys)
-    listed = _LIST.search(keys)
+    at = _at(keys, "to")
+    listed = _LIST.match(keys, at) if at >= 0 else None
     recipients = listed["list"].split(", ") if listed else [_text(keys, "to")]
     sender = _mailbox(_text(keys, "from"))
     values: dict[str, Any] = {

@@ -42,8 +42,8 @@ def by_form(mail: mime.Mail) -> list[Complaint]:
         about = enclosed[min(number, len(enclosed) - 1)] if enclosed else {}
         kind = mime.first(fields, "feedback-type").lower() or "abuse"
         sender = mime.mailbox(mime.first(fields, "original-mail-from"))
-        who = [mime.mailbox(value) for value in fields.get("original-rcpt-to", ())]
-        for reporter in who or [mime.address(mail.headers, "from")]:
+        who = [mime.mailbox(value) for value in fields.get("original-rcpt-to", [""])]
+        for reporter in who:
             if len(found) >= MOST:
                 break
             found.append(
@@ -52,7 +52,7 @@ def by_form(mail: mime.Mail) -> list[Complaint]:
                     sender=sender or _sender(about),
                     client=net.address(mime.first(fields, "source-ip", "source")),
                     message_id=original.message_id(about) or original.message_id(fields),
-                    reporter=reporter,
+                    reporter=reporter or mime.address(mail.headers, "from"),
                     kind=kind[:40],
                 )
             )

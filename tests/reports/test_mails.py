@@ -142,6 +142,15 @@ def test_what_is_no_report_says_nothing(name: str) -> None:
     assert read(name) == []
 
 
+def test_a_reporter_who_is_not_named_is_the_one_who_wrote() -> None:
+    raw = (MAILS / "arf.eml").read_bytes().replace(b"<kim@example.org>", b"redacted")
+    told = reports.read(raw, now=NOW)
+    assert [getattr(event, "reporter", "") for event in told] == [
+        "fbl@example.net",
+        "lee@example.org",
+    ]
+
+
 def test_reports_that_are_passed_on_are_read_each() -> None:
     assert [event.type for event in read("passed-on")] == ["bounce"] * 2 + ["complaint"] * 2
 

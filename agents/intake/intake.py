@@ -77,6 +77,7 @@ class Intake:
     ) -> None:
         settings = config.settings
         self._partitions = settings.kafka.partitions
+        self._formats = config.formats
         self._flow = flow
         self._names = names
         self._pulse = pulse
@@ -164,13 +165,13 @@ class Intake:
         )
         for partition, place, told in new:
             snapshot = kept.get(partition, Snapshot(0, b""))
-            joining = Joining()
+            joining = Joining(self._formats)
             if snapshot.packed:
                 try:
                     joining.restore(snapshot.packed)
                 except ValueError as error:
                     log.error('snapshot unreadable reason="%s" meanwhile="joins anew"', error)
-                    joining, snapshot = Joining(), Snapshot(0, b"")
+                    joining, snapshot = Joining(self._formats), Snapshot(0, b"")
             self._mine[partition] = Partition(
                 joining, snapshot.next, told, snapshot.pieces, time.monotonic()
             )

@@ -18,6 +18,7 @@ from agents.intake import lines
 from agents.intake.lines import Line
 from schemas.events import Fact
 from streams.parsers.carrier import Letter
+from streams.parsers.part import Format
 from streams.reader import DeadLine, Reader, ReadOptions
 
 BITS = 20  # of a position, for the events of one message
@@ -39,7 +40,9 @@ Told = tuple[int, Fact]
 class Joining:
     """The readers of a partition, one for each way in which its lines are to be read."""
 
-    def __init__(self) -> None:
+    def __init__(self, custom: tuple[Format, ...] = ()) -> None:
+        """`custom`: the site's own formats."""
+        self._custom = custom
         self.dead: list[DeadLine] = []  # since whoever empties it
         self.gateways: set[str] = set()  # the same, of those that spoke
         self.nobody = 0
@@ -91,7 +94,7 @@ class Joining:
     def _reader(self, format: str, zone: str) -> Reader:  # noqa: A002 - as the settings call it
         reader = self._readers.get((format, zone))
         if reader is None:
-            options = ReadOptions(format=format, zone=zone)
+            options = ReadOptions(format=format, zone=zone, custom=self._custom)
             reader = self._readers[format, zone] = Reader(options, self.dead.append)
         return reader
 

@@ -156,24 +156,27 @@ class Rekey:
         if letter.at is None and not letter.stamp:
             letter = structs.replace(letter, at=published, read=True)
         carrier = source.carrier
-        part = carrier.continues(letter)
-        try:
-            record = carrier.letter(letter, offset)
-        except ValueError:
-            record = None  # its reader will say so
-        if carrier.rest:
-            inside, carrier.rest = carrier.rest, []
-            for _, each in inside:
-                self._place(source, each, offset, host, published)
-            return
-        # The parts of a line go one way, though the first of them alone may name its host.
-        gateway = (record.host if record and not part else "") or letter.host or host
+        told = carrier.glance(letter)
+        gateway = letter.host
+        if told is None or not gateway:
+            part = carrier.continues(letter)
+            try:
+                record = carrier.letter(letter, offset)
+            except ValueError:
+                record = None  # its reader will say so
+            if carrier.rest:
+                inside, carrier.rest = carrier.rest, []
+                for _, each in inside:
+                    self._place(source, each, offset, host, published)
+                return
+            # The parts of a line go one way, though only the first of them may name its host.
+            gateway = (record.host if record and not part else "") or letter.host or host
+            told = record.at if record else None
+        if told is not None:
+            source.newest = max(source.newest, min(told, published + AHEAD))
+        elif source.newest < 0:
+            source.newest = published
         at = source.newest
-        if record is not None:
-            at = max(at, min(record.at, published + AHEAD))
-            source.newest = at
-        elif at < 0:
-            at = source.newest = published
         settings = source.settings
         name = (gateway, settings.format, settings.zone)
         lane = self._lanes.get(name)

@@ -16,9 +16,11 @@ def wanted(settings: Settings) -> dict[str, TopicSettings]:
     named = settings.intake.topics or (RAW,)
     topics = named if isinstance(named, dict) else dict.fromkeys(named, TopicSettings())
     for name, one in topics.items():
-        if one.format not in ("auto", *PARSERS):
-            known = ", ".join(PARSERS)
-            raise SettingsError(f"intake.topics.{name}.format: expected auto or one of {known}")
+        known = (*PARSERS, *settings.parsers.custom)
+        if one.format not in ("auto", *known):
+            raise SettingsError(
+                f"intake.topics.{name}.format: expected auto or one of {', '.join(known)}"
+            )
         if one.zone and one.zone not in zoneinfo.available_timezones():
             raise SettingsError(f"intake.topics.{name}.zone: expected one such as Europe/Berlin")
     return {

@@ -350,10 +350,8 @@ class Carrier:
             return None
         letter, at = whole, whole.at
         if at is None and letter.stamp:
-            found = self.stamps.split(letter.stamp)
-            if found is not None:
-                at = found[0]
-            elif letter.text and letter.data is None:
+            at = self.stamps.alone(letter.stamp)
+            if at is None and letter.text and letter.data is None:
                 raise ValueError(f"no time: {letter.stamp!r}")
         if at is None:
             at = self._told
@@ -367,6 +365,16 @@ class Carrier:
             return line
         when = line.at if line else self.stamps.now if at is None else at
         return Record(when, host, DOCUMENT, "", "", offset, data=letter.data, otherwise=line)
+
+    def glance(self, letter: Letter) -> float | None:
+        """When a letter was written, if it is plain: a program's own words, and not a line that
+        may have another time and host. Else None."""
+        if not letter.program or letter.split or letter.data is not None or self._splits.begun:
+            return None
+        text = letter.text
+        if text[:3] in MONTHS or text[:2] == "20" or text[:1] == "<":
+            return None
+        return letter.at if letter.at is not None else self.stamps.alone(letter.stamp)
 
     def continues(self, letter: Letter) -> bool:
         """Whether this is a part of a line that was split."""

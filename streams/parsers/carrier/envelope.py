@@ -99,7 +99,13 @@ def _values(text: str | bytes) -> list[Any]:
 
 def _one_after_the_other(text: str | bytes) -> list[Any]:
     """Objects on lines of their own, or, as Splunk's collector takes them, with nothing in
-    between. None where there are not two, or anything else is among them."""
+    between; none where there are not two, or anything else is among them."""
+    lines = text.splitlines()
+    if len(lines) > 1:
+        try:
+            return [orjson.loads(line) for line in lines if not line.isspace() and line]
+        except orjson.JSONDecodeError:
+            pass
     plain = text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else text
     decode, at = json.JSONDecoder().raw_decode, 0
     found: list[Any] = []

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -100,6 +101,7 @@ def when(found: Found, names: tuple[str, ...]) -> tuple[float | None, str]:
     return None, ""
 
 
+@lru_cache(maxsize=8192)
 def tag(value: str) -> tuple[str, str]:
     """Program and pid of a syslog tag; ("", "") where it is none."""
     found = _TAG.fullmatch(value.strip()[:LONGEST_TAG])

@@ -88,6 +88,7 @@ class Stamps:
         # "Feb 22 07:30", or "2026-02-22T07:30" and what follows rsyslog's microseconds: "+00:00 ";
         # looked up by the carrier too
         self.minutes: dict[str, tuple[float, str]] = {}
+        self._bases: dict[tuple[str, str], float] = {}  # minute and zone of stamps that are alone
 
     @property
     def now(self) -> float:
@@ -118,6 +119,23 @@ class Stamps:
                 return at, text[16:]
         found = self.bsd(text) or self.iso(text) or self.tai64n(text)
         return (found[0], text[found[1] :].lstrip(" ")) if found else None
+
+    def alone(self, stamp: str) -> float | None:
+        """The time of a stamp with nothing behind it; None where it is none."""
+        zone = "Z" if stamp[-1:] == "Z" else stamp[-6:]
+        second = stamp[17 : -len(zone)]
+        if zone == "Z" or (zone[:1] in "+-" and zone[3:4] == ":"):
+            minute = self._bases.get((stamp[:16], zone))
+            if minute is not None and second.replace(".", "", 1).isdecimal():
+                return minute + float(second)
+            found = self.iso(f"{stamp[:16]}:00{zone}")
+            if found is not None and second.replace(".", "", 1).isdecimal():
+                if len(self._bases) >= KEPT:
+                    self._bases.clear()
+                self._bases[stamp[:16], zone] = found[0]
+                return found[0] + float(second)
+        split = self.split(stamp)
+        return split[0] if split else None
 
     def bsd(self, text: str) -> tuple[float, int] | None:
         """The time of the RFC 3164 stamp that `text` begins with, and its length."""

@@ -100,13 +100,13 @@ def _values(text: str | bytes) -> list[Any]:
 def _one_after_the_other(text: str | bytes) -> list[Any]:
     """Objects on lines of their own, or, as Splunk's collector takes them, with nothing in
     between; none where there are not two, or anything else is among them."""
-    lines = text.splitlines()
+    plain = text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else text
+    lines = [line for line in plain.split("\n") if line and not line.isspace()]
     if len(lines) > 1:
         try:
-            return [orjson.loads(line) for line in lines if not line.isspace() and line]
+            return list(map(orjson.loads, lines))
         except orjson.JSONDecodeError:
             pass
-    plain = text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else text
     decode, at = json.JSONDecoder().raw_decode, 0
     found: list[Any] = []
     if plain.count("{") < 2 or plain.rstrip()[-1:] != "}":
@@ -136,7 +136,8 @@ def _text(said: str, depth: int) -> list[Letter]:
     """Lines of text; one may be an envelope again."""
     if said[:1] == "{" and depth <= DEEPEST:
         return _open(orjson.loads(said), depth + 1)
-    return [Letter(line) for line in said.splitlines() if line.strip()]
+    # Strangers may write U+2028 and others that str.splitlines takes for an end.
+    return [Letter(line) for line in said.split("\n") if line.strip()]
 
 
 def _object(found: dict[str, Any], depth: int) -> list[Letter]:

@@ -145,7 +145,8 @@ def _owner(event: Message | Delivery | Verdict | Complaint, site: Site) -> str:
 
 
 def _connection(event: Connection, site: Site) -> tuple[Key, ...]:
-    return _of_client(event.client) if offence(event) else ()
+    told = offence(event) or event.reason == "port_25"
+    return _of_client(event.client) if told else ()
 
 
 def _auth(event: Auth, site: Site) -> tuple[Key, ...]:

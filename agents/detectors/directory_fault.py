@@ -37,6 +37,7 @@ class DirectoryFault(Detector, frozen=True, kw_only=True):
     """One shape: unknown. The subject is the gateway; nobody is accused."""
 
     name = "directory_fault"
+    technique = "T1489"  # Service Stop: whoever did it, mail is lost
     blind_to = "sites to which few servers send regularly"
     hears: ClassVar = {"c": (Recipient, Message), "g": (Signal,)}
     state = Seen

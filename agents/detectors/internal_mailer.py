@@ -24,10 +24,12 @@ class Seen(Struct, array_like=True):
     refused: Counts = field(default_factory=Counts)  # of them
     senders: Distinct = field(default_factory=Distinct)
     names: Distinct = field(default_factory=Distinct)  # HELO
+    direct: Counts = field(default_factory=Counts)  # connections to port 25 elsewhere
 
 
 class InternalMailer(Detector, frozen=True, kw_only=True):
-    """Shapes: many_senders, many_names, refused, volume. The subject is the host."""
+    """Shapes: many_senders, many_names, refused, direct (past our gateways, as a firewall or its
+    flows tell), volume. The subject is the host."""
 
     name = "internal_mailer"
     technique = "T1204"  # User Execution
@@ -40,6 +42,7 @@ class InternalMailer(Detector, frozen=True, kw_only=True):
     names: int = 3  # of the host in HELO *
     refused: float = 0.2  # of its recipients, from 50 on *
     least: int = 50
+    direct: int = 100  # connections to port 25 elsewhere in an hour *
 
     @property
     def horizon(self) -> float:
@@ -55,6 +58,8 @@ class InternalMailer(Detector, frozen=True, kw_only=True):
         if type(event) is Connection:
             if event.helo:
                 HOUR.see(seen.names, event.helo, at)
+            if event.reason == "port_25":
+                HOUR.add(seen.direct, at)
         elif event.account:
             return ()
         elif type(event) is Message:
@@ -74,6 +79,8 @@ class InternalMailer(Detector, frozen=True, kw_only=True):
             signs.append(("many_names", "high"))
         if recipients >= self.least and HOUR.total(seen.refused, at) >= self.refused * recipients:
             signs.append(("refused", "high"))
+        if HOUR.total(seen.direct, at) >= self.direct:
+            signs.append(("direct", "high"))
         if recipients >= self.recipients:
             signs.append(("volume", "medium"))
         return [Mark(self.name, *sign) for sign in signs[:1]]
@@ -84,14 +91,20 @@ class InternalMailer(Detector, frozen=True, kw_only=True):
         refused = HOUR.total(seen.refused, at)
         senders = HOUR.distinct(seen.senders, at)
         names = HOUR.distinct(seen.names, at)
+        direct = HOUR.total(seen.direct, at)
+        wrote = (
+            f"wrote to {many(recipients, 'recipient')} in an hour without a login,"
+            f" {refused} of them refused, as {many(senders, 'sender')}"
+        )
+        if mark.shape == "direct":
+            wrote = f"made {many(direct, 'connection')} to port 25 of others in an hour"
         return Judgement(
-            summary=f"{view.value}, a host of ours that is no relay, wrote to"
-            f" {many(recipients, 'recipient')} in an hour without a login,"
-            f" {refused} of them refused, as {many(senders, 'sender')}",
+            summary=f"{view.value}, a host of ours that is no relay, {wrote}",
             evidence=[
                 Evidence("recipients in an hour", recipients, self.recipients),
                 Evidence("senders", senders, self.senders),
                 Evidence("HELO names", names, self.names),
+                Evidence("connections to port 25", direct, self.direct),
                 Evidence(
                     "refused",
                     round(100 * refused / max(1, recipients), 1),

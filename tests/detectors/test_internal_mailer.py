@@ -57,6 +57,7 @@ def test_a_hundred_recipients_an_hour() -> None:
         "recipients in an hour": (100, 100),
         "senders": (1, 10),
         "HELO names": (0, 3),
+        "connections to port 25": (0, 100),
         "refused": (0, 20),
     }
     assert "100 recipients in an hour without a login" in finding.summary
@@ -89,6 +90,18 @@ def test_a_fifth_refused_of_fifty() -> None:
     assert told(mail(41), refused(9)).silent
     assert told(mail(38), refused(11)).silent
     assert told(mail(40), refused(10, verdict="accepted")).silent
+
+
+def direct(many: int, reason: str = "port_25") -> list[Connection]:
+    return every(10, many * [event(Connection, client=HOST, outcome="opened", reason=reason)])
+
+
+def test_a_hundred_connections_to_port_25_past_our_gateways() -> None:
+    finding = told(direct(100)).finding(NAME)
+    assert (finding.shape, finding.severity) == ("direct", "high")
+    assert "made 100 connections to port 25 of others in an hour" in finding.summary
+    assert told(direct(99)).silent
+    assert told(direct(200, reason="port_587")).silent
 
 
 def test_people_and_declared_hosts_are_none() -> None:

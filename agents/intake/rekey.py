@@ -169,6 +169,8 @@ class Rekey:
                 for _, each in inside:
                     self._place(source, each, offset, host, published)
                 return
+            if record is not None and record.otherwise is not None:
+                record = record.otherwise  # a line within: it may name another host
             # The parts of a line go one way, though only the first of them may name its host.
             gateway = (record.host if record and not part else "") or letter.host or host
             told = record.at if record else None

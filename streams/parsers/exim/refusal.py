@@ -9,7 +9,7 @@ that a stranger chose. Where a stranger's words stand first, the line must name 
 import re
 
 from schemas import net
-from schemas.events import Connection, Fact, Recipient
+from schemas.events import Connection, Fact, Recipient, Verdict
 from streams.parsers.exim import words
 from streams.parsers.exim.arrival import login
 from streams.parsers.exim.peer import Peer, mailbox, peer, session
@@ -17,9 +17,14 @@ from streams.parsers.part import Attempt, Item, Items, Part, Record, Twin
 
 PATIENCE = 3.0  # seconds from the word on a sender to the refusal that follows from it
 
+_MARKS = ("rejected ", "sender verify ", " Warning: ")
 # What follows a client; a server that mail is delivered to has its words behind it
 _NEXT = re.compile(
     r" (?:[A-Z][A-Za-z]{0,3}=|temporarily rejected |rejected |sender verify |dropped by )"
+)
+_SPAM = re.compile(
+    r" Warning: \"?SpamAssassin as \S{1,64} detected message as (?P<ham>NOT )?spam "
+    r"\((?P<score>-?\d{1,4}(?:\.\d{1,3})?)\)"
 )
 _SENDER = re.compile(r" F=(?P<sender><.*?>|[^\s<>]+)(?: A=(?P<by>[^\s:]+)(?::(?P<account>\S*))?)? ")
 _CLIENT = re.compile(
@@ -57,10 +62,12 @@ def authentication(record: Record, pid: str, text: str, at: int) -> Items | None
 
 def by_client(record: Record, pid: str, queue_id: str, text: str) -> Items | None:
     """A line that begins with the client: ``H=…``."""
-    mark = next((mark for mark in ("rejected ", "sender verify ") if mark in text), "")
+    mark = next((mark for mark in _MARKS if mark in text), "")
     who = peer(text, 0, mark)
     if who is None:
         return None
+    if text.startswith(" Warning: ", who.end):
+        return _spam(record, queue_id, who, text)
     if not _NEXT.match(text, who.end):
         return ()  # another server, and what it said; or nothing of interest
     end = who.end
@@ -153,6 +160,25 @@ def _recipient(
 
 def _verification(who: Peer, sender: str) -> str:
     return f"exim {who.client} {sender}"
+
+
+def _spam(record: Record, queue_id: str, who: Peer, text: str) -> Items:
+    """What cPanel's ACL notes of SpamAssassin's opinion."""
+    found = _SPAM.match(text, who.end)
+    if found is None:
+        return ()
+    return (
+        Verdict(
+            at=record.at,
+            gateway=record.host,
+            offset=record.offset,
+            client=who.client,
+            queue_id=queue_id,
+            kind="ham" if found["ham"] else "spam",
+            score=float(found["score"]),
+            scale="SpamAssassin",
+        ),
+    )
 
 
 def _sender(record: Record, pid: str, who: Peer, text: str) -> Items:

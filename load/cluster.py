@@ -14,14 +14,14 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 from msgspec import Struct
 
-from agents.configuration import Config, build
+from agents.configuration import Config, load
 from agents.record import unpack
 from agents.shard import Shard
 from agents.worker.slots import Ring
 from schemas import keys, wire
 from schemas.events import Auth, Fact
 from schemas.findings import Alert
-from schemas.settings import HttpSettings, KafkaSettings, Settings
+from schemas.settings import KafkaSettings
 from schemas.topics import TOPICS, changelog
 from streams.kafka_bus import KafkaBus
 
@@ -135,7 +135,6 @@ class Cluster:
         self.settings = KafkaSettings(
             bootstrap=(bootstrap,), prefix=name, partitions=partitions, session=session
         )
-        self.config = build(Settings(kafka=self.settings, http=HttpSettings(listen="")))
         self.partitions = partitions
         self._home = home
         self._worker = worker
@@ -150,6 +149,7 @@ class Cluster:
             f"partitions = {partitions}\nsession = {session}\n[http]\nlisten = ''\n{more}",
             encoding="utf-8",
         )
+        self.config = load(self._file)  # events are routed by what the workers know of the site
         self._producer = KafkaProducer(
             bootstrap_servers=bootstrap,
             acks="all",

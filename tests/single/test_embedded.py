@@ -344,11 +344,11 @@ def test_lines_of_other_programs_are_counted_across_a_reload(server: Server) -> 
     before = metrics.NOBODY._value.get()
     server.start()
     server.write(
-        "2026-01-01T12:00:00+00:00 mx1 kernel: one", "2026-01-01T12:00:00+00:00 mx1 ntpd: two"
+        "2026-01-01T12:00:00+00:00 mx1 cron: one", "2026-01-01T12:00:00+00:00 mx1 ntpd: two"
     )
     server.settle()
     server.embedded.reload(server.config())
-    server.write("2026-01-01T12:00:01+00:00 mx1 kernel: three")
+    server.write("2026-01-01T12:00:01+00:00 mx1 cron: three")
     server.settle()
     assert metrics.NOBODY._value.get() - before == 3
 

@@ -1,9 +1,13 @@
 """From topics to topics, each message once: what was read of Kafka, and what came of it.
 
 A `Flow` is a member of a consumer group and a transactional producer (KIP-98, KIP-447). What is
-published goes out together with how far was read, both or neither; a member that lost its
-partitions meanwhile is fenced off by the broker, and whoever gets them begins where the last
-transaction ended. Whoever reads the topics should read committed messages only.
+made goes out together with how far was read, both or neither; a member that lost its partitions
+meanwhile is fenced off by the broker, and whoever gets them begins where the last transaction
+ended. Whoever reads it must read committed messages only.
+
+What is told goes out before that, outside of the transaction, whose marks in a topic would cost
+the workers dearly (they read a partition again at each gap of offsets). Whoever begins after a
+process that was killed in between asks what was told since (`since`), and tells the rest.
 
 Topics have their names on the broker. kafka-python is imported here and in kafka_bus.py only.
 """
@@ -84,22 +88,13 @@ class Flow:
             ),
         )
         self._producer: Any = None
+        self._teller: Any = None
         try:
-            self._producer = connected(
+            self._teller = _producer(settings, enable_idempotence=True)
+            self._producer = _producer(
                 settings,
-                lambda: KafkaProducer(
-                    acks="all",
-                    transactional_id=identity,
-                    transaction_timeout_ms=int(TRANSACTION * 1000),
-                    compression_type="lz4",
-                    batch_size=BATCH,
-                    max_request_size=LARGEST,
-                    max_block_ms=int(CONNECT * 1000),
-                    delivery_timeout_ms=int(DELIVERY * 1000),
-                    allow_auto_create_topics=False,
-                    reconnect_backoff_max_ms=1000,
-                    **connection(settings),
-                ),
+                transactional_id=identity,
+                transaction_timeout_ms=int(TRANSACTION * 1000),
             )
             with explained("cannot begin transactions"):
                 self._producer.init_transactions()
@@ -141,13 +136,16 @@ class Flow:
     def assigned(self) -> set[Place]:
         return {(place.topic, place.partition) for place in self._consumer.assignment()}
 
-    def committed(self, place: Place) -> int:
-        """The first message that is not done with; 0 where nothing was committed."""
+    def committed(self, place: Place) -> tuple[int, float]:
+        """The first message that is not done with, and when that was said, as Unix seconds; zeros
+        where nothing was committed."""
         with explained("cannot tell what is committed"):
             found = self._consumer.committed(
-                TopicPartition(*place), timeout_ms=int((TRANSACTION + REQUEST) * 1000)
+                TopicPartition(*place),
+                metadata=True,
+                timeout_ms=int((TRANSACTION + REQUEST) * 1000),
             )
-        return found or 0
+        return (found.offset, float(found.metadata)) if found else (0, 0.0)
 
     def seek(self, place: Place, offset: int) -> None:
         self._consumer.seek(TopicPartition(*place), offset)
@@ -167,41 +165,34 @@ class Flow:
         self._consumer.pause(*(held - before))
         self._consumer.resume(*(before - held))
 
-    def commit(self, made: Sequence[Made], done: Mapping[Place, int]) -> None:
-        """Publish, and be done with all messages before these offsets: both or neither."""
+    def commit(
+        self, told: Sequence[Made], made: Sequence[Made], done: Mapping[Place, int], now: float
+    ) -> None:
+        """Publish what is told; then what is made, and be done with all messages before these
+        offsets: both or neither."""
+        if told:
+            with explained("cannot publish"):
+                _send(self._teller, told)
         producer = self._producer
         with explained("the transaction failed"):
             producer.begin_transaction()
             try:
-                futures = [
-                    producer.send(
-                        one.topic,
-                        key=one.key,
-                        value=one.value,
-                        partition=one.partition,
-                        headers=one.headers,
-                    )
-                    for one in made
-                ]
                 producer.send_offsets_to_transaction(
                     {
-                        TopicPartition(*place): OffsetAndMetadata(offset, "", -1)
+                        TopicPartition(*place): OffsetAndMetadata(offset, f"{now:.3f}", -1)
                         for place, offset in done.items()
                     },
                     self._consumer.group_metadata(),
                 )
-                producer.flush(DELIVERY)
-                for future in futures:
-                    if future.failed():
-                        raise future.exception
+                _send(producer, made)
                 producer.commit_transaction()
             except BaseException:
                 with suppress(KafkaError):
                     producer.abort_transaction()
                 raise
 
-    def everything(self, topic: str, partitions: Iterable[int]) -> list[Message]:
-        """All that lies in these partitions now."""
+    def since(self, topic: str, at: float, partitions: Iterable[int] = ()) -> list[Message]:
+        """All that lies in these partitions (none: in all) and was published at `at` or later."""
         reader: Any = connected(
             self._settings,
             lambda: KafkaConsumer(
@@ -213,19 +204,25 @@ class Flow:
             ),
         )
         try:
-            places = [TopicPartition(topic, partition) for partition in sorted(partitions)]
             found: list[Message] = []
             with explained(f"cannot read {topic}"):
+                known = partitions or reader.partitions_for_topic(topic) or ()
+                places = [TopicPartition(topic, partition) for partition in sorted(known)]
                 reader.assign(places)
-                reader.seek_to_beginning(*places)
                 ends = reader.end_offsets(places, timeout_ms=int(REQUEST * 1000))
+                begins = reader.offsets_for_times(dict.fromkeys(places, int(at * 1000)))
+                for place in places:
+                    begin = begins.get(place)
+                    reader.seek(place, begin.offset if begin else ends[place])
                 deadline = time.monotonic() + DELIVERY
                 while any(reader.position(place) < ends[place] for place in places):
                     if time.monotonic() > deadline:
                         raise KafkaError(f"{topic} does not come to its end")
                     for records in reader.poll(timeout_ms=200).values():
                         found += [
-                            Message(topic, r.partition, r.offset, r.key or b"", r.value)
+                            Message(
+                                topic, r.partition, r.offset, r.key or b"", r.value, dict(r.headers)
+                            )
                             for r in records
                         ]
             return found
@@ -233,10 +230,43 @@ class Flow:
             reader.close(autocommit=False, timeout_ms=int(CLOSE * 1000))
 
     def close(self) -> None:
-        if self._producer is not None:
-            close_producer(self._producer)
+        for producer in (self._producer, self._teller):
+            if producer is not None:
+                close_producer(producer)
         with suppress(KafkaError):
             self._consumer.close(autocommit=False, timeout_ms=int(CLOSE * 1000))
+
+
+def _producer(settings: KafkaSettings, **more: Any) -> Any:
+    return connected(
+        settings,
+        lambda: KafkaProducer(
+            acks="all",
+            compression_type="lz4",
+            batch_size=BATCH,
+            max_request_size=LARGEST,
+            max_block_ms=int(CONNECT * 1000),
+            delivery_timeout_ms=int(DELIVERY * 1000),
+            allow_auto_create_topics=False,
+            reconnect_backoff_max_ms=1000,
+            **more,
+            **connection(settings),
+        ),
+    )
+
+
+def _send(producer: Any, messages: Iterable[Made]) -> None:
+    """Publish, and wait until all is safe."""
+    futures = [
+        producer.send(
+            one.topic, key=one.key, value=one.value, partition=one.partition, headers=one.headers
+        )
+        for one in messages
+    ]
+    producer.flush(DELIVERY)
+    for future in futures:
+        if future.failed():
+            raise future.exception
 
 
 class _Together(AbstractPartitionAssignor):  # type: ignore[misc]

@@ -1,10 +1,11 @@
 """`mailwarden intake`: foreign topics -> mail.lines -> mail.facts, one loop over both.
 
-Each turn polls, takes what came one step further, and publishes the outcome together with how
-far it has read, in one Kafka transaction. Nothing that counts is only in this process: lines
-that wait for others were not committed, and what is half joined is in a snapshot and in the
-lines after it (joining.py). So it may be killed, or lose its partitions, between any two steps:
-nothing is lost, and nothing that committed messages show is there twice.
+Each turn polls, takes what came one step further, and publishes the outcome and then how far it
+has read. Nothing that counts is only in this process: lines that wait for others were not
+committed, and what is half joined is in a snapshot and in the lines after it (joining.py). So it
+may be killed, or lose its partitions, between any two steps, and nothing is lost. Nor is
+anything published twice: mail.lines and the snapshots are written in the transaction that also
+says how far was read, and what lies on mail.facts since then is looked up before more is told.
 """
 
 import logging
@@ -40,6 +41,8 @@ SHARE = 10.0  # they may take a tenth of the time, however much there is to writ
 QUIET = 2.0  # seconds without lines after which a message tells the time
 ASLEEP = 120.0  # seconds without lines after which it does so only every
 SELDOM = 60.0  # seconds
+SKEW = 5.0  # seconds between two clocks that say when something was published
+UNKNOWN = 3600.0  # seconds in which something may have been told before the first commit
 
 
 class Partition(Struct):
@@ -60,6 +63,7 @@ class Names(Struct, frozen=True):
 
     raw: dict[str, TopicSettings]
     lines: str
+    facts: str
     changelog: str
     origin: str  # of mail.lines: unlike that of any other topic that had its name
 
@@ -110,17 +114,18 @@ class Intake:
         made += self._forward(done)
         made += self._tell_time()
         made += self._snapshots()
+        now = self._clock()
         self._publisher.dead(self._letters)
         metrics.DEAD.inc(len(self._letters))
         self._letters.clear()
-        self._publisher.beat(self._heartbeats.due(self._clock()))
-        made += self._publisher.take()
-        if made or done:
+        self._publisher.beat(self._heartbeats.due(now))
+        told = self._publisher.take()
+        if told or made or done:
             # Where the offsets of a partition are not ours to commit, nothing else is either.
             for partition, mine in self._mine.items():
                 done.setdefault((self._names.lines, partition), mine.told)
-            self._flow.commit(made, done)
-            for one in made:
+            self._flow.commit(told, made, done, now)
+            for one in told:
                 metrics.SHIPPED.labels("mail.facts").inc(len(one.value or b""))
         self._pulse.beat(Health())
         count = sum(map(len, found.values()))
@@ -136,32 +141,34 @@ class Intake:
         assigned = self._flow.assigned()
         raw = {place for place in assigned if place[0] in self._names.raw}
         for place in raw:
-            offset = self._flow.committed(place)
-            self._flow.seek(place, offset)
+            self._flow.seek(place, self._flow.committed(place)[0])
             self._rekey.rewind(place)
             found.pop(place, None)
         self._rekey.assign(raw)
         ours = {place[1]: place for place in assigned if place[0] == self._names.lines}
         before, self._mine = self._mine, {}
-        new = []
+        new: list[tuple[int, Place, int]] = []
+        now = since = self._clock()
         for partition, place in ours.items():
             found.pop(place, None)
-            told = self._flow.committed(place)
+            told, at = self._flow.committed(place)
             one = before.get(partition)
             if one is not None and one.next == told:
                 self._mine[partition] = one
                 self._flow.seek(place, told)
             else:
                 new.append((partition, place, told))
+                since = min(since, at or now - UNKNOWN)
         for place in [place for place in found if place not in assigned]:
             del found[place]
         if new:
             self._restore(new)
+            self._publisher.told(self._flow.since(self._names.facts, since - SKEW))
         log.info("partitions raw=%d lines=%s", len(raw), sorted(self._mine))
 
     def _restore(self, new: list[tuple[int, Place, int]]) -> None:
         kept = snapshots.newest(
-            self._flow.everything(self._names.changelog, [partition for partition, _, _ in new])
+            self._flow.since(self._names.changelog, 0.0, [partition for partition, _, _ in new])
         )
         for partition, place, told in new:
             snapshot = kept.get(partition, Snapshot(0, b""))

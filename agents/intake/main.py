@@ -11,6 +11,7 @@ from msgspec import structs
 
 from agents.configuration import Config
 from agents.intake.intake import LINES, Intake, Names
+from agents.intake.publisher import FACTS
 from agents.intake.topics import wanted
 from agents.running import state
 from agents.running.http import Health, Pulse
@@ -106,7 +107,8 @@ def look(settings: Settings) -> Names:
         origin = f"intake:{bus.identity(lines)}"
     finally:
         bus.close()
-    return Names(raw, lines, kafka.prefix + snapshots(kafka.group).name, origin)
+    changelog = kafka.prefix + snapshots(kafka.group).name
+    return Names(raw, lines, kafka.prefix + FACTS, changelog, origin)
 
 
 def _check(found: dict[str, int], kafka: KafkaSettings) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from schemas import keys, wire
 from schemas.events import Fact
 from schemas.keys import Key, Site
+from streams.bus import Message
 from streams.kafka_flow import Made
 from streams.reader import DeadLine
 
@@ -29,12 +30,26 @@ class Publisher:
         self._waiting: dict[tuple[int, int], tuple[list[int], list[bytes]]] = {}
         self._sizes: dict[tuple[int, int], int] = {}
         self._full: list[Made] = []
+        # by the same: the position up to which all was told before
+        self._told: dict[tuple[int, int], int] = {}
 
         @lru_cache(maxsize=65536)
         def place(key: Key) -> int:
             return keys.partition(key, partitions)
 
         self._place = place
+
+    def told(self, messages: Iterable[Message]) -> None:
+        """These lie on mail.facts: what they say is not told again."""
+        for message in messages:
+            origin = message.headers.get("origin", b"").decode("utf-8", "replace")
+            name, _, partition = origin.rpartition("/")
+            packed = message.headers.get("positions")
+            if name != self._origin or packed is None or not partition.isdecimal():
+                continue
+            lane = int(partition), message.partition
+            last = wire.decode_positions(packed)[-1]
+            self._told[lane] = max(last, self._told.get(lane, -1))
 
     def add(self, partition: int, position: int, event: Fact) -> None:
         places = set(map(self._place, keys.keys(event, self._site)))
@@ -43,6 +58,8 @@ class Publisher:
         encoded = wire.encode(event)
         for place in places:
             lane = partition, place
+            if position <= self._told.get(lane, -1):
+                continue
             waiting = self._waiting.get(lane)
             if waiting is None:
                 waiting = self._waiting[lane] = [], []

@@ -63,10 +63,10 @@ class Site:
             self.producer.send(name, raw, partition=partition, key=key.encode() or None)
         self.producer.flush(30)
 
-    def start(self) -> "subprocess.Popen[bytes]":
-        with (self.home / "intake.log").open("ab") as log:
+    def start(self, command: str = "intake") -> "subprocess.Popen[bytes]":
+        with (self.home / f"{command}.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "mailwarden", "intake", "-c", str(self.file)],
+                [sys.executable, "-m", "mailwarden", command, "-c", str(self.file)],
                 cwd=ROOT,
                 stdout=log,
                 stderr=log,

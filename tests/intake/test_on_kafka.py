@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from schemas import wire
 from schemas.events import Auth, Fact, Message, Recipient
 from tests.intake.conftest import Site
 from tests.parsers import cases
@@ -161,3 +162,15 @@ def test_lines_of_any_partition_are_joined_in_order_and_told_once_whatever_dies(
     assert kinds.count("auth") == many + 1
     # Whoever also sees what was not committed absorbs it by its position.
     assert site.facts(committed=False) == site.facts()
+
+
+def test_a_worker_finds_an_attack_in_what_others_publish(site: Site) -> None:
+    raw, began = site.prefix + "mail.raw", time.time() - 300
+    for number in range(60):
+        line = failed(number, began + number).replace(f"192.0.2.{number}]", "192.0.2.99]")
+        site.put(raw, {"agent": {"type": "filebeat"}, "message": line})
+    site.start()
+    site.start("worker")
+    site.wait(lambda: site.read("mail.alerts"))
+    alert = wire.decode_alert(site.read("mail.alerts")[-1].value)  # type: ignore[attr-defined]
+    assert "192.0.2.99" in {*alert.clients, alert.subject.value}

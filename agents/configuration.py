@@ -17,7 +17,7 @@ from msgspec import Struct, structs
 from agents import custom_rules
 from agents.detector import Detector
 from agents.detectors import DETECTORS
-from agents.engine import Engine
+from agents.engine import Engine, Variants
 from agents.response import Response
 from agents.running import state
 from agents.shard import Shard
@@ -40,6 +40,8 @@ P = TypeVar("P")
 ENVIRONMENT = "MAILWARDEN_CONFIG"
 PLACES = (Path("mailwarden.toml"), Path("/etc/mailwarden/mailwarden.toml"))
 
+DOMAINS = "domains"  # the table of a detector that has settings by domain
+
 
 class Config(Struct, frozen=True):
     """What the settings amount to."""
@@ -48,6 +50,7 @@ class Config(Struct, frozen=True):
     site: Site
     allowed: net.Networks  # never decided against
     detectors: list[Detector]  # all there are, those switched off included
+    variants: Variants  # of them, with the settings of a domain
     gateways: list[Gateway]
     sinks: list[Sink]
     custom: dict[str, CustomSettings] = {}  # the rules of the site's own formats, by name
@@ -93,6 +96,7 @@ def build(settings: Settings, path: Path | None = None) -> Config:
         site=_site(settings, where),
         allowed=allowed,
         detectors=_detectors(settings, where),
+        variants=_variants(settings, where),
         gateways=_gateways(settings, where),
         sinks=_sinks(settings, where),
         custom=custom,
@@ -116,7 +120,8 @@ def build_shard(
         domains=site.domains,
         share=budget_share,
     )
-    return Shard(Engine(config.detectors, site, broken=Broken()), response, mine)
+    engine = Engine(config.detectors, site, broken=Broken(), variants=config.variants)
+    return Shard(engine, response, mine)
 
 
 def build_blocklist(config: Config) -> Blocklist:
@@ -175,10 +180,39 @@ def _detectors(settings: Settings, where: str) -> list[Detector]:
     detectors = []
     for name, kind in DETECTORS.items():
         key = f"detectors.{name}"
-        detector = convert(settings.detectors.get(name, {}), kind, where, key)
+        detector = convert(_without_domains(settings, name), kind, where, key)
         _check_numbers(detector, where, key, zero=False)
         detectors.append(detector)
     return detectors
+
+
+def _without_domains(settings: Settings, name: str) -> Any:
+    table = settings.detectors.get(name, {})
+    if not isinstance(table, dict):
+        return table
+    return {key: value for key, value in table.items() if key != DOMAINS}
+
+
+def _variants(settings: Settings, where: str) -> Variants:
+    """Detectors with other settings for a domain: ``[detectors.NAME.domains."example.org"]``.
+    What is not set there is as for everybody."""
+    found: Variants = {}
+    for name, table in settings.detectors.items():
+        domains = table.get(DOMAINS, {}) if isinstance(table, dict) else {}
+        key = f"detectors.{name}.{DOMAINS}"
+        if domains and not set(DETECTORS[name].hears) <= {"m", "d"}:
+            raise SettingsError(f"{where}: {key}: {name} watches no mailboxes: it is one for all")
+        if not isinstance(domains, dict):
+            raise SettingsError(f"{where}: {key}: expected a table for each domain")
+        for domain, changed in domains.items():
+            of_domain = f'{key}."{domain}"'
+            if not isinstance(changed, dict):
+                raise SettingsError(f"{where}: {of_domain}: expected a table of settings")
+            usual = _without_domains(settings, name)
+            detector = convert({**usual, **changed}, DETECTORS[name], where, of_domain)
+            _check_numbers(detector, where, of_domain, zero=False)
+            found.setdefault(name, {})[domain.lower()] = detector
+    return found
 
 
 def _lifted(settings: Settings) -> bool:

@@ -68,17 +68,26 @@ class Listeners:
             self.awake.append(listener)
 
 
+Variants = dict[str, dict[str, Detector]]  # by detector and domain
+
+
 class Engine:
     """Folds events into records. What comes of it lies in `findings` and `signals` until
-    taken; `broken` is told of each exception of a detector, which stops nothing else."""
+    taken; `broken` is told of each exception of a detector, which stops nothing else.
+
+    `variants` are detectors with other settings, for the mailboxes of a domain (and of those
+    below it that have none of their own).
+    """
 
     def __init__(
         self,
         detectors: Sequence[Detector],
         site: Site,
         broken: Callable[[Detector, Fact, Exception], None] | None = None,
+        variants: Variants | None = None,
     ) -> None:
         self.site = site
+        self._variants: Variants = variants or {}
         self.findings: list[Finding] = []
         self.signals: list[Signal] = []
         self._broken = broken
@@ -147,6 +156,8 @@ class Engine:
             view = self._view
             view.turn(key, record.past)
             view.open = self._open(record, at) if record.episodes else NOTHING
+            if self._variants and key[0] in "md":
+                heard = [self._varied(listener, key) for listener in heard]
             for detector, name, observe, minds in heard:
                 seen = states.get(name)
                 if seen is None:
@@ -176,9 +187,10 @@ class Engine:
         view = self._view
         for episode in record.episodes.values():
             if episode.told < episode.touches:
-                detector = self._owners.get(episode.name)
-                if detector is None:
+                owner = self._owners.get(episode.name)
+                if owner is None:
                     continue
+                detector = self._of_domain(owner, key)
                 view.turn(key, record.past)
                 view.at, view.cold, view.trusted = record.last, cold, False
                 view.open = self._open(record, record.last)
@@ -195,13 +207,32 @@ class Engine:
         view.at, view.cold, view.trusted = at, cold, False
         view.open = self._open(record, at)
         for name in record.states:
-            detector = self._owners.get(name)
+            owner = self._owners.get(name)
+            detector = self._of_domain(owner, key) if owner is not None else None
             for shape in detector.weighs if detector is not None else ():
                 mark = Mark(name, shape, "info")
                 yield name, detector.judge(mark, self._state(detector, record), view).evidence  # type: ignore[union-attr, arg-type]
 
     def pending(self, record: Record) -> bool:
         return any(episode.told < episode.touches for episode in record.episodes.values())
+
+    def _varied(self, listener: Listener, key: Key) -> Listener:
+        """The listener that the domain of a mailbox has in place of this one."""
+        detector, name, _, minds = listener
+        if name not in self._variants:
+            return listener
+        varied = self._of_domain(detector, key)
+        return (varied, name, varied.observe, varied.minds if minds is not None else None)
+
+    def _of_domain(self, detector: Detector, key: Key) -> Detector:
+        """The detector with the settings of the domain that a key lies in."""
+        variants = self._variants.get(detector.name)
+        if not variants or key[0] not in "md":
+            return detector
+        domain = key[2:].rpartition("@")[2]
+        while domain and domain not in variants:
+            domain = domain.partition(".")[2]
+        return variants.get(domain, detector)
 
     # -- what is behind it ------------------------------------------------------------------
 

@@ -260,3 +260,44 @@ def test_a_detector_that_fails_is_logged_once(caplog: pytest.LogCaptureFixture) 
     assert broken.count == 4
     assert len(caplog.records) == 2
     assert "detector=watch failed event=auth" in caplog.text
+
+
+def test_mailbox_detectors_take_settings_for_a_domain(tmp_path: Path) -> None:
+    text = (
+        "[detectors.account_burst]\nhourly = 400\nfan_out = 60\n"
+        '[detectors.account_burst.domains."Example.org"]\nhourly = 100\n'
+    )
+    config = configuration.load(written(tmp_path, text))
+    burst = next(each for each in config.detectors if each.name == "account_burst")
+    theirs = config.variants["account_burst"]["example.org"]
+    assert (burst.hourly, theirs.hourly, theirs.fan_out) == (400, 100, 60)
+    shard = configuration.build_shard(config)
+    assert shard.engine._of_domain(burst, "m:a@mail.example.org") is theirs
+    assert shard.engine._of_domain(burst, "m:a@example.net") is burst
+    assert shard.engine._of_domain(burst, "c:192.0.2.1") is burst
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        (
+            '[detectors.auth_dictionary.domains."example.org"]\naccounts = 9',
+            "detectors.auth_dictionary.domains: auth_dictionary watches no mailboxes",
+        ),
+        (
+            '[detectors.account_burst.domains."example.org"]\nhourli = 9',
+            'detectors.account_burst.domains."example.org".hourli: no such setting',
+        ),
+        (
+            '[detectors.account_burst.domains."example.org"]\nhourly = -1',
+            'detectors.account_burst.domains."example.org".hourly',
+        ),
+        ("[detectors.account_burst]\ndomains = 1", "expected a table for each domain"),
+        (
+            "[detectors.account_burst.domains]\nexample = 1",
+            'detectors.account_burst.domains."example": expected a table of settings',
+        ),
+    ],
+)
+def test_wrong_settings_of_a_domain_are_named(tmp_path: Path, text: str, refused: str) -> None:
+    assert refused in refusal(tmp_path, text)

@@ -7,6 +7,7 @@ import pytest
 from msgspec import Struct
 
 from agents.detector import Detector, Judgement, Mark, View
+from agents.engine import Engine
 from agents.windows import Past
 from schemas.events import Auth, Fact, Signal
 from schemas.findings import Evidence, Severity, Wish
@@ -205,6 +206,41 @@ def test_the_wish_goes_with_the_finding() -> None:
     wish = tell(Wishing(), said("a")).findings[0].wish
     assert wish is not None
     assert wish.target.value == CLIENT
+
+
+class Strict(Detector, frozen=True, kw_only=True):
+    """Says who fails so often."""
+
+    name = "strict"
+    hears: ClassVar = {"m": (Auth,), "c": (Auth,)}
+    state = Seen
+    most: int = 3
+
+    @property
+    def horizon(self) -> float:
+        return HOUR
+
+    def observe(self, event: Any, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+        seen.failures += 1
+        if seen.failures >= self.most:
+            yield Mark(self.name, "many", "medium")
+
+    def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
+        return Judgement(summary="", evidence=[Evidence("failures", seen.failures, self.most)])
+
+
+def test_the_mailboxes_of_a_domain_may_have_settings_of_their_own() -> None:
+    story = Story()
+    site = story.shard.engine.site
+    variants = {"strict": {"example.net": Strict(most=1), "old.example.net": Strict(most=9)}}
+    story.shard.adopt(Engine([Strict()], site, variants=variants), story.shard.response)
+    names = ("a@example.org", "b@example.net", "c@sub.example.net", "d@old.example.net")
+    story.tell(every(1, [failed(f"192.0.2.{n}", name) for n, name in enumerate(names)]))
+    assert story.subjects["strict"] == {"b@example.net", "c@sub.example.net"}
+    assert {count(finding, "failures").threshold for finding in story.findings} == {1}
+    assert [evidence[0].threshold for _, evidence in story.shard.weigh(f"m:{names[3]}", START)] == [
+        9
+    ]
 
 
 class Choosy(Listener, frozen=True, kw_only=True):

@@ -81,7 +81,7 @@ def test_zones() -> None:
 def test_formats_are_those_that_can_be_parsed() -> None:
     assert given(options.Format(), "auto") == "auto"
     assert given(options.Format(), "postfix") == "postfix"
-    with pytest.raises(click.BadParameter, match="there are: auto, .*dovecot, .*postfix"):
+    with pytest.raises(click.BadParameter, match=r"there are: auto, .*dovecot, .*postfix"):
         given(options.Format(), "postfx")
 
 

@@ -1,6 +1,8 @@
-"""`mailwarden check`: are the settings valid, and what would be done with them?"""
+"""`mailwarden check`: are the settings valid, and what would be done with them? Its subcommands
+ask our own servers, as a stranger would."""
 
 import glob
+import importlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +39,10 @@ USUAL: tuple[tuple[str, str, tuple[Action, ...]], ...] = (
 """Decisions that detectors and people ask for."""
 
 
+ASKING = ("relay",)
+"""Subcommands, each in check_NAME.py."""
+
+
 class Line(Struct, frozen=True):
     """Something that was found out."""
 
@@ -46,20 +52,39 @@ class Line(Struct, frozen=True):
     remedy: tuple[str, ...] = ()
 
 
-@click.command("check")
+class Checks(click.Group):
+    """Loads a subcommand when it is called: most need no client for SMTP and DNS."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(ASKING)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in ASKING:
+            return None
+        module = importlib.import_module(f"agents.commands.check_{cmd_name}")
+        found: click.Command = module.command
+        return found
+
+
+@click.command("check", cls=Checks, invoke_without_command=True)
 @options.config
 @click.pass_context
 def command(ctx: click.Context, config: Path | None) -> None:
     """Validate the settings, and say what would be done with them: what is followed, which
     detectors are on, whether anything is blocked, and what each gateway really reaches.
+    With a subcommand: ask a server of ours, and only the one that is named.
 
     Exit status: 0 all is well, 1 something will not work as it is set, 2 the settings are wrong.
 
     \b
     mailwarden check
     mailwarden check -c /etc/mailwarden/mailwarden.toml
+    mailwarden check relay mx1.example.org
     """
     settings = options.load(config)
+    ctx.obj = settings
+    if ctx.invoked_subcommand is not None:
+        return
     try:
         wanted(settings.settings)
     except SettingsError as error:
@@ -188,6 +213,8 @@ def _detectors(config: Config) -> Iterator[Line]:
     for words, names in groups:
         if names:
             yield Line("detectors", f"{words}: {', '.join(names)}")
+    for name, domains in config.variants.items():
+        yield Line("detectors", f"{name} has settings of its own for {', '.join(domains)}")
 
 
 def _response(config: Config) -> Iterator[Line]:

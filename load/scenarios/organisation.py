@@ -1,0 +1,136 @@
+"""An organisation: its people and their habits, its gateways, and the servers it deals with."""
+
+from collections.abc import Sequence
+from random import Random
+
+from msgspec import Struct
+
+from agents.demo.addresses import Client
+from agents.demo.dovecot_lines import Dovecot
+from agents.demo.log import Log, Stamp
+from agents.demo.postfix_lines import MAILBOXES, Outcome, Postfix
+from load.scenarios.addresses import Addresses
+
+HOUR = 3600.0
+DAY = 86400.0
+
+# fmt: off
+GIVEN = (
+    "agnes", "albin", "amira", "bruno", "celia", "cyril", "dalia", "derek", "elsa", "emil",
+    "farid", "fiona", "gerda", "henri", "ilse", "isak", "joana", "kamil", "lars", "lidia",
+    "malik", "mona", "nele", "oskar", "petra", "quirin", "rafael", "rosa", "silas", "stella",
+    "tamar", "theo", "uma", "vera", "walter", "xenia", "ylva", "zeno",
+)
+FAMILY = (
+    "abel", "berg", "crane", "dahl", "eder", "frost", "grund", "holm", "iversen", "jansen",
+    "kramer", "lund", "marsh", "noll", "orban", "pohl", "quist", "reuter", "sand", "thorn",
+    "unger", "voss", "wolff", "zander",
+)
+# fmt: on
+
+
+class Nature(Struct, frozen=True, kw_only=True):
+    """What an organisation is like."""
+
+    domain: str
+    people: int = 120
+    gateways: int = 1
+    partners: int = 60  # organisations that it writes with
+    mail: float = 1.0  # how much is written; 1 is seven mails sent, eleven received a day
+    shifts: float = 0.15  # share of people who work in shifts
+    remote: float = 0.4  # share that works at home
+    zones: Sequence[int] = (0,)  # hours between our people's clocks and the servers'
+    talkative: bool = True  # Dovecot says why a login failed, and a hash of the password
+    stamp: Stamp = "iso"
+
+
+class Person(Struct, frozen=True):
+    """Hours are those of the servers; a night shift ends after 24."""
+
+    address: str
+    gateway: int
+    desk: Client
+    home: Client
+    carrier: Client  # of the phone
+    starts: float
+    ends: float
+    diligence: float  # how much this one writes, about 1
+    restless: float  # hours between two looks of the phone
+
+
+class Gateway(Struct, frozen=True):
+    postfix: Postfix
+    dovecot: Dovecot
+    host: str
+
+
+class TerseDovecot(Dovecot):
+    """Dovecot with ``auth_verbose = no``: only its login processes say that a login failed."""
+
+    def _refuse(self, at: float, who: str, password: str, *, known: bool) -> None:
+        """The auth process keeps silent."""
+
+
+class Organisation:
+    """Its people, gateways and partners. `log` is what all gateways write to."""
+
+    def __init__(self, nature: Nature, seed: int) -> None:
+        random = Random(f"{seed} {nature.domain}")
+        self.nature = nature
+        self.random = random
+        self.domain = nature.domain
+        self.log = Log(nature.stamp)
+        self.addresses = Addresses(random)
+        dovecot = Dovecot if nature.talkative else TerseDovecot
+        self.gateways = []
+        for number in range(nature.gateways):
+            host = f"gw{number + 1}"
+            letters = dovecot(self.log, host, random)
+            postfix = Postfix(self.log, host, random, domain=self.domain, dovecot=letters)
+            self.gateways.append(Gateway(postfix, letters, host))
+        self.office = Client("192.0.2.10", f"office.{self.domain}", "[192.168.20.31]")
+        self._carriers = [self.addresses.carrier() for _ in range(max(4, nature.people // 25))]
+        self.partners = [
+            (f"partner{n}.example", self.addresses.server(f"mail.partner{n}.example"))
+            for n in range(nature.partners)
+        ]
+        self.provider = [self.addresses.server(f"out-{n}.bigpost.example") for n in range(12)]
+        self.people = [self._person(n) for n in range(nature.people)]
+        self.departed = [f"{given}.former@{self.domain}" for given in GIVEN]
+
+    def any_gateway(self) -> Gateway:
+        return self.random.choice(self.gateways)
+
+    def someone(self) -> Person:
+        return self.random.choice(self.people)
+
+    def partner(self) -> tuple[str, Client]:
+        """A domain and its mail server; a few write most of the mail."""
+        return self.partners[min(int(self.random.expovariate(0.08)), len(self.partners) - 1)]
+
+    def inside(self, recipient: str) -> tuple[str, Outcome]:
+        """A recipient of another domain whose mailbox is here all the same."""
+        return recipient, Outcome(MAILBOXES)
+
+    def _person(self, number: int) -> Person:
+        random, nature = self.random, self.nature
+        name = f"{GIVEN[number % len(GIVEN)]}.{FAMILY[number * 7 % len(FAMILY)]}"
+        repeated = number // (len(GIVEN) * len(FAMILY) // 2)
+        address = f"{name}{repeated or ''}@{nature.domain}"
+        home = self.addresses.household()
+        zone = nature.zones[number % len(nature.zones)]
+        starts = random.gauss(8.4, 0.7) - zone
+        if random.random() < nature.shifts:
+            starts = random.choice((5.8, 13.8, 21.7)) + random.random() * 0.3
+        remote = zone != 0 or random.random() < nature.remote
+        return Person(
+            address,
+            random.randrange(nature.gateways),
+            home if remote else self.office,
+            home,
+            random.choice(self._carriers),
+            starts % 24,
+            starts % 24 + 7.5 + random.random() * 1.5,
+            random.lognormvariate(0, 0.6),
+            0.3 + random.random() * 1.2,
+        )

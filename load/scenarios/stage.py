@@ -1,0 +1,171 @@
+"""What a story is told with: days, people, and lines whose authors are noted in the truth."""
+
+from collections.abc import Iterable, Sequence
+from random import Random
+
+from agents.demo.addresses import Client
+from agents.demo.postfix_lines import Outcome
+from load.scenarios.organisation import DAY, HOUR, Gateway, Organisation, Person
+from load.scenarios.truth import Attack, Form, Innocent, Truth
+
+Recipients = Sequence[str | tuple[str, Outcome]]
+
+
+class Part:
+    """A part in a story: writes lines, and notes who took part from when on."""
+
+    def __init__(self, stage: "Stage", record: Attack | Innocent) -> None:
+        self.stage = stage
+        self.record = record
+
+    def note(self, at: float, client: Client) -> None:
+        clients, name = self.record.clients, client.subject
+        if not client.ip.startswith(("127.", "192.168.")):
+            clients[name] = min(at, clients.get(name, at))
+
+    def holds(self, at: float, account: str) -> None:
+        """Of an attacker: it has the account from now on. Of an innocent: it is theirs."""
+        accounts = self.record.accounts
+        accounts[account] = min(at, accounts.get(account, at))
+
+    # -- what they do ---------------------------------------------------------------------------
+
+    def fail(
+        self,
+        at: float,
+        client: Client,
+        account: str,
+        password: str,
+        *,
+        known: bool = True,
+        service: str = "imap",
+        gateway: Gateway | None = None,
+    ) -> None:
+        """A login that fails; `service` is imap, pop3 or submission."""
+        self.note(at, client)
+        gateway = gateway or self.stage.organisation.any_gateway()
+        if service != "submission":
+            gateway.dovecot.fail_login(at, client, account, password, known=known, service=service)
+            return
+        gateway.dovecot.refuse_for_postfix(at + 0.1, client, account, password, known=known)
+        gateway.postfix.fail_login(at, client, account)
+
+    def login(
+        self,
+        at: float,
+        client: Client,
+        account: str,
+        *,
+        lasts: float = 0.0,
+        service: str = "imap",
+        gateway: Gateway | None = None,
+    ) -> None:
+        self.note(at, client)
+        gateway = gateway or self.stage.organisation.any_gateway()
+        gateway.dovecot.login(at, client, account, lasts=lasts, service=service)
+
+    def send(
+        self, at: float, client: Client, account: str, recipients: Recipients, *, sender: str = ""
+    ) -> None:
+        """A message that is submitted with a login."""
+        self.note(at, client)
+        postfix = self.stage.organisation.any_gateway().postfix
+        postfix.accept(at, client, sender or account, recipients, login=account)
+
+    def bring(
+        self,
+        at: float,
+        client: Client,
+        sender: str,
+        recipients: Recipients,
+        *,
+        refused: Sequence[str] = (),
+    ) -> None:
+        """A message from another server, for us or (from our own networks) for anybody."""
+        self.note(at, client)
+        postfix = self.stage.organisation.any_gateway().postfix
+        postfix.accept(at, client, sender, recipients, refused=refused)
+
+    def refused(
+        self, at: float, client: Client, sender: str, recipients: Sequence[str], reply: str = ""
+    ) -> None:
+        """A connection all of whose recipients are refused, as unknown or with `reply`."""
+        self.note(at, client)
+        postfix = self.stage.organisation.any_gateway().postfix
+        if reply:
+            postfix.refuse(at, client, sender, recipients, reply=reply)
+        else:
+            postfix.refuse(at, client, sender, recipients)
+
+    def look(self, at: float, client: Client) -> None:
+        self.note(at, client)
+        self.stage.organisation.any_gateway().postfix.look(at, client)
+
+
+class Stage:
+    """Some days of an organisation. `random` is the story's own."""
+
+    def __init__(self, organisation: Organisation, start: float, days: int, seed: int) -> None:
+        self.organisation = organisation
+        self.start = start
+        self.days = days
+        self.truth = Truth()
+        self._seed = seed
+        self.random = Random(f"{seed} stage")
+        self._cast = list(organisation.people)
+        self.random.shuffle(self._cast)
+
+    def begin(self, story: str) -> None:
+        """What is told next depends on nothing that was told before."""
+        self.random.seed(f"{self._seed} {story}")
+
+    @property
+    def end(self) -> float:
+        return self.start + self.days * DAY
+
+    def at(self, day: float, hour: float = 0.0, seconds: float = 0.0) -> float:
+        """Unix seconds; the first day is 0."""
+        return self.start + day * DAY + hour * HOUR + seconds
+
+    def workdays(self) -> Iterable[int]:
+        """The days that are no weekend, from the first on."""
+        return (day for day in range(self.days) if int(self.at(day) // DAY + 3) % 7 < 5)
+
+    def person(self) -> Person:
+        """Somebody whom no other story is about."""
+        return self._cast.pop()
+
+    def names(self, count: int) -> list[str]:
+        """So many mailboxes, each once: a list that an attacker bought."""
+        everyone = [person.address for person in self.organisation.people]
+        return self.random.sample(everyone, min(count, len(everyone)))
+
+    def invented(self, count: int) -> list[str]:
+        """So many addresses of ours that nobody has."""
+        words = ("test", "admin", "info1", "postgres", "user", "mail", "demo", "root", "shop", "it")
+        found = [f"{self.random.choice(words)}{n if n >= len(words) else ''}" for n in range(count)]
+        return list(dict.fromkeys(f"{name}@{self.organisation.domain}" for name in found))
+
+    def outside(self, count: int) -> list[str]:
+        """So many recipients elsewhere."""
+        return [
+            f"user{self.random.randrange(90000)}@domain{self.random.randrange(900)}.example"
+            for _ in range(count)
+        ]
+
+    def times(self, first: float, last: float, count: int) -> list[float]:
+        """So many moments between two, in order."""
+        return sorted(first + self.random.random() * (last - first) for _ in range(count))
+
+    def attack(self, group: str, form: Form, story: str) -> Part:
+        record = Attack(group=group, form=form, story=story)
+        self.truth.attacks.append(record)
+        return Part(self, record)
+
+    def innocent(self, story: str, *people: Person) -> Part:
+        record = Innocent(story=story)
+        self.truth.innocents.append(record)
+        part = Part(self, record)
+        for person in people:
+            part.holds(self.start, person.address)
+        return part

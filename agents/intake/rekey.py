@@ -10,6 +10,7 @@ where all lines of a gateway come together. No IO; driven by `now`.
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field, structs
@@ -198,6 +199,9 @@ def split(value: bytes) -> list[Letter]:
     head = value[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     if head[:1] == b"{" or (head[:1] == b"[" and head[1:].lstrip()[:1] in (b"{", b"[", b'"')):
         return opened(value.removeprefix(b"\xef\xbb\xbf"))
+    if head[:1] == value.rstrip()[-1:] == b'"':
+        with suppress(ValueError):
+            return opened(value)
     try:
         text = value.decode()
     except UnicodeDecodeError:

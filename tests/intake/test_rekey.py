@@ -131,4 +131,6 @@ def test_messages_too_large_or_of_another_kind_are_refused() -> None:
     with pytest.raises(ValueError, match="otlp_json"):
         split(b"\n\xff")
     assert [letter.text for letter in split(b"\xef\xbb\xbf{}\n")] == [""]
+    assert [letter.text for letter in split(b'"a\\nb"')] == ["a", "b"]
+    assert [letter.text for letter in split(b'"a" is "b"')] == ['"a" is "b"']
     assert [letter.text for letter in split(b"caf\xe9\n\n{}")] == ["caf\\xe9", ""]

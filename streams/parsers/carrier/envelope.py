@@ -42,6 +42,8 @@ SHAPES: tuple[tuple[str, Shape], ...] = (
     ("short_message", syslog.gelf),
     ("source_type", files.vector),
     ("MESSAGE", syslog.syslog_ng),
+    ("SyslogFacility", syslog.nxlog),
+    ("SyslogFacilityValue", syslog.nxlog),
 )
 NESTS: tuple[tuple[str, type, Nest], ...] = (
     ("resourceLogs", list, clouds.otlp),
@@ -51,6 +53,7 @@ NESTS: tuple[tuple[str, type, Nest], ...] = (
     ("jsonPayload", dict, clouds.google),
     ("streams", list, clouds.loki),
     ("records", list, clouds.records),
+    ("schema", dict, clouds.connect),
 )
 EVENTS = ("winlog", "EventID", "EventData", "reqId", "severity_level")
 """In what is a document with a message: events of Windows, Nextcloud's, rspamd's."""

@@ -5,6 +5,7 @@
 - CloudEvents 1.0 in JSON: ``data`` or ``data_base64``.
 - Amazon CloudWatch Logs subscriptions (``logEvents``), Google Cloud Logging (``textPayload``,
   ``jsonPayload``), Azure diagnostic settings and Event Hubs (``records``).
+- Kafka Connect's JsonConverter, with schemas (``payload``).
 - Splunk's HTTP Event Collector (``event``), Grafana Loki's push API (``streams``).
 """
 
@@ -141,6 +142,10 @@ def google(found: Found, open_value: Open) -> Opened:
 def records(found: Found, open_value: Open) -> Opened:
     at, stamp = when(found, ("time",))
     return open_value(found["records"], Letter("", at=at, stamp=stamp))
+
+
+def connect(found: Found, open_value: Open) -> Opened:
+    return open_value(found.get("payload"), Letter(""))
 
 
 def splunk(found: Found, open_value: Open) -> Opened:

@@ -27,7 +27,16 @@ HOSTS = (
     "source_host",
     "Hostname",
 )
-PROGRAMS = ("ident", "appname", "app_name", "app-name", "program", "programname", "syslog_program")
+PROGRAMS = (
+    "ident",
+    "appname",
+    "app_name",
+    "app-name",
+    "application_name",
+    "program",
+    "programname",
+    "syslog_program",
+)
 PIDS = ("pid", "procid", "proc_id", "process_id", "syslog_pid")
 FILES = ("file", "path", "filename", "filepath", "tailed_path", "container_id", "source")
 
@@ -121,6 +130,7 @@ def fluent(found: Found) -> Opened:
     spoken = stream and "time" in found  # the moment when a container wrote it
     at, stamp = when(found, ("time",) if spoken else TIMES)
     program, pid = first(found, PROGRAMS), first(found, PIDS)
+    program = program or first(inside(found, "syslog"), ("appname", "identifier"))
     if not program:
         named = first(found, ("tag", "syslogtag"))
         program, pid = tag(named) if named[-1:] in ("]", ":") else ("", pid)

@@ -7,6 +7,7 @@
 - rsyslog: ``%jsonmesg%`` (all properties), and templates of ``omkafka`` with the names of the
   properties. ``programname`` is cut at the first slash: ``syslogtag`` comes first.
 - syslog-ng: ``$(format-json)``, its macros as names (scopes rfc3164, rfc5424, everything).
+- NXLog (xm_syslog's fields, through to_json()): ``SourceName`` is the program.
 - GELF (https://go2docs.graylog.org/current/getting_in_log_data/gelf.html): ``short_message``, with
   further fields after an underscore. The time may be missing.
 """
@@ -92,6 +93,21 @@ def syslog_ng(found: Found) -> Opened:
         host=first(found, ("HOST", "FULLHOST", "LOGHOST", "HOST_FROM")),
         program=first(found, ("PROGRAM",)) or program,
         pid=first(found, ("PID",)) or pid,
+    )
+
+
+def nxlog(found: Found) -> Opened:
+    said = text(found.get("Message"))
+    if not said:
+        return None
+    at, stamp = when(found, ("EventTime", "EventReceivedTime"))
+    return Letter(
+        said,
+        at=at,
+        stamp=stamp,
+        host=first(found, ("Hostname", "MessageSourceAddress")),
+        program=first(found, ("SourceName",)),
+        pid=first(found, ("ProcessID",)),
     )
 
 

@@ -129,6 +129,8 @@ def _open(value: Any, depth: int) -> list[Letter]:
     if isinstance(value, dict):
         return _object(value, depth)
     if isinstance(value, list):
+        if len(value) > MOST:
+            raise ValueError(f"more than {MOST} lines in one message")
         return [letter for one in value for letter in _open(one, depth + 1)]
     if isinstance(value, str):
         return _text(value, depth)

@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.demo.traffic import Plan, Traffic
+from streams.dispatch import Parsers
 from streams.join import Joiner
 from streams.parsers.carrier import Carrier, Stamps
-from streams.reader import Parsers, Reader, ReadOptions
+from streams.reader import Reader, ReadOptions
 from streams.sources.archive import open_lines
 
 ROUNDS = 7
@@ -51,7 +52,7 @@ def main(log: Path | None, lines: int) -> None:
         record = carrier.record(line, offset)
         if record is not None:
             records.append(record)
-    parsers = Parsers(options)
+    parsers = Parsers()
     items = [parsers.parse(record) for record in records]
 
     def carry() -> None:

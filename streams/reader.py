@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from msgspec import Raw, Struct, ValidationError, msgpack, structs
 
 from schemas.events import Fact
+from streams.dispatch import Parsers
 from streams.join import Joiner, Output
-from streams.parsers import PARSERS
 from streams.parsers.carrier import Carrier, Letter, Remembered, Stamps
 from streams.parsers.part import (
     Attempt,
@@ -24,7 +24,6 @@ from streams.parsers.part import (
     Format,
     Item,
     Items,
-    Parse,
     Part,
     Record,
     Turn,
@@ -96,7 +95,7 @@ class Reader:
         self._carriers: dict[str, Carrier] = {}
         self._dead_left = DEAD_LIMIT
         self._dead_since = 0.0
-        self._parsers = Parsers(options)
+        self._parsers = Parsers(options.format, options.custom, mask(options.fingerprint_key))
 
     def read(self, sources: Sequence[Source]) -> Iterator[Output]:
         """(name of the source, event) of all lines, by event time over several sources."""
@@ -293,63 +292,6 @@ class Reader:
         if self._dead_left > 0:
             self._dead_left -= 1
             self._dead(DeadLine(reason, name, offset, _shown(line)))
-
-
-class Parsers:
-    """Picks the parser of a record by its tag, or by its text where it has none."""
-
-    def __init__(self, options: ReadOptions) -> None:
-        one = options.format != "auto"
-        self._mask = mask(options.fingerprint_key)
-        formats = {each.name: each for each in (*options.custom, *PARSERS.values())}
-        self._formats = [formats[options.format]] if one else list(formats.values())
-        self._text = _first(self._pick(""))
-        self.known: dict[str, Parse] = {}  # by tag
-
-    def _pick(self, program: str) -> list[Parse]:
-        found = (one.parser(self._mask, program) for one in self._formats)
-        return [parse for parse in found if parse is not None]
-
-    def parse(self, record: Record) -> Items | None:
-        return (self.known.get(record.program) or self.learn(record.program))(record)
-
-    def learn(self, program: str) -> Parse:
-        """The parser of a tag that was not seen before."""
-        found: list[Parse] = self._pick(program) if program else [self._by_text]
-        parse = found[0] if len(found) == 1 else _first(found)
-        if len(self.known) >= 4096:
-            self.known.clear()
-        self.known[program] = parse
-        return parse
-
-    def _by_text(self, record: Record) -> Items | None:
-        """A line without a tag: as it stands, or after its first word, which may be the host."""
-        items = self._text(record)
-        if items is not None:
-            return items
-        host, space, text = record.text.partition(" ")
-        if not space or not host:
-            return None
-        record = Record(record.at, host, "", "", text.lstrip(), record.offset, record.times)
-        return self._text(record) or None
-
-
-def _first(found: list[Parse]) -> Parse:
-    """The parser of a tag that several formats have, or none: the first that knows the line.
-
-    Whoever made something of a line is asked first next time: a program's lines come together.
-    """
-
-    def parse(record: Record) -> Items | None:
-        for place, one in enumerate(found):
-            items = one(record)
-            if items is not None:
-                if items and place:
-                    found.insert(0, found.pop(place))
-                return items
-        return None
-
-    return parse
 
 
 def _itself(record: Record, offset: int) -> Record:

@@ -105,4 +105,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _log if program in ("amavis", "amavisd", "amavisd-new") else None
 
 
-FORMAT = Format("amavis", parser)
+FORMAT = Format(
+    "amavis",
+    parser,
+    keys=("mail_id",),
+)

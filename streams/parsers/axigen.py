@@ -119,4 +119,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return read if not program else None
 
 
-FORMAT = Format("axigen", parser)
+FORMAT = Format(
+    "axigen",
+    parser,
+    begins=r"\d\d [\w.-]{1,255} [A-Z][A-Z0-9-]{2,20}:",
+)

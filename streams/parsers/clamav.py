@@ -68,4 +68,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return READERS.get(program)
 
 
-FORMAT = Format("clamav", parser)
+FORMAT = Format(
+    "clamav",
+    parser,
+    begins="-> ",
+)

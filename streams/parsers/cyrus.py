@@ -223,4 +223,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return None if instance.startswith("postfix") else _Parser(known).parse
 
 
-FORMAT = Format("cyrus", parser)
+FORMAT = Format(
+    "cyrus",
+    parser,
+    begins="(?:bad)?login: |event=|[Dd]elivered: ",
+)

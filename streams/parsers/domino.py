@@ -173,4 +173,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return None
 
 
-FORMAT = Format("domino", parser)
+FORMAT = Format(
+    "domino",
+    parser,
+    begins="(?:SMTP|POP3|IMAP|LDAP|HTTP) Server|Router: |(?:smtp|imap|pop3|http|ldap): ",
+)

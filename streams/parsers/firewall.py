@@ -129,4 +129,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return READERS.get(program)
 
 
-FORMAT = Format("firewall", parser)
+FORMAT = Format(
+    "firewall",
+    parser,
+    holds=(" DPT=25 ", "%ASA-", "%PIX-", "%FTD-", "%FWSM-"),
+)

@@ -121,4 +121,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _flow if program == DOCUMENT else None
 
 
-FORMAT = Format("flows", parser)
+FORMAT = Format(
+    "flows",
+    parser,
+    keys=(*(names.port for names in COLLECTORS), "netflow", "flow"),
+)

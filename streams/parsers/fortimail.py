@@ -149,4 +149,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return read if program.lower() in ("", "fortimail") else None
 
 
-FORMAT = Format("fortimail", parser)
+FORMAT = Format(
+    "fortimail",
+    parser,
+    begins=_BEGIN.pattern,
+)

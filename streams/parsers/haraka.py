@@ -351,4 +351,9 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _document if program == DOCUMENT else None
 
 
-FORMAT = Format("haraka", parser)
+FORMAT = Format(
+    "haraka",
+    parser,
+    begins=r"\[[A-Z]{4,8}\] \[|level=",
+    keys=("uuid",),
+)

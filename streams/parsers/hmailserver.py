@@ -15,7 +15,7 @@ from typing import Any
 from schemas import net
 from schemas.events import Auth, Connection
 from streams.parsers import spoken
-from streams.parsers.part import Format, Items, Mask, Parse, Part, Record, Turn
+from streams.parsers.part import Format, Items, Mask, Parse, Part, Record, Turn, any_of
 
 PARTS = ('"SMTPD"\t', '"IMAPD"\t', '"POP3D"\t', '"TCPIP"\t')
 SILENT = ('"SMTPC"\t', '"POP3C"\t', '"APPLICATION"\t', '"DEBUG"\t', '"ERROR"\t')
@@ -107,4 +107,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return read if program in ("", "hmailserver") else None
 
 
-FORMAT = Format("hmailserver", parser)
+FORMAT = Format(
+    "hmailserver",
+    parser,
+    begins=any_of(*PARTS, *SILENT),
+)

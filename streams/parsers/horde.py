@@ -92,4 +92,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _text if not program or program in LEVELS else None
 
 
-FORMAT = Format("horde", parser)
+FORMAT = Format(
+    "horde",
+    parser,
+    begins="HORDE",
+)

@@ -16,7 +16,7 @@ from schemas import net
 from schemas.events import Auth, Bounce, Connection, Delivery, Message, Recipient, Verdict
 from streams.parsers import reply
 from streams.parsers.event import event, name
-from streams.parsers.part import Attempt, Format, Items, Mask, Parse, Part, Record
+from streams.parsers.part import Attempt, Format, Items, Mask, Parse, Part, Record, any_of
 
 TAGS = frozenset({"kerio", "kerio-connect", "kerio-mailserver", "mailserver", "kerio_connect"})
 _SERVICES = {
@@ -327,4 +327,9 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _read if program in TAGS or not program else None
 
 
-FORMAT = Format("kerio", parser)
+FORMAT = Format(
+    "kerio",
+    parser,
+    begins=any_of(*_STARTS),
+    holds=("Attempt from IP address ",),
+)

@@ -167,4 +167,9 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return read if not program else None
 
 
-FORMAT = Format("mimecast", parser)
+FORMAT = Format(
+    "mimecast",
+    parser,
+    begins=_BEGIN,
+    keys=("processingId", "aCode"),
+)

@@ -90,4 +90,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _syslog if program in ("Nextcloud", "nextcloud", "ownCloud", "owncloud") else None
 
 
-FORMAT = Format("nextcloud", parser)
+FORMAT = Format(
+    "nextcloud",
+    parser,
+    keys=("remoteAddr",),
+)

@@ -129,4 +129,9 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _read if program in TAGS or not program else None
 
 
-FORMAT = Format("pam", parser)
+FORMAT = Format(
+    "pam",
+    parser,
+    begins="pam_|auth_zimbra: ",
+    holds=("(pam_unix)", " auth failure: [", " auth success: ["),
+)

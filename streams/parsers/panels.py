@@ -77,4 +77,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _webmin if program in ("webmin", "usermin") else None
 
 
-FORMAT = Format("panels", parser)
+FORMAT = Format(
+    "panels",
+    parser,
+    begins=r"info \[|(?:ERR|WARN|INFO|NOTICE) (?:\(\d\) )?\[panel\] ",
+)

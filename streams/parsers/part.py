@@ -8,6 +8,7 @@ leaves to the joiner: a `Part` of a message, connection or session, or an `Attem
 that others may report too.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -197,7 +198,25 @@ class Format(Struct, frozen=True):
     gives the parser of that tag's lines; None where the tag is not of this format. Several
     formats may have one tag: the first one whose parser does not say None has the line. The tag
     ``""`` stands for lines that have none: its parser knows the format by the text alone.
+
+    The rest is only for speed: it says which lines need not be shown to the parser at all. One
+    without a tag is shown to it only where the text begins as `begins` says, or has one of
+    `holds` in it; where both are empty, always. A JSON object only where it has one of `keys`;
+    where there are none, always.
     """
 
     name: str
     parser: Callable[[Mask, str], Parse | None]
+    begins: str = ""  # a regular expression whose groups have no names
+    holds: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+
+
+def any_of(*words: str) -> str:
+    """A regular expression for any of these words, as they stand."""
+    return "|".join(map(re.escape, words))
+
+
+def unnamed(pattern: re.Pattern[str]) -> str:
+    """The regular expression of a pattern, its groups without their names."""
+    return re.sub(r"\?P<\w+>", "?:", pattern.pattern)

@@ -179,4 +179,9 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return read if not program or program.startswith("filter_instance") else None
 
 
-FORMAT = Format("proofpoint", parser)
+FORMAT = Format(
+    "proofpoint",
+    parser,
+    begins=_BEGIN,
+    keys=("connection", "sm"),
+)

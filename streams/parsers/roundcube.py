@@ -13,7 +13,7 @@ import re
 from schemas.events import Auth, Change, Fact
 from streams.parsers import fields, proxied
 from streams.parsers.event import event
-from streams.parsers.part import Format, Item, Items, Mask, Parse, Record, Twin
+from streams.parsers.part import Format, Item, Items, Mask, Parse, Record, Twin, any_of
 
 _IP = r"(?P<ip>[0-9A-Fa-f.:]{2,45})(?:\((?P<headers>X-[^()]{1,600})\))?"
 _SESSION = re.compile(r"<[\w,-]{1,128}> ")
@@ -146,4 +146,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _log if program in ("roundcube", "roundcubemail") else None
 
 
-FORMAT = Format("roundcube", parser)
+FORMAT = Format(
+    "roundcube",
+    parser,
+    begins=rf"(?:{_SESSION.pattern})?(?:{any_of(*_WORDS)}|IMAP Error|Login failed for )",
+)

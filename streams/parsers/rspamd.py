@@ -145,4 +145,9 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _log if program in ("rspamd", "rspamd_proxy") else None
 
 
-FORMAT = Format("rspamd", parser)
+FORMAT = Format(
+    "rspamd",
+    parser,
+    holds=(_WRITTEN,),
+    keys=("symbols", "function", "worker_type"),
+)

@@ -70,4 +70,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _log if program in ("sogod", "sogo", "SOGo") else None
 
 
-FORMAT = Format("sogo", parser)
+FORMAT = Format(
+    "sogo",
+    parser,
+    begins=r"sogod ?\[",
+)

@@ -48,4 +48,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _log if program in ("spamd", "spamassassin") else None
 
 
-FORMAT = Format("spamd", parser)
+FORMAT = Format(
+    "spamd",
+    parser,
+    begins=r"\[(?s:.{0,32}?)spamd: ",
+)

@@ -15,7 +15,7 @@ from typing import Any
 from schemas import net
 from schemas.events import Auth, Bounce, Connection, Delivery, Message, Recipient, Verdict
 from streams.parsers import reply
-from streams.parsers.part import Attempt, Format, Item, Items, Mask, Parse, Part, Record
+from streams.parsers.part import Attempt, Format, Item, Items, Mask, Parse, Part, Record, unnamed
 from streams.parsers.results import SCORES
 
 ANSI = re.compile(r"\x1b\[[0-9;]{0,8}m")
@@ -330,4 +330,9 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _tagged if program.startswith("stalwart") else None
 
 
-FORMAT = Format("stalwart", parser)
+FORMAT = Format(
+    "stalwart",
+    parser,
+    begins=unnamed(_EVENT),
+    holds=("\x1b",),
+)

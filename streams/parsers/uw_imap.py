@@ -13,7 +13,7 @@ import re
 from schemas import net
 from schemas.events import Auth, Connection
 from streams.parsers.event import event, name
-from streams.parsers.part import Attempt, Format, Items, Mask, Parse, Record
+from streams.parsers.part import Attempt, Format, Items, Mask, Parse, Record, any_of
 
 SERVICES = {
     **dict.fromkeys(("imapd", "imapsd", "imaps", "imap", "uw-imapd", "imap4d"), "imap"),
@@ -140,4 +140,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _Parser(service).parse if service else None
 
 
-FORMAT = Format("uw-imap", parser)
+FORMAT = Format(
+    "uw-imap",
+    parser,
+    begins=rf"{any_of(*_OURS)}|(?:imaps?|pop2|pop3s?){_INIT}",
+)

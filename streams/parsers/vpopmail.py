@@ -110,4 +110,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return None
 
 
-FORMAT = Format("vpopmail", parser)
+FORMAT = Format(
+    "vpopmail",
+    parser,
+    begins="vchkpw",
+)

@@ -97,4 +97,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return READERS.get(program)
 
 
-FORMAT = Format("webmail", parser)
+FORMAT = Format(
+    "webmail",
+    parser,
+    begins=r"\[LOGIN(?:_ERROR)?\] |(?:Admin )?Auth failed: ip=|- \[",
+)

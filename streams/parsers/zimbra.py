@@ -200,4 +200,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _read if program in ("", "zimbramon", "mailboxd", "zimbra", "nginx") else None
 
 
-FORMAT = Format("zimbra", parser)
+FORMAT = Format(
+    "zimbra",
+    parser,
+    begins=r"\[(?:info|notice|error|warn)\] \d|(?:(?:INFO|WARN).|ERROR|FATAL|DEBUG|TRACE) \[",
+)

@@ -58,4 +58,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return read if _TAG.fullmatch(program) else None
 
 
-FORMAT = Format("cisco-esa", parser)
+FORMAT = Format(
+    "cisco-esa",
+    parser,
+    holds=(*_LEVELS[:3], cef.BEGIN),
+)

@@ -5,7 +5,7 @@ DEBUG_LOGIN=2 it holds passwords, and is never looked at.
 """
 
 from streams.parsers.courier import login, mta
-from streams.parsers.part import Format, Items, Mask, Parse, Record
+from streams.parsers.part import Format, Items, Mask, Parse, Record, any_of
 
 _LOGINS = {
     **dict.fromkeys(("imapd", "imapd-ssl", "imaplogin", "imapd_ssl"), "imap"),
@@ -40,4 +40,8 @@ def _nothing(record: Record) -> Items | None:
     return None if record.text.startswith("pam_") else ()
 
 
-FORMAT = Format("courier", parser)
+FORMAT = Format(
+    "courier",
+    parser,
+    begins=rf"(?:{any_of(*login.WORDS)}), ",
+)

@@ -18,6 +18,8 @@ _TAIL = re.compile(
     r"(?:, (?:protocol=\w+|stls=\d|\w+=\d+))*"
 )
 _CLOSED = ("LOGOUT", "DISCONNECTED", "Disconnected", "TIMEOUT", "MAXCONNECTIONS")
+_LOGINS = ("LOGIN", "LOGIN FAILED")
+WORDS = (*_LOGINS, "Connection", *_CLOSED)
 
 
 def parser(service: str) -> Parse:
@@ -26,7 +28,7 @@ def parser(service: str) -> Parse:
         what, comma, _ = text.partition(", ")
         if not comma:
             return None
-        if what in ("LOGIN", "LOGIN FAILED"):
+        if what in _LOGINS:
             return _login(record, text, service)
         if what == "Connection" or what in _CLOSED:
             return _session(record, text, what)

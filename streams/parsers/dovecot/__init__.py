@@ -7,7 +7,7 @@ Dovecot's own log file.
 from collections.abc import Callable
 
 from streams.parsers.dovecot import auth, delivery, exported, login
-from streams.parsers.part import DOCUMENT, Format, Items, Mask, Parse, Record
+from streams.parsers.part import DOCUMENT, Format, Items, Mask, Parse, Record, any_of
 
 _DELIVERING = ("lmtp", "lda", "deliver")
 _AUTHENTICATING = ("auth", "auth-worker", "dovecot-auth")
@@ -59,4 +59,9 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _Parser(mask).of_process(program) if program in TAGS else None
 
 
-FORMAT = Format("dovecot", parser)
+FORMAT = Format(
+    "dovecot",
+    parser,
+    begins=rf"(?:{any_of(*TAGS, 'stats')})(?:: |\()",
+    keys=("event",),
+)

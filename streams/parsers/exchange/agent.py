@@ -111,4 +111,9 @@ def parser(mask: Mask, program: str) -> Parse | None:
     )
 
 
-FORMAT = Format("exchange-agent", parser)
+FORMAT = Format(
+    "exchange-agent",
+    parser,
+    begins=rows.BEGINS,
+    keys=("EnteredOrgFromIP",),
+)

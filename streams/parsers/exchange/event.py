@@ -16,7 +16,7 @@ from schemas.events import Auth, Change, Connection
 from streams.parsers.event import event as made
 from streams.parsers.exchange import changes, rows, windows
 from streams.parsers.exchange.windows import Event
-from streams.parsers.part import DOCUMENT, Attempt, Format, Items, Mask, Parse, Record
+from streams.parsers.part import DOCUMENT, Attempt, Format, Items, Mask, Parse, Record, any_of
 
 _TRANSPORT = "msexchange"
 _SECURITY = "security-auditing"
@@ -302,13 +302,17 @@ def _document(record: Record) -> Items | None:
     return changes.of_json(record, record.data) if event is None else _read(record, event)
 
 
+_TEXTS = ("<Event ", "MSWinEventLog", "WinEvtLog: ")
+_WHOLE_SENTENCES = ("Inbound authentication failed ", "Receive connector ")
+
+
 def _by_text(record: Record) -> Items | None:
     """A line without a tag: an event's XML, Snare's or OSSEC's line, or Exchange's sentence."""
     text = record.text
-    if text.startswith(("<Event ", "MSWinEventLog", "WinEvtLog: ")):
+    if text.startswith(_TEXTS):
         event = windows.of_text("", text)
         return None if event is None else _read(record, event)
-    if text.startswith(("Inbound authentication failed ", "Receive connector ")):
+    if text.startswith(_WHOLE_SENTENCES):
         return _by_sentence(record, Event(0, "", "", {}, [], text, 0.0)) or None
     return None
 
@@ -331,4 +335,9 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _tagged if program.lower().replace(" ", "") in TAGS else None
 
 
-FORMAT = Format("exchange-event", parser)
+FORMAT = Format(
+    "exchange-event",
+    parser,
+    begins=any_of(*_TEXTS, *_WHOLE_SENTENCES),
+    keys=("winlog", "EventID", "event_id", "Event", "CmdletName", "Operation"),
+)

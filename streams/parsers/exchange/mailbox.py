@@ -117,4 +117,9 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return rows.of_table(program, "sIp", needs, _layout)
 
 
-FORMAT = Format("exchange-imap-pop", parser)
+FORMAT = Format(
+    "exchange-imap-pop",
+    parser,
+    begins=rows.BEGINS,
+    keys=("sIp",),
+)

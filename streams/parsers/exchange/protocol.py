@@ -153,4 +153,9 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return rows.of_table(program, "connector-id", (*needs, "context"), _layout)
 
 
-FORMAT = Format("exchange-protocol", parser)
+FORMAT = Format(
+    "exchange-protocol",
+    parser,
+    begins=rows.BEGINS,
+    keys=("connector-id",),
+)

@@ -13,6 +13,9 @@ Row = Callable[[Record, list[str]], Items | None]
 Layout = Callable[[list[str]], Row]
 """Given the names of the columns in lower case: the parser of such rows."""
 
+BEGINS = r"\d{4}-"
+"""How a row begins that comes as text."""
+
 MOST_SHAPES = 64
 
 # Tags under which shippers send the rows of these files

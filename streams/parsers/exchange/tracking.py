@@ -354,4 +354,9 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return rows.either(read, _shown)
 
 
-FORMAT = Format("exchange-tracking", parser)
+FORMAT = Format(
+    "exchange-tracking",
+    parser,
+    begins=rows.BEGINS,
+    keys=("event-id", "InternalMessageId"),
+)

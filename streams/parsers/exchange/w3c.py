@@ -228,4 +228,9 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return rows.either(iis, proxy) if program == DOCUMENT and iis and proxy else iis
 
 
-FORMAT = Format("exchange-w3c", parser)
+FORMAT = Format(
+    "exchange-w3c",
+    parser,
+    holds=(' SMTP" ',),
+    keys=("cs-uri-stem", "AuthenticatedUser"),
+)

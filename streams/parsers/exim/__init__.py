@@ -13,7 +13,7 @@ connection without mail. The log does not tell the mechanism, but the authentica
 import re
 
 from streams.parsers.exim import arrival, delivery, listing, refusal, session, signature
-from streams.parsers.part import INDENTED, Format, Items, Mask, Parse, Part, Record
+from streams.parsers.part import INDENTED, Format, Items, Mask, Parse, Part, Record, any_of, unnamed
 
 _HEAD = re.compile(
     r"(?:\[(?P<piece>\d{1,4})[/\\]\d{1,4}\] )?"
@@ -125,4 +125,11 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _tagged if program.rpartition("/")[2].startswith("exim") else None
 
 
-FORMAT = Format("exim", parser)
+_BEGINS = rf"H=|SMTP |[^ ]{{1,94}} authenticator failed for |(?:{any_of(*_WORDS)}) |\d{{1,5}}[mhd] "
+_HEADLESS = "|".join((unnamed(_ID), _CALM.pattern, _BEGINS))
+
+FORMAT = Format(
+    "exim",
+    parser,
+    begins=rf"{unnamed(_HEAD)}(?:{_HEADLESS})|\[\d{{1,4}}[/\\]",
+)

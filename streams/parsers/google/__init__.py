@@ -55,4 +55,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _document if program == DOCUMENT else None
 
 
-FORMAT = Format("google", parser)
+FORMAT = Format(
+    "google",
+    parser,
+    keys=("message_info", "id", "protoPayload", "gmail", "row", "f", "items", "rows"),
+)

@@ -109,4 +109,19 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _rows(program) if program[:1] == "#" else None
 
 
-FORMAT = Format("m365", parser)
+FORMAT = Format(
+    "m365",
+    parser,
+    keys=(
+        "Operation",
+        "properties",
+        "userPrincipalName",
+        "activityDisplayName",
+        "AuditData",
+        "SenderAddress",
+        "senderAddress",
+        "records",
+        "value",
+        "d",
+    ),
+)

@@ -133,4 +133,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return None
 
 
-FORMAT = Format("opensmtpd", parser)
+FORMAT = Format(
+    "opensmtpd",
+    parser,
+    begins="[0-9a-f]{16} (?:smtp|mta|mda) |smtp-in: |delivery: |relay: ",
+)

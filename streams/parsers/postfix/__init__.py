@@ -4,7 +4,7 @@ The tag is ``instance[/service]/program``: ``postfix/smtpd``, ``postfix-in/smtpd
 ``postfix/submission/smtpd``; the service tells submission from relaying.
 """
 
-from streams.parsers.part import DOCUMENT, Format, Items, Mask, Parse, Record
+from streams.parsers.part import DOCUMENT, Format, Items, Mask, Parse, Record, any_of
 from streams.parsers.postfix import delivery, listing, policy, postscreen, queue, smtpd
 from streams.parsers.postfix.peer import is_queue_id
 
@@ -137,4 +137,19 @@ _MESSAGES: tuple[tuple[tuple[str, ...], Parse], ...] = (
     (("sender ", "postmaster "), queue.bounce),
 )
 
-FORMAT = Format("postfix", parser)
+_BEGINS = "|".join(
+    (
+        rf"(?:{any_of(*_WORDS)}) ",
+        rf"[0-9A-Za-z]{{6,}}: (?:{'|'.join(any_of(*begins) for begins, _ in _MESSAGES)})",
+        rf"(?:{any_of(*postscreen.READERS)}) ",
+        # listings
+        r"-+Queue ID-|-- \d|Mail queue is empty|[0-9A-Za-z]{6,40}[*!#]{0,2} +\d{1,20} [A-Z]",
+    )
+)
+
+FORMAT = Format(
+    "postfix",
+    parser,
+    begins=_BEGINS,
+    keys=("queue_id",),
+)

@@ -42,7 +42,7 @@ _REASONS = {
 
 def read(record: Record) -> Items:
     """What a line of postscreen says."""
-    read = _READERS.get(record.text.partition(" ")[0])
+    read = READERS.get(record.text.partition(" ")[0])
     return read(record, record.text) if read is not None else ()
 
 
@@ -137,7 +137,7 @@ def _reject(record: Record, text: str) -> Items:
     )
 
 
-_READERS: dict[str, Callable[[Record, str], Items]] = {
+READERS: dict[str, Callable[[Record, str], Items]] = {
     "CONNECT": _opened,
     "DISCONNECT": _closed,
     "HANGUP": _hung_up,

@@ -6,7 +6,7 @@ no name at all. The original qmail-smtpd logs nothing; tcpserver, rblsmtpd and p
 in its way. Logins are vpopmail's. Which client a queued message came from is not told.
 """
 
-from streams.parsers.part import Format, Items, Mask, Parse, Record
+from streams.parsers.part import Format, Items, Mask, Parse, Record, any_of
 from streams.parsers.qmail import chkuser, send, smtpd, spamcontrol, spamdyke
 
 _Read = dict[str, send.Read]
@@ -73,4 +73,14 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return (lambda record: read(record, record.text)) if read is not None else None
 
 
-FORMAT = Format("qmail", parser)
+FORMAT = Format(
+    "qmail",
+    parser,
+    begins="|".join(
+        (
+            any_of(*(f"{word} " for word in SAID)),
+            "(?:Accept|Reject)::",
+            rf"(?:{any_of(*PROGRAMS)})(?:\[[^ ]*)?:",
+        )
+    ),
+)

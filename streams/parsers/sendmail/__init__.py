@@ -5,7 +5,7 @@ without a line, and a message for which none was due; which of submission and re
 used is told only in ``daemon=``, a name that the site chooses. A password is never logged.
 """
 
-from streams.parsers.part import Format, Items, Mask, Parse, Record
+from streams.parsers.part import Format, Items, Mask, Parse, Record, any_of
 from streams.parsers.sendmail import message, session
 from streams.parsers.sendmail.relay import is_queue_id
 
@@ -86,4 +86,10 @@ def _untagged(record: Record, queue_id: str) -> Items | None:
     return by_text(Record(record.at, record.host, "", record.pid, text, record.offset))
 
 
-FORMAT = Format("sendmail", parser)
+_BEGINS = any_of(*_UNTAGGED)
+
+FORMAT = Format(
+    "sendmail",
+    parser,
+    begins=rf"[0-9A-Za-z]{{3,20}}\d{{4}}: (?:from=|to=|{_BEGINS})|{_BEGINS}",
+)

@@ -13,7 +13,7 @@ Topics have their names on the broker. kafka-python is imported here and in kafk
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -23,7 +23,7 @@ from kafka.coordinator.assignors.abstract import (
     ConsumerProtocolAssignment,
     ConsumerProtocolSubscription,
 )
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.structs import OffsetAndMetadata
 from msgspec import Struct
 
@@ -42,7 +42,7 @@ from streams.kafka_bus import (
 )
 
 TRANSACTION = 15.0  # seconds until the broker gives up one whose producer is dead
-DELIVERY = 60.0  # seconds until a message that no broker takes fails its transaction
+DELIVERY = 20.0  # seconds until a message that no broker takes fails its transaction
 MOST = 5000  # messages of one poll
 
 Place = tuple[str, int]
@@ -173,23 +173,20 @@ class Flow:
         if told:
             with explained("cannot publish"):
                 _send(self._teller, told)
-        producer = self._producer
         with explained("the transaction failed"):
+            producer = self._producer
+            # kafka-python's own calls wait for ever where a coordinator went meanwhile.
+            manager, wake = producer._transaction_manager, producer._sender.wakeup
             producer.begin_transaction()
-            try:
-                producer.send_offsets_to_transaction(
-                    {
-                        TopicPartition(*place): OffsetAndMetadata(offset, f"{now:.3f}", -1)
-                        for place, offset in done.items()
-                    },
-                    self._consumer.group_metadata(),
-                )
-                _send(producer, made)
-                producer.commit_transaction()
-            except BaseException:
-                with suppress(KafkaError):
-                    producer.abort_transaction()
-                raise
+            offsets = {
+                TopicPartition(*place): OffsetAndMetadata(offset, f"{now:.3f}", -1)
+                for place, offset in done.items()
+            }
+            _wait(
+                manager.send_offsets_to_transaction(offsets, self._consumer.group_metadata()), wake
+            )
+            _send(producer, made)
+            _wait(manager.begin_commit(), wake)
 
     def since(self, topic: str, at: float, partitions: Iterable[int] = ()) -> list[Message]:
         """All that lies in these partitions (none: in all) and was published at `at` or later."""
@@ -253,6 +250,14 @@ def _producer(settings: KafkaSettings, **more: Any) -> Any:
             **connection(settings),
         ),
     )
+
+
+def _wait(result: Any, wake: Callable[[], None]) -> None:
+    """Until the broker has done it. A transaction that fails is left open: whoever begins again
+    under its identity, or its time, ends it."""
+    wake()
+    if not result.wait(int(TRANSACTION * 1000)):
+        raise KafkaTimeoutError("no broker answers")
 
 
 def _send(producer: Any, messages: Iterable[Made]) -> None:

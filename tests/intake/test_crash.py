@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from streams.bus import BusError
 from streams.kafka_flow import Flow, Made, Place
 from tests.intake.conftest import Site
 from tests.intake.test_on_kafka import dialogue, failed
+from tools.kafka import Broker
 
 pytestmark = [pytest.mark.broker, pytest.mark.xdist_group("broker")]
 
@@ -86,3 +88,20 @@ def test_what_is_half_joined_is_in_the_snapshot(
         )
     messages = [event for event in site.events() if isinstance(event, Message)]
     assert [(m.account, m.message_id) for m in messages] == [("u1@example.org", "1@example.org")]
+
+
+def test_a_broker_that_goes_away_and_comes_back_is_waited_for(
+    own_broker: Broker, tmp_path: Path
+) -> None:
+    site = Site(own_broker, tmp_path)
+    try:
+        raw = site.prefix + "mail.raw"
+        site.put(raw, *(failed(number).encode() for number in range(20)))
+        site.start()
+        site.wait(lambda: len(accounts(site)) == 20)
+        own_broker.kill()
+        own_broker.start()
+        site.put(raw, *(failed(number).encode() for number in range(20, 40)))
+        site.wait(lambda: len(accounts(site)) == 40)
+    finally:
+        site.close()

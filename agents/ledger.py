@@ -3,7 +3,7 @@ about.
 
 Message-IDs and recipients go into Bloom filters (Bloom 1970), a larger one when one is full
 (Almeida et al. 2007, scalable Bloom filters). What is found was sent, but for one false match in
-a hundred; what is not found was not sent, unless even the largest filter was full: then it is
+250; what is not found was not sent, unless even the largest filter was full: then it is
 unknown.
 """
 
@@ -13,8 +13,8 @@ from agents.windows import DAY, fingerprint
 
 WEEK = 7 * DAY
 SIZES = (32, 128, 512, 2048)  # bytes
-PER_VALUE = 10  # bits, for which one in a hundred matches wrongly
-HASHES = 7
+PER_VALUE = 14  # bits
+HASHES = 4  # with which one in 250 matches wrongly
 
 
 class Ledger(Struct, array_like=True):

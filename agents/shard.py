@@ -82,10 +82,11 @@ class Shard:
             self.clock = at
         engine = self.engine
         listeners = engine.listeners(event)
-        if listeners:
+        about = keys.keys(event, engine.site) if listeners else ()
+        if about:
             engine.look(event, cold=self.clock - self.begun < WARM, place=place)
             mine = self._mine
-            for key in keys.keys(event, engine.site):
+            for key in about:
                 heard = listeners.get(key[0])
                 if heard is not None and (mine is None or mine(key)):
                     self._fold(event, key, heard, absorbed)

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from msgspec import structs
 
-from streams.parsers.carrier.letter import Found, Letter, Opened, first, inside, when
+from streams.parsers.carrier.letter import Found, Letter, Opened, clock, first, inside, when
 from streams.parsers.carrier.shapes import clouds, files, syslog
 
 LONGEST_LINE = 65_536  # characters of a line that Docker has split
@@ -52,11 +52,14 @@ NESTS: tuple[tuple[str, type, Nest], ...] = (
     ("textPayload", str, clouds.google),
     ("jsonPayload", dict, clouds.google),
     ("streams", list, clouds.loki),
-    ("records", list, clouds.records),
-    ("schema", dict, clouds.connect),
+    ("records", list, clouds.held("records")),
+    ("logs", list, clouds.held("logs")),
+    ("record", dict, clouds.held("record")),
+    ("_source", dict, clouds.held("_source")),
 )
 EVENTS = ("winlog", "EventID", "EventData", "reqId", "severity_level")
 """In what is a document with a message: events of Windows, Nextcloud's, rspamd's."""
+CONNECT = frozenset({"schema", "payload"})  # of Kafka Connect's JsonConverter
 SPLUNK = frozenset({"time", "host", "source", "sourcetype", "index", "event", "fields"})
 ELASTIC = ("@version", "@metadata", "agent", "ecs", "beat", "input")
 
@@ -131,6 +134,10 @@ def _open(value: Any, depth: int) -> list[Letter]:
     if isinstance(value, list):
         if len(value) > MOST:
             raise ValueError(f"more than {MOST} lines in one message")
+        if 2 <= len(value) <= 3 and isinstance(value[-1], dict):
+            at, _ = clock(value[-2])
+            if at is not None:  # Fluentd's: tag, time, record
+                return _inside(value[-1], Letter("", at=at), depth)
         return [letter for one in value for letter in _open(one, depth + 1)]
     if isinstance(value, str):
         return _text(value, depth)
@@ -155,6 +162,12 @@ def _object(found: dict[str, Any], depth: int) -> list[Letter]:
         for name, kind, nest in NESTS:
             if isinstance(found.get(name), kind):
                 return _listed(nest(found, lambda value, known: _inside(value, known, depth)))
+        if "payload" in found and found.keys() <= CONNECT:
+            return _inside(found["payload"], Letter(""), depth)
+        if "body" in found and isinstance(found.get("attributes"), dict):
+            return _listed(
+                clouds.plain_record(found, lambda value, known: _inside(value, known, depth))
+            )
         if "event" in found and found.keys() <= SPLUNK and len(found) > 1:
             return _listed(clouds.splunk(found, lambda value, known: _inside(value, known, depth)))
         letter = _line(found)

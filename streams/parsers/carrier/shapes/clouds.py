@@ -2,10 +2,10 @@
 
 - OpenTelemetry logs as OTLP/JSON (opentelemetry-proto, logs/v1/logs.proto): resources, scopes,
   records; times in nanoseconds as text. The syslog receiver's attributes name the program.
+  Also one record alone with its attributes as plain JSON.
 - CloudEvents 1.0 in JSON: ``data`` or ``data_base64``.
 - Amazon CloudWatch Logs subscriptions (``logEvents``), Google Cloud Logging (``textPayload``,
   ``jsonPayload``), Azure diagnostic settings and Event Hubs (``records``).
-- Kafka Connect's JsonConverter, with schemas (``payload``).
 - Splunk's HTTP Event Collector (``event``), Grafana Loki's push API (``streams``).
 """
 
@@ -49,16 +49,28 @@ OTLP_PIDS = ("proc_id", "procid", "process.pid", "syslog.procid", "_PID", "pid")
 OTLP_FILES = ("log.file.path", "log.file.name", "k8s.container.name", "container.id")
 
 
+def plain_record(found: Found, open_value: Open) -> Opened:
+    body = found["body"]
+    said = body.get("text", body) if isinstance(body, dict) else body
+    about = inside(inside(found, "resource"), "attributes")
+    return _of_record(found, inside(found, "attributes"), about, said, open_value)
+
+
 def _record(record: Found, about: Found, open_value: Open) -> list[Letter]:
-    own = _attributes(record)
-    everything = {**about, **own}
     body = _value(record.get("body"), 0)
+    return _of_record(record, _attributes(record), about, body, open_value)
+
+
+def _of_record(
+    record: Found, own: Found, about: Found, body: Any, open_value: Open
+) -> list[Letter]:
+    everything = {**about, **own}
     program = first(own, OTLP_PROGRAMS)
     said = text(own.get("message")) if program else ""
-    at, stamp = when(record, ("timeUnixNano",))
-    read = at is None
+    at, stamp = when(record, ("timeUnixNano", "timestamp", "@timestamp"))
+    read = at is None and not stamp
     if read:
-        at, stamp = when(record, ("observedTimeUnixNano",))
+        at, stamp = when(record, ("observedTimeUnixNano", "observed_timestamp"))
     letter = Letter(
         said or text(body),
         at=at,
@@ -139,13 +151,14 @@ def google(found: Found, open_value: Open) -> Opened:
     return open_value(payload, known)
 
 
-def records(found: Found, open_value: Open) -> Opened:
-    at, stamp = when(found, ("time",))
-    return open_value(found["records"], Letter("", at=at, stamp=stamp))
+def held(name: str) -> Callable[[Found, Open], Opened]:
+    """What lies in a field of that name."""
 
+    def opened(found: Found, open_value: Open) -> Opened:
+        at, stamp = when(found, ("time", "timestamp", "@timestamp"))
+        return open_value(found[name], Letter("", at=at, stamp=stamp))
 
-def connect(found: Found, open_value: Open) -> Opened:
-    return open_value(found.get("payload"), Letter(""))
+    return opened
 
 
 def splunk(found: Found, open_value: Open) -> Opened:

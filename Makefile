@@ -54,6 +54,10 @@ debian: ## the real mail servers that the tests run against (Debian packages, as
 bench: setup ## measure speed beside the references; the tables are kept in load/results/
 	$(BIN)/python -m load.bench
 
+.PHONY: quality
+quality: setup ## what is found, how early, and who is wronged; the tables are kept in load/results/
+	$(BIN)/python -m load.quality
+
 .PHONY: schemas
 schemas: $(STAMP) ## write the JSON Schema of each topic anew
 	$(BIN)/python -m schemas.json_schema

@@ -58,7 +58,7 @@ class Performance:
         self._forget_later(stage.end - LAST_LINE)
 
     def _forget_later(self, end: float) -> None:
-        for record in (*self.truth.attacks, *self.truth.innocents):
+        for record in self.truth.records:
             record.clients = {name: at for name, at in record.clients.items() if at < end}
             record.accounts = {name: at for name, at in record.accounts.items() if at < end}
         for attack in self.truth.attacks:

@@ -22,7 +22,7 @@ class Everyday:
         self._stage = stage
         self._people = stage.innocent("everyday: people at work", *stage.organisation.people)
         self._partners = stage.innocent("everyday: other mail servers")
-        self._noise = stage.innocent("everyday: hosts on block lists, and passers-by")
+        self._noise = stage.noise("hosts on block lists, and passers-by")
 
     def day(self, midnight: float) -> None:
         stage = self._stage

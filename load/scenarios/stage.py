@@ -6,7 +6,7 @@ from random import Random
 from agents.demo.addresses import Client
 from agents.demo.postfix_lines import Outcome
 from load.scenarios.organisation import DAY, HOUR, Gateway, Organisation, Person
-from load.scenarios.truth import Attack, Form, Innocent, Truth
+from load.scenarios.truth import Attack, Form, Innocent, Noise, Record, Truth
 
 Recipients = Sequence[str | tuple[str, Outcome]]
 
@@ -14,7 +14,7 @@ Recipients = Sequence[str | tuple[str, Outcome]]
 class Part:
     """A part in a story: writes lines, and notes who took part from when on."""
 
-    def __init__(self, stage: "Stage", record: Attack | Innocent) -> None:
+    def __init__(self, stage: "Stage", record: Record) -> None:
         self.stage = stage
         self.record = record
 
@@ -169,3 +169,8 @@ class Stage:
         for person in people:
             part.holds(self.start, person.address)
         return part
+
+    def noise(self, story: str) -> Part:
+        record = Noise(story=story)
+        self.truth.noise.append(record)
+        return Part(self, record)

@@ -1,6 +1,5 @@
 """The truth about generated lines, as a file: one JSON object a line, tagged by `kind`."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -30,24 +29,36 @@ class Innocent(Struct, kw_only=True, tag_field="kind", tag="innocent"):
     accounts: dict[str, float] = field(default_factory=dict)
 
 
+class Noise(Struct, kw_only=True, tag_field="kind", tag="noise"):
+    """Hosts of which nobody can say: it is neither right nor wrong to accuse them."""
+
+    story: str
+    clients: dict[str, float] = field(default_factory=dict)
+    accounts: dict[str, float] = field(default_factory=dict)
+
+
+Record = Attack | Innocent | Noise
+
+
 class Truth(Struct):
     attacks: list[Attack] = field(default_factory=list)
     innocents: list[Innocent] = field(default_factory=list)
+    noise: list[Noise] = field(default_factory=list)
+
+    @property
+    def records(self) -> list[Record]:
+        return [*self.attacks, *self.innocents, *self.noise]
 
 
 def write(truth: Truth, path: Path) -> None:
-    path.write_bytes(msgspec.json.Encoder().encode_lines([*truth.attacks, *truth.innocents]))
+    path.write_bytes(msgspec.json.Encoder().encode_lines(truth.records))
 
 
 def read(path: Path) -> Truth:
     """Raises msgspec.ValidationError where a line is none of ours."""
-    records: Iterable[Attack | Innocent] = msgspec.json.Decoder(Attack | Innocent).decode_lines(
-        path.read_bytes()
+    records: list[Record] = msgspec.json.Decoder(Record).decode_lines(path.read_bytes())
+    return Truth(
+        [record for record in records if isinstance(record, Attack)],
+        [record for record in records if isinstance(record, Innocent)],
+        [record for record in records if isinstance(record, Noise)],
     )
-    truth = Truth()
-    for record in records:
-        if isinstance(record, Attack):
-            truth.attacks.append(record)
-        else:
-            truth.innocents.append(record)
-    return truth

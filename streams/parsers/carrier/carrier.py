@@ -140,6 +140,8 @@ class Carrier:
 
         Raises ValueError where it is of a known carrier and cannot be read.
         """
+        if b"\x00" in line:  # what ends a line of syslog over TCP; the hole that a crash left
+            line = line.strip(b"\r\n\x00")
         if len(line) > LONGEST and (line[:1] not in b"{[" or len(line) > LONGEST_JSON):
             line = line[:LONGEST]
         try:

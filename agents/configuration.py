@@ -303,6 +303,7 @@ def _check(settings: Settings, where: str) -> None:
     response = settings.response
     brokers = settings.kafka.bootstrap
     lmtp, maildir = settings.intake.lmtp, settings.intake.maildir
+    listed = settings.listed
     expect = (
         ("response.first", response.first > 0, "a number of seconds above 0"),
         ("response.longest", response.longest >= response.first, "at least response.first"),
@@ -322,6 +323,14 @@ def _check(settings: Settings, where: str) -> None:
         ("intake.lmtp.largest", lmtp is None or lmtp.largest > 0, "1 or more bytes"),
         ("intake.lmtp.connections", lmtp is None or lmtp.connections > 0, "1 or more"),
         ("intake.maildir.path", maildir is None or bool(maildir.path), "the path of a maildir"),
+        ("listed.gateways", all(listed.gateways), "addresses or names"),
+        ("listed.lists", all(listed.lists), "names of DNS block lists"),
+        ("listed.interval", listed.interval > 0, "a number of seconds above 0"),
+        (
+            "listed.resolvers",
+            all(_is_resolver(one) for one in listed.resolvers),
+            "addresses such as 192.0.2.53 or 127.0.0.1:5353",
+        ),
         ("http.listen", _is_listen(settings.http.listen), "host:port, or nothing"),
         (
             "kafka.bootstrap",
@@ -364,3 +373,8 @@ def _is_zone(name: str) -> bool:
 def _is_listen(text: str) -> bool:
     host, _, port = text.rpartition(":")
     return not text or (bool(host) and port.isascii() and port.isdigit() and int(port) < 65536)
+
+
+def _is_resolver(text: str) -> bool:
+    """An address, with or without a port."""
+    return bool(net.address(text) or (_is_listen(text) and net.address(text.rpartition(":")[0])))

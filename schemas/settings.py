@@ -74,6 +74,16 @@ class StorageSettings(Section, frozen=True):
     keep_days: int = 90  # alerts
 
 
+class ListedSettings(Section, frozen=True):
+    """``[listed]``: block lists that are asked whether they list us."""
+
+    gateways: tuple[str, ...] = ()  # addresses or names of ours that send mail; none: nobody asks
+    lists: tuple[str, ...] = ("zen.spamhaus.org", "bl.spamcop.net", "psbl.surriel.com")
+    interval: float = 3600.0  # seconds over which the questions are spread
+    resolvers: tuple[str, ...] = ()  # address or address:port; none: the system's. Many lists do
+    # not answer public ones
+
+
 class HttpSettings(Section, frozen=True):
     """``[http]``: metrics and health."""
 
@@ -163,6 +173,7 @@ class Settings(Section, frozen=True):
     storage: StorageSettings = field(default_factory=StorageSettings)
     parsers: ParsersSettings = field(default_factory=ParsersSettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)
+    listed: ListedSettings = field(default_factory=ListedSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     detectors: dict[str, Any] = {}  # tables, which their registries convert

@@ -119,6 +119,7 @@ def lines(config: Config) -> Iterator[Line]:
     yield from _topics(config)
     yield from _intake(config)
     yield from _site(config)
+    yield from _listed(config)
     yield from _detectors(config)
     yield from _response(config)
     for gateway in config.gateways:
@@ -202,6 +203,21 @@ def _site(config: Config) -> Iterator[Line]:
         yield Line("site", f"mail for {', '.join(domains)} is ours")
     else:
         yield Line("site", "site.domains names none of ours: what is local is guessed")
+
+
+def _listed(config: Config) -> Iterator[Line]:
+    """Which block lists would be asked about whom."""
+    listed = config.settings.listed
+    if not listed.gateways or not listed.lists:
+        lacking = "gateways names none of ours" if not listed.gateways else "lists is empty"
+        yield Line("listed", f"no block list is asked: listed.{lacking}")
+        return
+    whom = ", ".join(listed.resolvers) or "the system's resolver"
+    yield Line(
+        "listed",
+        f"{', '.join(listed.lists)} asked about {', '.join(listed.gateways)}"
+        f" every {span(listed.interval)}, through {whom}",
+    )
 
 
 def _detectors(config: Config) -> Iterator[Line]:

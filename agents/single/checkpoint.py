@@ -21,6 +21,7 @@ KEPT = 20_000  # alerts and decisions each that wait for a store that cannot be 
 CLOCKS = "clocks"
 JOINER = "joiner"
 PRESENCE = "presence"
+LISTED = "listed"
 
 _clocks = msgspec.msgpack.Decoder(tuple[float, float])
 

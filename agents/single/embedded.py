@@ -18,8 +18,9 @@ from agents.record import pack
 from agents.running import intakes, reading
 from agents.running.enforcement import Enforcement
 from agents.running.http import Health, Pulse
+from agents.running.listed import ListedWatch
 from agents.running.loop import Control, Opener
-from agents.single.checkpoint import JOINER, PRESENCE, Checkpoint
+from agents.single.checkpoint import JOINER, LISTED, PRESENCE, Checkpoint
 from agents.single.delivery import HELD, Delivery
 from agents.single.store import Store, StoreError
 from schemas import wire
@@ -72,6 +73,7 @@ class Embedded:
         self._first_start = not positions
         self._reader = reading.new_reader(config, dead, store.memory(JOINER))
         self._presence = self._new_presence(store.memory(PRESENCE))
+        self._listed = ListedWatch(config.settings.listed, store.memory(LISTED), clock)
         self._follow = open_sources(config, positions)
         self._intakes = open_intakes(config, positions)
         self._blocklist = build_blocklist(config)
@@ -142,6 +144,7 @@ class Embedded:
         for delivery in self._deliveries:
             self._checkpoint.told(delivery.told())
         memory = {JOINER: self._reader.pack(), PRESENCE: self._presence.pack()}
+        memory[LISTED] = self._listed.pack()
         before = self._checkpoint.trouble
         positions = {**self._follow.positions(), **self._intakes.positions()}
         safe = self._checkpoint.commit(positions, memory, self._clock())
@@ -168,6 +171,9 @@ class Embedded:
         self._reader = reading.new_reader(config, self._dead, self._reader.pack())
         self._nobody = 0  # a new reader counts from nothing
         self._presence = self._new_presence(self._presence.pack())
+        self._listed.close()
+        self._alerts += self._listed.take()
+        self._listed = ListedWatch(config.settings.listed, self._listed.pack(), self._clock)
         positions = {**self._follow.positions(), **self._intakes.positions()}
         self._follow.close()
         self._intakes.close()
@@ -179,6 +185,7 @@ class Embedded:
 
     def close(self) -> None:
         """Make everything safe, let go of everything."""
+        self._listed.close()
         if not self._abandoned:
             self.flush()
         self._disconnect()
@@ -290,6 +297,7 @@ class Embedded:
             self._drain(now)
         self._drained = self._lines
         self._alerts += self._presence.check(now)
+        self._alerts += self._listed.take()
         if self._blocklist.expire(now):
             self._enforce(now)
         metrics.RECORDS.set(len(shard))
@@ -364,6 +372,7 @@ class Embedded:
         ]
         degraded += [f"sink {d.sink.name}: {d.trouble}" for d in self._deliveries if d.trouble]
         degraded += [f"{name} is silent" for name in self._presence.silent()]
+        degraded += [f"{name}: {why}" for name, why in self._listed.troubles().items()]
         return Health(tuple(failing), tuple(degraded))
 
     # -- out ----------------------------------------------------------------------------------

@@ -72,8 +72,7 @@ def _reports(stage: Stage, story: str, form: Form, count: int, hours: float) -> 
     ]
     for at in stage.times(first, min(first + hours * HOUR, stage.end), count):
         reflectors.bring(at, stage.random.choice(servers), "", [victim])
-        record = part.record
-        record.victims[victim] = min(at, record.victims.get(victim, at))
+        part.molests(at, victim)
 
 
 def joe_job(stage: Stage) -> None:

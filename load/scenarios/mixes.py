@@ -42,12 +42,12 @@ class Performance:
         self._mix = mix
         self._organisation = Organisation(mix.nature, mix.seed)
         start = mix.first.timestamp()
-        self._stage = Stage(self._organisation, start, mix.days, mix.seed)
-        self.truth = self._stage.truth
+        self.stage = Stage(self._organisation, start, mix.days, mix.seed)
+        self.truth = self.stage.truth
 
     def lines(self) -> Iterator[bytes]:
         """All lines by time, each with its line end; they stop at the end of the last day."""
-        stage, log = self._stage, self._organisation.log
+        stage, log = self.stage, self._organisation.log
         everyday = Everyday(stage)
         for story in self._mix.stories:
             story(stage)

@@ -2,13 +2,14 @@
 
 from load.scenarios.organisation import HOUR
 from load.scenarios.stage import Stage
+from load.scenarios.truth import Form
 
 
 def spray(stage: Stage, members: int, hours: float, tries: int, day: float) -> None:
     """Members take turns over mailboxes with a few usual passwords."""
     story = f"a spray: {members} members, {tries} tries each in {hours:g} h"
     stage.begin(story)
-    form = "easy" if hours < 4 else "slow" if hours > 30 else "spread"
+    form: Form = "easy" if hours < 4 else "slow" if hours > 30 else "spread"
     part = stage.attack("spray", form, story)
     bots = stage.organisation.addresses.bots(members)
     names = stage.names(len(stage.organisation.people))

@@ -102,6 +102,17 @@ class Part:
         self.stage.organisation.any_gateway().postfix.look(at, client)
 
 
+class Assault(Part):
+    """An attacker's part."""
+
+    record: Attack
+
+    def molests(self, at: float, victim: str) -> None:
+        """The address gets reports on mail that it never sent."""
+        victims = self.record.victims
+        victims[victim] = min(at, victims.get(victim, at))
+
+
 class Stage:
     """Some days of an organisation. `random` is the story's own."""
 
@@ -157,10 +168,10 @@ class Stage:
         """So many moments between two, in order."""
         return sorted(first + self.random.random() * (last - first) for _ in range(count))
 
-    def attack(self, group: str, form: Form, story: str) -> Part:
+    def attack(self, group: str, form: Form, story: str) -> Assault:
         record = Attack(group=group, form=form, story=story)
         self.truth.attacks.append(record)
-        return Part(self, record)
+        return Assault(self, record)
 
     def innocent(self, story: str, *people: Person) -> Part:
         record = Innocent(story=story)

@@ -1,5 +1,8 @@
 """What the carrier remembers of one line changes nothing about the next."""
 
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from streams.parsers.carrier import Carrier, Stamps
@@ -33,6 +36,15 @@ def test_a_minute_that_was_seen_before_reads_like_a_new_one(line):
     for fraction in (1, 2):
         carrier.record(f"{STAMP.format(fraction)}mx1 postfix/smtpd[7]: x".encode(), 0)
     assert carrier.record(line.encode(), 5) == fresh().record(line.encode(), 5)
+
+
+@pytest.mark.parametrize("length", range(16))
+def test_a_line_that_is_cut_in_its_stamp_is_read_like_one_without(length):
+    carrier = fresh()
+    line = b"Mar  4 08:01:59 mx1 postfix/smtpd[7]: x"
+    last = carrier.record(line, 0)
+    found = carrier.record(line[:length], 1)
+    assert found is None or found.at == last.at
 
 
 def test_microseconds_are_read_to_the_nearest_number():
@@ -103,3 +115,42 @@ def test_a_zone_that_no_clock_has_is_no_time(hours):
     sign = "-" if hours[0] == "-" else "+"
     with pytest.raises(ValueError, match=r"offset|timedelta"):
         carrier.record(ROW.replace("Z,", f"{sign}{hours.strip('-')}:00,").encode(), 1)
+
+
+def syslog(stamp, zone, now):
+    """The time that a line with this stamp has, in UTC."""
+    now = datetime.fromisoformat(now).replace(tzinfo=UTC).timestamp()
+    record = Carrier("", Stamps(ZoneInfo(zone), 0, now)).record(f"{stamp} mx1 a[1]: x".encode(), 0)
+    return datetime.fromtimestamp(record.at, UTC).isoformat(" ")[:19]
+
+
+@pytest.mark.parametrize(
+    ("stamp", "zone", "now", "then"),
+    [
+        # a leap day, seen in its year and in the next
+        ("Feb 29 23:59:59", "UTC", "2024-03-01", "2024-02-29 23:59:59"),
+        ("Feb 29 12:00:00", "UTC", "2025-02-01", "2024-02-29 12:00:00"),
+        # the turn of the year: December is last year's; a clock that is ahead is this year's
+        ("Dec 31 23:59:59", "UTC", "2025-01-01 00:00:05", "2024-12-31 23:59:59"),
+        ("Jan  1 00:00:01", "UTC", "2025-01-01 00:00:05", "2025-01-01 00:00:01"),
+        ("Jan  1 00:00:01", "UTC", "2024-12-31 23:59:58", "2025-01-01 00:00:01"),
+        ("Jan  1 00:30:00", "Europe/Berlin", "2024-12-31 23:40:00", "2024-12-31 23:30:00"),
+        # summer begins: the hour that no clock shows goes on from the one before
+        ("Mar 30 01:59:59", "Europe/Berlin", "2025-04-01", "2025-03-30 00:59:59"),
+        ("Mar 30 02:30:00", "Europe/Berlin", "2025-04-01", "2025-03-30 01:30:00"),
+        ("Mar 30 03:00:00", "Europe/Berlin", "2025-04-01", "2025-03-30 01:00:00"),
+        # summer ends: of the hour that comes twice, the first
+        ("Oct 26 01:59:59", "Europe/Berlin", "2025-11-01", "2025-10-25 23:59:59"),
+        ("Oct 26 02:30:00", "Europe/Berlin", "2025-11-01", "2025-10-26 00:30:00"),
+        ("Oct 26 03:00:00", "Europe/Berlin", "2025-11-01", "2025-10-26 02:00:00"),
+        # a zone in the stamp leaves nothing to guess
+        ("2025-10-26T02:30:00+01:00", "Europe/Berlin", "2025-11-01", "2025-10-26 01:30:00"),
+    ],
+)
+def test_stamps_around_the_turns_of_calendar_and_clock(stamp, zone, now, then):
+    assert syslog(stamp, zone, now) == then
+
+
+def test_a_leap_day_that_no_year_had_is_a_dead_letter():
+    with pytest.raises(ValueError, match="day"):
+        Carrier("", Stamps(None, 2025, NOW)).record(b"Feb 29 12:00:00 mx1 a[1]: x", 0)

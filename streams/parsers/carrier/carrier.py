@@ -152,7 +152,7 @@ class Carrier:
         if (
             minute is not None
             and text[26:33] == minute[1]
-            and text[19] == "."
+            and text[19:20] == "."
             and (second := text[17:26]).replace(".", "", 1).isdecimal()
         ):
             at: float | None = minute[0] + float(second)

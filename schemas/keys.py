@@ -44,6 +44,9 @@ Key = str
 
 LONGEST = 160  # characters of a mailbox or domain that count; an attacker chooses the rest
 
+UNWELCOME = frozenset({"listed", "reputation", "policy"})
+"""Reasons of a failed delivery that may speak of our gateway, not of the mail."""
+
 KINDS = {"c": "client", "n": "network", "m": "account", "g": "gateway", "d": "domain", "s": "site"}
 
 
@@ -177,11 +180,13 @@ def _message(event: Message, site: Site) -> tuple[Key, ...]:
 
 def _delivery(event: Delivery, site: Site) -> tuple[Key, ...]:
     if relayed(event, site):
-        return _of_client(event.client) + _of_senders(event, site)
-    if event.sender:
-        return _of_senders(event, site)
-    # The null sender: a report, which concerns the one who gets it.
-    return _of_mailbox(event.account or event.recipient, site)
+        found = _of_client(event.client) + _of_senders(event, site)
+    elif event.sender:
+        found = _of_senders(event, site)
+    else:
+        # The null sender: a report, which concerns the one who gets it.
+        found = _of_mailbox(event.account or event.recipient, site)
+    return found + _of_gateway(event) if event.reason in UNWELCOME else found
 
 
 def relayed(event: Delivery, site: Site) -> bool:
@@ -198,7 +203,7 @@ def relayed(event: Delivery, site: Site) -> bool:
 
 
 def _bounce(event: Bounce, site: Site) -> tuple[Key, ...]:
-    if event.direction == "made":
+    if event.direction == "made" or event.reason in UNWELCOME:
         return _of_gateway(event) + _of_mailbox(event.recipient, site)
     return _of_mailbox(event.recipient, site)
 

@@ -127,6 +127,16 @@ CASES: list[tuple[Fact, tuple[str, ...]]] = [
     (Bounce(at=AT, recipient=ANNA), (f"m:{ANNA}",)),
     (Bounce(at=AT, direction="made", gateway="mx", recipient=ANNA), ("g:mx", f"m:{ANNA}")),
     (Bounce(at=AT, direction="made", gateway="mx"), ("g:mx",)),
+    # a refusal that may speak of the gateway
+    (
+        Delivery(at=AT, gateway="mx", sender=ANNA, recipient="x@example.com", reason="listed"),
+        (f"m:{ANNA}", "g:mx"),
+    ),
+    (
+        Bounce(at=AT, gateway="mx", recipient=ANNA, reason="reputation"),
+        ("g:mx", f"m:{ANNA}"),
+    ),
+    (Bounce(at=AT, gateway="mx", recipient=ANNA, reason="user_unknown"), (f"m:{ANNA}",)),
     (Complaint(at=AT, client="192.0.2.7", sender=ANNA), (*HERE, f"m:{ANNA}")),
     (Complaint(at=AT, client="192.0.2.7", sender="x@example.com"), HERE),
     (Verdict(at=AT, account="anna", kind="spam"), (f"m:{ANNA}",)),

@@ -16,6 +16,7 @@ from agents.detectors.internal_mailer import InternalMailer
 from agents.detectors.open_relay import OpenRelay
 from agents.detectors.protocol_abuse import ProtocolAbuse
 from agents.detectors.queue_growth import QueueGrowth
+from agents.detectors.refused_reputation import RefusedReputation
 from agents.detectors.relay_probe import RelayProbe
 from agents.detectors.stale_client import StaleClient
 
@@ -36,5 +37,6 @@ DETECTORS: dict[str, type[Detector]] = {
     OpenRelay.name: OpenRelay,
     ProtocolAbuse.name: ProtocolAbuse,
     QueueGrowth.name: QueueGrowth,
+    RefusedReputation.name: RefusedReputation,
     RelayProbe.name: RelayProbe,
 }

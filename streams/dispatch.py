@@ -55,6 +55,17 @@ class Parsers:
         return parse
 
 
+def looks_like(one: Format, record: Record) -> bool:
+    """Whether a format is asked about a line, as the line stands, if it has such a tag at all."""
+    if record.program == DOCUMENT:
+        return not one.keys or not record.data.keys().isdisjoint(one.keys)
+    if record.program or not (one.begins or one.holds):
+        return True
+    if one.begins and _matcher(one.begins)(record.text):
+        return True
+    return any(word in record.text for word in one.holds)
+
+
 def _first(found: list[Parse]) -> Parse:
     """The parser of a tag that several formats have, or none: the first that knows the line.
 

@@ -1,26 +1,15 @@
 """Who is asked about a line, and that nobody is left out."""
 
-import re
-
 import pytest
+from msgspec import structs
 
-from streams.dispatch import Parsers
+from streams.dispatch import Parsers, looks_like
 from streams.parsers import PARSERS
 from streams.parsers.part import DOCUMENT, Format, Record
 from streams.parsers.secrets import mask
 from tests.parsers import cases, records
 
 MASK = mask()
-
-
-def shown(one: Format, record: Record) -> bool:
-    """Whether the index would show this record to a format's parser."""
-    if record.program == DOCUMENT:
-        return not one.keys or any(key in record.data for key in one.keys)
-    if not one.begins and not one.holds:
-        return True
-    begins = bool(one.begins) and re.compile(one.begins).match(record.text)
-    return bool(begins) or any(word in record.text for word in one.holds)
 
 
 def found(path):
@@ -39,7 +28,7 @@ def test_the_index_leaves_out_nobody_who_takes_a_case_line(path):
     for record in found(path):
         for one in PARSERS.values():
             if records.claims(one, record, MASK):
-                assert shown(one, record), (one.name, record.text[:200])
+                assert looks_like(one, record), (one.name, record.text[:200])
 
 
 def counting(name: str, asked: list[str], **signs: object) -> Format:
@@ -96,7 +85,7 @@ def test_few_are_asked_about_a_line_that_is_nobodys():
     ]
     for line in lines:
         record = Record(1.0, "mx", "", "", line)
-        assert sum(shown(one, record) for one in PARSERS.values() if takes_text(one)) <= 1
+        assert sum(looks_like(one, record) for one in PARSERS.values() if takes_text(one)) <= 1
 
 
 def takes_text(one: Format) -> bool:
@@ -106,3 +95,33 @@ def takes_text(one: Format) -> bool:
 def test_an_unknown_format_is_an_error():
     with pytest.raises(KeyError):
         Parsers("nonesuch")
+
+
+def test_the_index_and_its_rule_agree(monkeypatch):
+    """The index asks about a line as it stands, and without its first word."""
+    asked: list[str] = []
+    spies = {name: spy(one, asked) for name, one in PARSERS.items()}
+    monkeypatch.setattr("streams.dispatch.PARSERS", spies)
+    parsers = Parsers(custom=[counting("first", [])])
+    for case in cases.cases():
+        for record in records.of_case(case):
+            if not records.indexed(record):
+                continue
+            forms = [record] if record.program else [record, records.hostless(record)]
+            wanted = {one.name for one in PARSERS.values() for r in forms if looks_like(one, r)}
+            asked.clear()
+            assert parsers.parse(record) is None
+            having = {one.name for one in PARSERS.values() if one.parser(MASK, record.program)}
+            assert set(asked) == wanted & having, record
+
+
+def spy(one: Format, asked: list[str]) -> Format:
+    """A format that is asked about the same lines, and knows none."""
+
+    def parser(mask, program):
+        def parse(record: Record) -> None:
+            asked.append(one.name)
+
+        return parse if one.parser(mask, program) else None
+
+    return structs.replace(one, parser=parser)

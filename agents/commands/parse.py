@@ -13,7 +13,8 @@ from msgspec import structs
 from rich.console import Console
 from rich.table import Table
 
-from agents.commands import options
+from agents import line_explained
+from agents.commands import line_view, options
 from schemas.events import EVENTS, Fact
 from streams.reader import DeadLine, Reader, ReadOptions
 from streams.sources.archive import open_lines
@@ -36,7 +37,8 @@ MOST_DEAD = 20  # broken lines that are shown; the rest is only counted
 @options.host
 @options.config
 @click.option("--table", is_flag=True, help="A table for people instead of JSON.")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--explain", metavar="LINE", help="How this one line is read, step by step.")
+@click.argument("files", nargs=-1, metavar="FILE...")
 def command(
     format: str | None,  # noqa: A002 - the option's name
     year: int | None,
@@ -45,6 +47,7 @@ def command(
     host: str | None,
     config: Path | None,
     table: bool,
+    explain: str | None,
     files: tuple[str, ...],
 ) -> None:
     """Read log FILEs, one after the other, and print their events.
@@ -55,21 +58,31 @@ def command(
     Formats of a site's own ([parsers.custom.NAME] in the settings) are read as well.
 
     With --format dsn each FILE is a mail, a mailbox, a maildir or a directory of mails.
+
+    With --explain LINE no file is read: what is this line's time, host and program, which format
+    has it, what matched, what does it say, and why nothing where it says nothing? A table on a
+    terminal, else JSON.
     """
+    if bool(files) is (explain is not None):
+        raise click.UsageError("Give FILEs, or --explain LINE.")
     if format == MAILS:
+        if explain is not None:
+            raise click.UsageError("A line is no mail: --explain reads no --format dsn.")
         _read_mails(files, now or time.time(), host or "", table=table)
         return
-    reader = Reader(
-        ReadOptions(
-            format=format or "auto",
-            host=host or "",
-            zone=zone or "",
-            year=year or 0,
-            now=now or time.time(),
-            custom=options.load(config).formats,
-        ),
-        dead=_Dead(),
+    wanted = ReadOptions(
+        format=format or "auto",
+        host=host or "",
+        zone=zone or "",
+        year=year or 0,
+        now=now or time.time(),
+        custom=options.load(config).formats,
     )
+    if explain is not None:
+        line = explain.encode("utf-8", "surrogateescape")
+        line_view.show(line_explained.explain(line, wanted), eyes=table or options.for_eyes(False))
+        return
+    reader = Reader(wanted, dead=_Dead())
     unread: list[str] = []
     if not _print(_events(reader, files, unread), table=table):
         return

@@ -70,6 +70,8 @@ def _filterlog(record: Record) -> Items:
     # IPv6: class,flow label,hop limit,protocol,protocol id,length,source,destination,ports
     at = 18 if row[8] == "4" else 15
     protocol = row[16] if row[8] == "4" else row[12]
+    if len(row) <= at + 5:
+        return ()  # the ports are missing
     if protocol.lower() != "tcp" or row[at + 3] != "25" or row[at + 5] != "S":
         return ()
     return connection(record, row[at], row[at + 1], refused=row[6] in ("block", "reject"))

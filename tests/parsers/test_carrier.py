@@ -38,6 +38,11 @@ def test_a_minute_that_was_seen_before_reads_like_a_new_one(line):
     assert carrier.record(line.encode(), 5) == fresh().record(line.encode(), 5)
 
 
+@pytest.mark.parametrize("line", [b"", b"\r\n", b" ", b"\x00\x00", b"\xef\xbb\xbf", b"\x1b[31m"])
+def test_a_line_of_nothing_is_none(line):
+    assert fresh().record(line, 0) is None
+
+
 @pytest.mark.parametrize("length", range(16))
 def test_a_line_that_is_cut_in_its_stamp_is_read_like_one_without(length):
     carrier = fresh()

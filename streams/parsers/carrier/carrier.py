@@ -242,10 +242,10 @@ class Carrier:
         whole = text
         indented = text[:1] in INDENTED
         text = text.lstrip("\ufeff\x00 \t").rstrip("\r\n\x00")
+        if text[:1] == "\x1b":
+            text = _COLOURS.sub("", text)
         if not text:
             return None
-        if text[0] == "\x1b":
-            text = _COLOURS.sub("", text)
         if indented and self._last is not None and self._told is None:
             # It goes on from the line before: in Exim's reject log it is a stranger's header.
             return Record(self._last.at, self._host, INDENTED[0], "", text[:LONGEST_TEXT], offset)

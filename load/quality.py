@@ -20,6 +20,7 @@ from rich.progress import Progress
 from load import accusations, reference
 from load.judgement import Judgement, judge
 from load.quality_table import tables
+from load.regression import worse
 from load.scenarios import mixes, truth
 from load.scenarios.catalogue import MIXES
 from load.scenarios.mixes import Mix
@@ -57,8 +58,12 @@ def measure_all(chosen: list[Mix], jobs: int) -> list[Judgement]:
 @click.command()
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="At a time.")
 @click.option("--only", metavar="NAME-SEED", multiple=True, help="These mixes; keeps no table.")
-def main(jobs: int, only: tuple[str, ...]) -> None:
-    """Measure what is found in the fixed mixes, and who is wronged, beside fail2ban."""
+@click.option("--accept", is_flag=True, help="Keep the table although something is worse.")
+def main(jobs: int, only: tuple[str, ...], *, accept: bool) -> None:
+    """Measure what is found in the fixed mixes, and who is wronged, beside fail2ban.
+
+    Fails, and keeps the table of before, where less is found or more innocents are hit.
+    """
     chosen = [mix for mix in MIXES if not only or mix.title in only]
     if not chosen:
         raise click.UsageError(f"The mixes are {', '.join(mix.title for mix in MIXES)}.")
@@ -71,6 +76,12 @@ def main(jobs: int, only: tuple[str, ...]) -> None:
             parts.append((f"Seeds {name}: {', '.join(result.mix for result in mine)}", mine))
     shown = [part for head, mine in parts for part in tables(head, mine)]
     Console(width=WIDTH).print(*shown, sep="\n")
+    table = RESULTS / "quality.json"
+    lost = worse(json.loads(table.read_bytes()), results) if table.exists() else []
+    for line in lost:
+        click.echo(f"worse: {line}", err=True)
+    if lost and not accept:
+        raise click.exceptions.Exit(1)
     if not only:
         keep(parts, results)
 

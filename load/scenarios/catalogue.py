@@ -1,4 +1,4 @@
-"""The fixed mixes that quality is measured with: six organisations, each with two seeds.
+"""The fixed mixes that quality is measured with: eight organisations, each with two seeds.
 
 Seeds below 100 may be looked at while detectors are tuned; from 100 on they are for reports.
 """
@@ -6,7 +6,17 @@ Seeds below 100 may be looked at while detectors are tuned; from 100 on they are
 from datetime import UTC, datetime
 from functools import partial
 
-from load.scenarios import guessing, harvesting, hijacking, letters, passwords, places, spraying
+from load.scenarios import (
+    guessing,
+    harvesting,
+    hijacking,
+    letters,
+    passwords,
+    places,
+    reflecting,
+    relaying,
+    spraying,
+)
 from load.scenarios.mixes import Mix
 from load.scenarios.organisation import Nature
 
@@ -33,8 +43,8 @@ def office(seed: int) -> Mix:
             hijacking.phished_burst,
             hijacking.infected_inside,
             harvesting.harvest,
-            harvesting.relay_probe,
-            harvesting.joe_job,
+            relaying.relay_probe,
+            reflecting.joe_job,
             passwords.monday,
             passwords.stale_phone,
             passwords.forgotten,
@@ -66,7 +76,7 @@ def plant(seed: int) -> Mix:
             hijacking.phished_many_clients,
             hijacking.infected_slow,
             harvesting.harvest_slowly,
-            harvesting.relay_spread,
+            relaying.relay_spread,
             passwords.directory_outage,
             passwords.departed,
             passwords.stale_tablets,
@@ -97,8 +107,8 @@ def agency(seed: int) -> Mix:
             hijacking.phished_forged,
             hijacking.only_read,
             harvesting.harvest_with_mail,
-            harvesting.joe_job_small,
-            harvesting.relay_slowly,
+            reflecting.joe_job_small,
+            relaying.relay_slowly,
             passwords.stale_phone,
             passwords.mistyped_login,
             places.traveller,
@@ -129,7 +139,7 @@ def campus(seed: int) -> Mix:
             hijacking.phishes_colleagues,
             hijacking.phished_burst,
             harvesting.harvest_spread,
-            harvesting.joe_job_slowly,
+            reflecting.joe_job_slowly,
             passwords.change_day,
             passwords.auth_server_down,
             places.campus,
@@ -150,9 +160,9 @@ def publisher(seed: int) -> Mix:
         first=WEDNESDAY,
         days=4,
         stories=(
-            harvesting.joe_job,
-            harvesting.joe_job_slowly,
-            harvesting.joe_job_invented,
+            reflecting.joe_job,
+            reflecting.joe_job_slowly,
+            reflecting.joe_job_invented,
             harvesting.harvest_with_mail,
             hijacking.phished_in_hours,
             hijacking.phished_forged,
@@ -190,8 +200,8 @@ def shop(seed: int) -> Mix:
             hijacking.phished_many_clients,
             hijacking.phished_forged,
             harvesting.harvest_slowly,
-            harvesting.relay_slowly,
-            harvesting.joe_job_small,
+            relaying.relay_slowly,
+            reflecting.joe_job_small,
             passwords.monday,
             passwords.stale_tablets,
             passwords.departed,
@@ -204,5 +214,82 @@ def shop(seed: int) -> Mix:
     )
 
 
-ORGANISATIONS = (office, plant, agency, campus, publisher, shop)
+def calm(seed: int) -> Mix:
+    """Nobody attacks; whatever can go wrong by itself does."""
+    return Mix(
+        name="calm",
+        seed=seed,
+        nature=Nature(domain="calm.example", people=130, gateways=3, zones=(0, 0, 0, 3)),
+        first=SATURDAY,
+        days=5,
+        stories=(
+            passwords.stale_phone,
+            passwords.stale_tablets,
+            passwords.monday,
+            passwords.change_day,
+            passwords.forgotten,
+            passwords.password_manager,
+            passwords.mistyped_login,
+            passwords.departed,
+            passwords.auth_server_down,
+            places.campus,
+            places.traveller,
+            places.commuter_behind_proxy,
+            places.mover,
+            places.migration,
+            places.monitoring,
+            places.scanner,
+            places.webmail,
+            letters.newsletter_out,
+            letters.seller,
+            letters.invitation,
+            letters.tickets,
+            letters.newsletter_in,
+            letters.mailing_list,
+            letters.provider,
+            letters.callout,
+            letters.old_partner,
+            letters.forwarder,
+            letters.vacation,
+            letters.own_list,
+        ),
+    )
+
+
+def siege(seed: int) -> Mix:
+    """One loud botnet, under which quiet attackers and ordinary mishaps must still be seen."""
+    return Mix(
+        name="siege",
+        seed=seed,
+        nature=Nature(domain="siege.example", people=200, gateways=4, mail=0.8),
+        first=WEDNESDAY,
+        days=3,
+        stories=(
+            partial(spraying.spray, members=3000, hours=30, tries=2, day=1.0),
+            partial(spraying.half_unknown, members=400, hours=20, day=1.2),
+            partial(spraying.at_one_account, members=250, hours=24),
+            spraying.stuffing,
+            guessing.half_hourly,
+            guessing.below_the_limit,
+            guessing.rented_network,
+            hijacking.after_guessing,
+            hijacking.phished_drip,
+            hijacking.phished_many_clients,
+            harvesting.harvest_slowly,
+            harvesting.harvest_spread,
+            reflecting.joe_job,
+            passwords.monday,
+            passwords.stale_phone,
+            passwords.forgotten,
+            passwords.mistyped_login,
+            places.campus,
+            places.traveller,
+            places.monitoring,
+            letters.provider,
+            letters.mailing_list,
+        ),
+    )
+
+
+ORGANISATIONS = (office, plant, agency, campus, publisher, shop, calm, siege)
 MIXES = tuple(make(seed) for seed in (1, 101) for make in ORGANISATIONS)

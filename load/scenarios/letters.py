@@ -59,13 +59,16 @@ def newsletter_in(stage: Stage) -> None:
     part = stage.innocent(story)
     host = stage.organisation.addresses.server("out1.letters.example")
     first = stage.at(stage.days // 2, 9.0)
-    gone, names = stage.organisation.departed[:25], stage.names(30)
-    for n, at in enumerate(stage.times(first, first + 1200, 55)):
+    gone = set(stage.organisation.departed[:25])
+    subscribers = [*sorted(gone), *stage.names(30)]
+    stage.random.shuffle(subscribers)
+    times = stage.times(first, first + 1200, len(subscribers))
+    for n, (at, name) in enumerate(zip(times, subscribers, strict=True)):
         sender = f"bounce-{n}@letters.example"
-        if n < len(gone):
-            part.refused(at, host, sender, [gone[n]])
+        if name in gone:
+            part.refused(at, host, sender, [name])
         else:
-            part.bring(at, host, sender, [names[n - len(gone)]])
+            part.bring(at, host, sender, [name])
 
 
 def mailing_list(stage: Stage) -> None:

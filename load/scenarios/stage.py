@@ -5,7 +5,7 @@ from random import Random
 
 from agents.demo.addresses import Client
 from agents.demo.postfix_lines import Outcome
-from load.scenarios.organisation import DAY, HOUR, Gateway, Organisation, Person
+from load.scenarios.organisation import DAY, GIVEN, HOUR, Gateway, Organisation, Person
 from load.scenarios.truth import Attack, Form, Innocent, Noise, Record, Truth
 
 Recipients = Sequence[str | tuple[str, Outcome]]
@@ -127,7 +127,8 @@ class Stage:
         self.random.shuffle(self._cast)
 
     def begin(self, story: str) -> None:
-        """What is told next depends on nothing that was told before."""
+        """Draw as this story does, whatever others drew before; only people and addresses are
+        given out in turn."""
         self.random.seed(f"{self._seed} {story}")
 
     @property
@@ -156,6 +157,14 @@ class Stage:
         words = ("test", "admin", "info1", "postgres", "user", "mail", "demo", "root", "shop", "it")
         found = [f"{self.random.choice(words)}{n if n >= len(words) else ''}" for n in range(count)]
         return list(dict.fromkeys(f"{name}@{self.organisation.domain}" for name in found))
+
+    def unheard_of(self, count: int) -> list[str]:
+        """So many likely addresses of ours that nobody has, as a dictionary of names gives."""
+        random, domain = self.random, self.organisation.domain
+        return [
+            f"{random.choice(GIVEN)}{random.choice('abcdefghij')}{random.randrange(99)}@{domain}"
+            for _ in range(count)
+        ]
 
     def outside(self, count: int) -> list[str]:
         """So many recipients elsewhere."""

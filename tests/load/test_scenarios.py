@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from load.scenarios import harvesting, hijacking, mixes, passwords, places, spraying, truth
+from load.scenarios import hijacking, mixes, passwords, places, reflecting, spraying, truth
 from load.scenarios.catalogue import MIXES
 from load.scenarios.mixes import Mix, Performance
 from load.scenarios.organisation import Nature
@@ -23,7 +23,7 @@ SMALL = Mix(
     stories=(
         partial(spraying.spray, members=40, hours=3, tries=2, day=1.0),
         hijacking.phished_burst,
-        harvesting.joe_job,
+        reflecting.joe_job,
         passwords.departed,
         places.mover,
     ),
@@ -108,8 +108,7 @@ def test_terse_servers_say_nothing_of_passwords() -> None:
     assert b"SHA1" not in text
 
 
-def test_what_one_story_tells_depends_on_no_other() -> None:
-    """So that a mix may gain a story without changing those that it has."""
+def test_a_story_draws_alike_whatever_others_drew_before() -> None:
     alone, both = (_stage(stories) for stories in (1, 2))
     assert alone.random.random() == both.random.random()
 

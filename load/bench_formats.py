@@ -107,7 +107,7 @@ def table(speeds: list[Speed]) -> str:
         "# Speed of each log format",
         "",
         f"`python -m load.bench_formats`, {datetime.now(UTC):%Y-%m-%d}, {machine}.",
-        "The lines are those of each format's cases over and over, hard ones as often as easy ones.",
+        "The lines are those of each format's cases, over and over: hard ones as often as easy.",
         f"Microseconds of the processor a line, the best of {ROUNDS} rounds.",
         "",
         f"{len(speeds) - slow} of {len(speeds)} read {GOAL:,} lines a second or more.",

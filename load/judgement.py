@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec import Struct, field
 
 from load.accusations import Accusations
-from load.scenarios.truth import Truth
+from load.scenarios.truth import Innocent, Truth
 
-EVERYDAY = "everyday"
 Said = dict[str, tuple[float, str]]
 
 
@@ -120,13 +119,12 @@ def _rows(truth: Truth, said: Accusations, named: Said, banned: dict[str, float]
         yield row
 
 
-def _stories(truth: Truth, names: Callable[..., dict[str, float]]) -> dict[str, str]:
-    """The story of each innocent: its own before everyday life."""
+def _stories(truth: Truth, names: Callable[[Innocent], dict[str, float]]) -> dict[str, str]:
+    """The story of each innocent: of several, the one with the fewest people in it, which says
+    most about them."""
     found: dict[str, str] = {}
-    for record in truth.innocents:
-        for name in names(record):
-            if name not in found or found[name].startswith(EVERYDAY):
-                found[name] = record.story
+    for record in sorted(truth.innocents, key=lambda record: -len(names(record))):
+        found.update(dict.fromkeys(names(record), record.story))
     return found
 
 

@@ -4,7 +4,8 @@ from load.accusations import Accusations
 from load.judgement import Judgement, judge
 from load.scenarios.truth import Attack, Innocent, Noise, Truth
 
-BOT, NEIGHBOUR, PERSON, LISTED = "203.0.113.5", "203.0.113.6", "198.51.100.7", "192.0.2.8"
+BOT, NEIGHBOUR, LISTED = "203.0.113.5", "203.0.113.6", "192.0.2.8"
+PERSON, HOME = "198.51.100.7", "198.51.100.9"
 TAKEN, OWNER, VICTIM = "taken@a.example", "owner@a.example", "victim@a.example"
 
 TRUTH = Truth(
@@ -14,7 +15,9 @@ TRUTH = Truth(
         Attack(group="backscatter", form="easy", story="b", victims={VICTIM: 10.0}),
     ],
     innocents=[
-        Innocent(story="everyday: people", clients={PERSON: 0.0}, accounts={OWNER: 0, TAKEN: 0}),
+        Innocent(
+            story="everyday: people", clients={PERSON: 0, HOME: 0}, accounts={OWNER: 0, TAKEN: 0}
+        ),
         Innocent(story="a traveller", clients={PERSON: 5.0}),
     ],
     noise=[Noise(story="listed", clients={LISTED: 0.0})],
@@ -45,7 +48,7 @@ def test_a_sixty_four_is_one_client() -> None:
     assert judged.hits == {"in no story": 1}
 
 
-def test_innocents_are_counted_under_their_own_story() -> None:
+def test_innocents_are_counted_under_the_story_that_is_most_their_own() -> None:
     judged = _judged(Accusations(clients={PERSON: (9.0, "d")}, accounts={OWNER: (9.0, "e")}))
     assert judged.hits == {"a traveller": 1, "everyday: people": 1}
     assert judged.hit == [f"a traveller: {PERSON}: d", f"everyday: people: {OWNER}: e"]

@@ -39,7 +39,7 @@ USUAL: tuple[tuple[str, str, tuple[Action, ...]], ...] = (
 """Decisions that detectors and people ask for."""
 
 
-ASKING = ("relay",)
+ASKING = ("host", "relay")
 """Subcommands, each in check_NAME.py."""
 
 

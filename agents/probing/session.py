@@ -112,10 +112,11 @@ class Session:
         sent = protocol.execute_data_command(letter, timeout=self._target.timeout)
         return await self._timed(sent, "DATA")
 
-    async def starttls(self, context: ssl.SSLContext) -> Reply:
-        """Raises NoAnswerError where there is no TLS after it, ssl.SSLError where `context`
-        refuses the server's certificate."""
-        return await self._timed(self._smtp.starttls(tls_context=context), "STARTTLS")
+    async def starttls(self, context: ssl.SSLContext, name: str) -> Reply:
+        """`name` is whose certificate is expected. Raises NoAnswerError where there is no TLS
+        after it, ssl.SSLError where `context` refuses the server's certificate."""
+        begun = self._smtp.starttls(tls_context=context, server_hostname=name)
+        return await self._timed(begun, "STARTTLS")
 
     @property
     def tls(self) -> ssl.SSLObject | None:

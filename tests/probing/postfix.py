@@ -30,7 +30,6 @@ virtual_mailbox_domains = example.org
 virtual_mailbox_maps = inline:{{ postmaster@example.org=there, info@example.org=there }}
 virtual_transport = discard:
 default_transport = smtp:[127.0.0.1]:{elsewhere}
-{more}
 """
 MASTER = """\
 127.0.0.1:{closed} inet n - n - - smtpd
@@ -61,13 +60,12 @@ postlog unix-dgram n - n - 1 postlogd
 
 class Postfix:
     """Needs root, and the packages of tools/debian-packages. Mail for elsewhere goes to the port
-    `elsewhere` of loopback. `more` is added to main.cf, `ports` to the services."""
+    `elsewhere` of loopback, nobody listens at `extra`. `services` are added to master.cf."""
 
-    def __init__(self, folder: Path, more: str = "", services: str = "") -> None:
+    def __init__(self, folder: Path, services: str = "") -> None:
         self.folder = folder
-        self.more = more
         self.closed, self.open, self.anybody, self.later, self.shut = free_ports(5)
-        self.elsewhere, self.extra = free_ports(2)
+        self.elsewhere, self.extra, self.guarded = free_ports(3)
         for name in ("etc", "queue", "data"):
             (folder / name).mkdir()
         shutil.chown(folder / "data", "postfix")

@@ -159,3 +159,35 @@ def test_stamps_around_the_turns_of_calendar_and_clock(stamp, zone, now, then):
 def test_a_leap_day_that_no_year_had_is_a_dead_letter():
     with pytest.raises(ValueError, match="day"):
         Carrier("", Stamps(None, 2025, NOW)).record(b"Feb 29 12:00:00 mx1 a[1]: x", 0)
+
+
+OWN = [
+    "[20/Nov/2025 10:00:{:02d}] x",
+    "[20-Nov-2025 10:00:{:02d} +0200]: x",
+    "[2025-11-20 10:00:{:02d}] x",
+    "Thu Nov 20 10:00:{:02d} 2025 x",
+    "2025/11/20 10:00:{:02d} x",
+    "[0CC8:0004-0EB4] 11/20/2025 10:00:{:02d} AM  x",
+    "date=2025-11-20 time=10:00:{:02d} x",
+    "2025-11-20T10:00:{:02d}+02:00 x",
+]
+
+
+@pytest.mark.parametrize("line", OWN)
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_a_stamp_of_a_minute_or_second_that_was_seen_reads_like_a_new_one(line, zone):
+    def new():
+        return Carrier("", Stamps(ZoneInfo(zone), 0, NOW))
+
+    carrier = new()
+    for second in (7, 7, 59, 0, 7, 59):
+        text = line.format(second).encode()
+        assert carrier.record(text, 0) == new().record(text, 0)
+
+
+def test_an_own_stamp_in_the_hour_that_comes_twice_depends_on_what_came_before():
+    carrier = Carrier("", Stamps(ZoneInfo("Europe/Berlin"), 0, NOW))
+    stamps = ("01:59:00", "02:10:00", "02:59:00", "02:10:00", "02:30:00", "02:59:00", "03:00:00")
+    times = [carrier.record(f"[26/Oct/2025 {one}] x".encode(), 0).at for one in stamps]
+    assert times == sorted(times)
+    assert times[3] == times[1] + 3600

@@ -172,6 +172,11 @@ class Carrier:
                 if found is not None:
                     self._last = found
                     return found
+            seen = self.stamps.seen(text) if self.stamps.owns else None
+            if seen is not None:
+                said = seen[1][:LONGEST_TEXT].rstrip()
+                self._last = found = Record(seen[0], self._host, "", "", said, offset)
+                return found
             split = self.stamps.split(text)
             if split is None:
                 found = self._unusual(text, offset)

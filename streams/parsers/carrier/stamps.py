@@ -83,12 +83,14 @@ class Stamps:
         self._now = now
         self._newest = 0.0
         self._locals: dict[str, float] = {}  # "2026-02-22 07:30", in the source's zone
-        self._own: dict[str, float] = {}
+        # "[22/Feb/2026 07:30:59]", with all that belongs to it; looked up by the carrier
+        self.owns: dict[str, float] = {}
         self.seconds: dict[str, float] = {}  # "Feb 22 07:30:59 ", looked up by the carrier
         # "Feb 22 07:30", or "2026-02-22T07:30" and what follows rsyslog's microseconds: "+00:00 ";
         # looked up by the carrier too
         self.minutes: dict[str, tuple[float, str]] = {}
-        self._bases: dict[tuple[str, str], float] = {}  # minute and zone of stamps that are alone
+        # "2026-02-22T07:30" and its zone, "22/Feb/2026 07:30:" and what follows the second
+        self._bases: dict[tuple[str, str], float] = {}
 
     @property
     def now(self) -> float:
@@ -130,9 +132,7 @@ class Stamps:
                 return minute + float(second)
             found = self.iso(f"{stamp[:16]}:00{zone}")
             if found is not None and second.replace(".", "", 1).isdecimal():
-                if len(self._bases) >= KEPT:
-                    self._bases.clear()
-                self._bases[stamp[:16], zone] = found[0]
+                self._keep_base((stamp[:16], zone), found[0])
                 return found[0] + float(second)
         split = self.split(stamp)
         return split[0] if split else None
@@ -162,8 +162,12 @@ class Stamps:
             return None
         minute, second, fraction, zone = found.groups()
         if zone:
-            local = datetime.fromisoformat(minute)
-            at = local.replace(tzinfo=_offset(zone)).timestamp()
+            base = self._bases.get((minute, zone))
+            if base is None:
+                local = datetime.fromisoformat(minute)
+                base = local.replace(tzinfo=_offset(zone)).timestamp()
+                self._keep_base((minute, zone), base)
+            at = base
             if found.end() == 32:
                 self._keep(minute, at, f"{zone} ")
         else:
@@ -178,42 +182,61 @@ class Stamps:
         seconds = int(found["seconds"], 16) - TAI64_EPOCH
         return seconds + int(found["nanoseconds"], 16) / 1e9, found.end()
 
+    def seen(self, text: str) -> tuple[float, str] | None:
+        """The same as `own`, of a stamp that was read before."""
+        end = text.find("]", 0, 48) + 1 if text[:1] == "[" else 24 if text[:3].isalpha() else 19
+        end += text[end : end + 1] == ":"
+        at = self.owns.get(text[:end])
+        if at is None or text[end : end + 1] != " ":
+            return None
+        return at, text[end + 1 :].lstrip(" ")
+
     def own(self, text: str) -> tuple[float, str] | None:
         """The time that a line of a program's own file begins with, where it is none of the usual
         ones, and the rest of the line. ValueError for a day that no calendar has."""
-        end = text.find("]", 0, 48) + 1 if text[:1] == "[" else 24 if text[:3].isalpha() else 19
-        end += text[end : end + 1] == ":"
-        at = self._own.get(text[:end])
-        if at is not None and text[end : end + 1] == " ":
-            return at, text[end + 1 :].lstrip(" ")
         if not (text[:3].isalpha() or text[:1] == "[" or text[:2].isdecimal()):
             return None
         found = next((found for own in _OWN if (found := own.match(text))), None)
         if found is None:
             return None
+        begin, second = found.start(1), found["second"]
+        key = text[begin : found.start("second")], text[found.end("second") : found.end()]
+        at = self._bases.get(key)
+        if at is None:
+            at = self._minute(found)
+            if at is None:
+                return None
+            if not self._repeating(at):
+                self._keep_base(key, at)
+        at += int(second)
+        if key in self._bases:
+            if len(self.owns) >= KEPT:
+                self.owns.clear()
+            self.owns[found[0]] = at
+        return at, text[found.end() :].lstrip(" ")
+
+    def _minute(self, found: re.Match[str]) -> float | None:
+        """The time of the minute that a program's own stamp tells; None for a month of no name."""
         month = found["month"]
         number = int(month) if month.isdecimal() else MONTHS.get(month, 0)
         if not number:
             return None
-        parts = (int(found[name]) for name in ("year", "day", "hour", "minute", "second"))
-        year, day, hour, minute, second = parts
+        year, day, hour, minute = (int(found[name]) for name in ("year", "day", "hour", "minute"))
         if number > 12 >= day:
             number, day = day, number  # the day was first after all
         half = found.groupdict().get("half")
         if half:
             hour = hour % 12 + (12 if half == "PM" else 0)
         local = datetime(year, number, day, hour, minute)  # noqa: DTZ001
-        zone = found.groupdict()["zone"]
-        if zone:
-            utc = _offset(zone if zone[0] in "+-" else "Z")
-            at = local.replace(tzinfo=utc).timestamp()
-        else:
-            at = self._epoch(local)
-        if found.end() == end and not self._repeating(at):
-            if len(self._own) >= KEPT:
-                self._own.clear()
-            self._own[found[0]] = at + second
-        return at + second, text[found.end() :].lstrip(" ")
+        zone = found["zone"]
+        if not zone:
+            return self._epoch(local)
+        return local.replace(tzinfo=_offset(zone if zone[0] in "+-" else "Z")).timestamp()
+
+    def _keep_base(self, key: tuple[str, str], at: float) -> None:
+        if len(self._bases) >= KEPT:
+            self._bases.clear()
+        self._bases[key] = at
 
     def _yearless(self, month: int, day: int, hour: int, minute: int) -> float:
         if self._year:

@@ -23,8 +23,10 @@ Verdict = Literal["refused", "accepted", "relayed", "bounced", "unknown"]
 Outcome = Literal["closed", "open", "unknown"]
 
 MARK = "X-Mailwarden-Probe"
-NOT_THE_FORM = ("listed", "greylisted", "overload", "client", "helo", "no_reverse_name")
+NOT_THE_FORM = ("listed", "greylisted", "overload", "no_reverse_name")
 """Reasons of a refusal that say something of the one who asks, and nothing of relaying."""
+OF_THE_CLIENT = ("client host", "helo command")
+"""So do words that begin with it."""
 OF_SENDERS = ("null sender", "own sender", "literal sender")
 """Forms that ask about the sender: that it is refused is their answer."""
 
@@ -97,22 +99,19 @@ class _Asker:
         return said.good
 
     async def patiently(self, form: Form) -> Try:
-        for last in (False, True):
-            fresh = self._session is None
-            try:
-                step, said = await self._ask(form)
-            except NoAnswerError as lost:
-                await self.close()
-                if last or fresh:
-                    return _tried(form, "unknown", "", str(lost))
-                continue
-            if said.code == 421 and not (last or fresh):
-                await self.close()  # "too many errors": of the tries before
-                continue
-            if said.good and self._plan.deliver:
-                return await self._send(form)
-            return _judged(form, step, said)
-        raise AssertionError("the second try ends the loop")
+        """An answer of a session of its own, where the one before ended with too many errors."""
+        fresh = self._session is None
+        try:
+            step, said = await self._ask(form)
+        except NoAnswerError as lost:
+            await self.close()
+            return _tried(form, "unknown", "", str(lost)) if fresh else await self.patiently(form)
+        if said.code == 421 and not fresh:
+            await self.close()
+            return await self.patiently(form)
+        if said.good and self._plan.deliver:
+            return await self._send(form)
+        return _judged(form, step, said)
 
     async def close(self) -> None:
         session, self._session = self._session, None
@@ -183,13 +182,16 @@ def _judged(form: Form, step: str, said: Reply) -> Try:
     if said.good:
         verdict = "accepted"
     else:
-        # A 4xx that denies relaying refuses it: Postfix's defer_unauth_destination.
-        _, reason = replies.verdict(said.code, said.enhanced, _words(said))
-        final = said.code >= 500 or reason == "relay_denied"
-        verdict = "refused" if final and reason not in NOT_THE_FORM else "unknown"
-        if form.name not in OF_SENDERS and (step == "MAIL" or reason == "sender"):
-            # Of the sender alone: nothing was said of the recipient.
-            verdict, text = "unknown", f"{text} (the sender is refused: name another one)"
+        words = _words(said)
+        _, reason = replies.verdict(said.code, said.enhanced, words)
+        of_client = reason in NOT_THE_FORM or words.lower().startswith(OF_THE_CLIENT)
+        of_sender = step == "MAIL" or words.lower().startswith("sender address")
+        if of_sender and form.name not in OF_SENDERS:
+            # Nothing was said of the recipient.
+            text = f"{text} (the sender is refused: name another one)"
+        elif not of_client and (said.code >= 500 or reason == "relay_denied"):
+            # A 4xx that denies relaying refuses it: Postfix's defer_unauth_destination.
+            verdict = "refused"
     return _tried(form, verdict, step, text, said.seconds)
 
 

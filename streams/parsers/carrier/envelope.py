@@ -57,6 +57,7 @@ NESTS: tuple[tuple[str, type, Nest], ...] = (
     ("record", dict, clouds.held("record")),
     ("_source", dict, clouds.held("_source")),
 )
+NESTING = frozenset(name for name, _, _ in NESTS)
 EVENTS = ("winlog", "EventID", "EventData", "reqId", "severity_level")
 """In what is a document with a message: events of Windows, Nextcloud's, rspamd's."""
 CONNECT = frozenset({"schema", "payload"})  # of Kafka Connect's JsonConverter
@@ -155,11 +156,11 @@ def _text(said: str, depth: int) -> list[Letter]:
 def _object(found: dict[str, Any], depth: int) -> list[Letter]:
     if depth > DEEPEST:
         raise ValueError(f"more than {DEEPEST} envelopes, one in the other")
-    if not any(name in found for name in EVENTS):
+    if found.keys().isdisjoint(EVENTS):
         for name, shape in SHAPES:
             if name in found:
                 return _listed(shape(found))
-        for name, kind, nest in NESTS:
+        for name, kind, nest in () if found.keys().isdisjoint(NESTING) else NESTS:
             if isinstance(found.get(name), kind):
                 return _listed(nest(found, lambda value, known: _inside(value, known, depth)))
         if "payload" in found and found.keys() <= CONNECT:
@@ -179,7 +180,7 @@ def _object(found: dict[str, Any], depth: int) -> list[Letter]:
 def _line(found: dict[str, Any]) -> Opened:
     if isinstance(found.get("log"), str) or found.keys() == files.DOCKER:
         return files.docker(found)
-    if any(name in found for name in ELASTIC) or isinstance(found.get("host"), dict):
+    if not found.keys().isdisjoint(ELASTIC) or isinstance(found.get("host"), dict):
         return files.ecs(found)
     return files.fluent(found)
 

@@ -79,7 +79,9 @@ def _document(record: Record) -> Items | None:
     data = record.data
     if "DeliveryType" in data and "MessageCount" in data:
         return _queue(record, fields.text(data.get("Identity")), data)
-    return _sample(record, _counters(data))
+    if "windows" in data or "tags" in data or "Queues(" in "\n".join(data):
+        return _sample(record, _counters(data))
+    return None
 
 
 def _counters(data: dict[str, Any]) -> list[tuple[str, Any]]:

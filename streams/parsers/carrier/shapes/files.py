@@ -123,7 +123,7 @@ def docker(found: Found) -> Opened:
 def fluent(found: Found) -> Opened:
     """A record of Fluent Bit, Fluentd, or anyone: it may also be something else as a whole."""
     kubernetes, docked = inside(found, "kubernetes"), inside(found, "docker")
-    said = next((said for name in TEXTS if (said := text(found.get(name)))), "")
+    said = next((said for name in TEXTS if name in found and (said := text(found[name]))), "")
     if not said or "winlog" in found:
         return None
     stream, tagged = first(found, ("stream",)), first(found, ("logtag", "_p"))

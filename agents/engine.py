@@ -178,9 +178,11 @@ class Engine:
                     self._broken(detector, event, error)
         if at > record.last:
             record.last = at
-        value = self._origin if key[0] == "m" else self._account
-        if value:
-            record.past.note(value, at)
+        if key[0] == "m":
+            if self._origin:
+                record.past.note(self._origin, at)
+        elif self._account:
+            record.past.note(self._account, at, Past.CROWD)
 
     def drain(self, key: Key, record: Record, *, cold: bool) -> None:
         """Say what has not been said yet of the subject's open findings."""

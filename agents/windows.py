@@ -243,17 +243,18 @@ class Past(Struct, array_like=True):
     """
 
     KEPT = 48
+    CROWD = 256  # of a client or network: an office behind one address has many logins
 
     seen: dict[int, list[int]] = field(default_factory=dict)
     lost: int = 0
 
-    def note(self, value: str, at: float) -> None:
-        """`value` succeeded at `at`."""
+    def note(self, value: str, at: float, most: int = KEPT) -> None:
+        """`value` succeeded at `at`; at most so many values are kept."""
         day = int(at) // DAY
         mark = fingerprint(value)
         entry = self.seen.get(mark)
         if entry is None:
-            if len(self.seen) >= self.KEPT:
+            if len(self.seen) >= most:
                 del self.seen[next(iter(self.seen))]
                 self.lost += 1
             self.seen[mark] = [day, day, 1]

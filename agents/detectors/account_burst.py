@@ -392,7 +392,8 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
 
     def _strangers(self, signs: list[Sign], seen: Seen, view: View) -> list[str]:
         """Clients that are accused: who guessed, and where many send those that are new."""
-        if view.cold or not {"clients", "networks"} & set(signs):
+        many = {"clients", "networks"} & set(signs) and not view.cold
+        if not many and "new_place" not in signs:
             return list(seen.intruders)
         new = [
             client

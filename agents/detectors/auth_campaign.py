@@ -42,7 +42,6 @@ class Stranger(Struct, array_like=True):
     last: float = 0.0  # failure
     said: float = 0.0  # when it told its list
     tried: dict[int, int] = field(default_factory=dict)  # tries by account, the first TRIED
-    absent: bool = False  # one of them does not exist
     sought: str = ""  # the mark for which it was asked
 
 
@@ -90,7 +89,7 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
     name = "auth_campaign"
     technique = "T1110.003"
     blind_to = (
-        "a campaign of fewer than 20 clients an hour and 100 a day; one whose clients each"
+        "a campaign of fewer than 20 clients an hour and 60 a day; one whose clients each"
         " succeeded before"
     )
     hears: ClassVar = {"c": (Auth, Signal), "s": (Signal,)}
@@ -102,7 +101,8 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
     hour: float = 3600.0  # seconds
     hourly: int = 20  # strangers that bear one mark, whatever was before *
     day: float = 86400.0  # seconds
-    daily: int = 100  # *
+    daily: int = 60  # *
+    back: float = 259200.0  # seconds before, of which the strangers are asked as well *
     accounts: int = 5  # that they tried together *
     few: int = 6  # tries of a stranger that knows one account only *
 
@@ -113,6 +113,10 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
     @property
     def horizon(self) -> float:
         return self.day
+
+    @property
+    def memory(self) -> float:
+        return self.back
 
     def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal]:
         if view.key[0] == "c":
@@ -134,10 +138,9 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
         if view.past.any(event.at) or (account and view.knows(account)):
             return ()
         stranger = seen.stranger
-        if stranger is None or event.at - stranger.last > self.day:
+        if stranger is None or event.at - stranger.last > self.back:
             stranger = seen.stranger = Stranger()
         stranger.last = max(stranger.last, event.at)
-        stranger.absent = stranger.absent or event.reason == "unknown_account"
         tried, name = stranger.tried, fingerprint(account)
         if name in tried or len(tried) < TRIED:
             tried[name] = tried.get(name, 0) + max(event.count, 1)
@@ -154,6 +157,10 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
         stranger, seen.stranger = seen.stranger, None
         if stranger is None or not stranger.said or event.at - stranger.last > self.day:
             return ()
+        account = keys.mailbox(event.account, view.site.default_domain)
+        others = len(stranger.tried.keys() - {fingerprint(account)})
+        if account and others and self._took_part(stranger):
+            return (_breach(event, account, view.value, others),)
         return (_word(event, "came_round", view.value, _mark(event)),)
 
     def _asked(self, word: Signal, seen: Seen, view: View) -> Iterable[Mark]:
@@ -166,8 +173,7 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
     def _took_part(self, stranger: Stranger) -> bool:
         """Whether it is more than somebody's forgotten password."""
         tried = stranger.tried.values()
-        alone = len(tried) == 1 and not stranger.absent
-        return bool(stranger.sought) and not (alone and max(tried) > self.few)
+        return bool(stranger.sought) and not (len(tried) == 1 and max(tried) > self.few)
 
     # -- a list -----------------------------------------------------------------------------
 
@@ -178,7 +184,7 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
             while len(listed.campaigns) > MARKS:
                 del listed.campaigns[min(listed.campaigns, key=listed.campaigns.__getitem__)]
             for client, (last, mark) in list(listed.strangers.items()):
-                if mark == word.detail and word.at - last <= self.day:
+                if mark == word.detail and word.at - last <= self.back:
                     yield from self._ask(word, client, mark, listed)
         elif word.kind == "came_round":
             listed.strangers.pop(word.client, None)
@@ -194,7 +200,7 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
         strangers.pop(word.client, None)
         while len(strangers) >= LISTED:
             gone = next(iter(strangers))
-            listed.lost += word.at - strangers.pop(gone)[0] <= self.day
+            listed.lost += word.at - strangers.pop(gone)[0] <= self.back
             listed.told.pop(gone, None)
         strangers[word.client] = (word.at, word.detail)
 
@@ -337,6 +343,19 @@ def _word(event: Auth, kind: str, client: str, mark: str, account: str = "") -> 
     number = zlib.crc32(client.encode()) % LISTS
     return Signal(
         at=event.at, about=f"s:{number}", kind=kind, client=client, account=account, detail=mark
+    )
+
+
+def _breach(event: Auth, account: str, client: str, others: int) -> Signal:
+    """A client that took part has opened an account: to whom it belongs must hear of it."""
+    return Signal(
+        at=event.at,
+        gateway=event.gateway,
+        about=f"m:{account}",
+        kind="breach",
+        client=client,
+        account=account,
+        detail=str(others),
     )
 
 

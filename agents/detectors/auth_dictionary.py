@@ -90,6 +90,8 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
     nameless: int = 10  # failures without an account *
     patience: int = 10  # times as many from a client with good evidence *
     credit: int = 5  # logins of one account in a day that speak for its client *
+    lucky: int = 3  # accounts that a guesser opens, before it is asked whether it is one: *
+    luck: float = 0.2  # more of the accounts that it failed at are opened by people only *
     provider: int = 10  # accounts opened in 30 days make a webmail, fetcher or proxy *
     honeypot_seconds: float = 86400.0  # how long who tries a honeypot stays out
 
@@ -280,8 +282,10 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         told = seen.breached.get(account)
         if told is not None and abs(event.at - told) < AGAIN:
             return
-        _keep(seen.breached, account, event.at, OPENED)
         others = self._long.distinct(seen.strange, event.at)
+        if len(seen.breached) >= self.lucky and len(seen.breached) > self.luck * others:
+            return  # nobody guesses so well: people who move, or come back after an outage
+        _keep(seen.breached, account, event.at, OPENED)
         others -= self._long.holds(seen.strange, _bare(account), event.at)
         if others > 0 and self.name in view.open:
             yield Mark(self.name, seen.shape, "critical")

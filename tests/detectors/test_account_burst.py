@@ -678,7 +678,14 @@ def test_a_surge_from_its_own_place_is_an_invoice_run_and_from_a_new_one_a_findi
     told = found(at_home(), [replace(one, client=AWAY) for one in run])
     assert (told.shape, told.severity) == ("surge", "medium")
     assert {e.sign for e in told.evidence} == {"surge", "new_place"}
+    assert told.clients == [AWAY]
     assert "from a network that is new to it" in told.summary
+
+
+def test_many_clients_of_an_account_without_a_home_are_named() -> None:
+    told = found(many(20, 60, places=20), sending(25, refused=25))
+    assert "new_place" not in {e.sign for e in told.evidence}
+    assert len(told.clients) >= 20
 
 
 def test_an_account_without_a_home_has_no_new_places() -> None:

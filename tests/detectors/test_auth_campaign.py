@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from agents.detectors.auth_breach import AuthBreach
 from agents.detectors.auth_campaign import (
     AGAIN,
     COLD,
@@ -90,7 +91,7 @@ def test_twenty_strangers_within_an_hour_are_a_campaign() -> None:
     assert finding.wish is None
     assert {e.sign: (e.count, e.threshold) for e in finding.evidence} == {
         "clients in an hour": (20, 20),
-        "clients in a day": (20, 100),
+        "clients in a day": (20, 60),
         "accounts": (20, 5),
         "clients that came round": (0, 0),
     }
@@ -133,14 +134,12 @@ def test_four_accounts_are_no_campaign_against_the_site() -> None:
 
 
 def test_many_within_a_day_are_a_campaign() -> None:
-    assert not told(strangers(120, gap=12 * MINUTE)).silent
-    assert told(strangers(60, gap=20 * MINUTE)).silent
-    assert not told(strangers(60, gap=20 * MINUTE), daily=60).silent
-    assert told(strangers(59, gap=20 * MINUTE), daily=60).silent
+    assert not told(strangers(60, gap=20 * MINUTE)).silent
+    assert told(strangers(59, gap=20 * MINUTE)).silent
 
 
 def test_as_many_in_two_days_are_none() -> None:
-    assert told(strangers(60, gap=50 * MINUTE), daily=60).silent
+    assert told(strangers(60, gap=50 * MINUTE)).silent
 
 
 def test_strangers_with_different_marks_do_not_add_up() -> None:
@@ -232,11 +231,11 @@ def test_one_that_counts_its_tries_in_one_line_is_the_same() -> None:
     assert "192.0.2.7" not in accused(told(phone, strangers(40, start=60)))
 
 
-def test_many_tries_at_two_accounts_or_at_one_that_does_not_exist_are_no_telephone() -> None:
+def test_many_tries_at_two_accounts_are_no_telephone_but_those_of_one_who_left_are() -> None:
     two = repeat(8, lambda n: failed("192.0.2.7", f"anna{n % 2}", at=float(n), **MARK))
     assert "192.0.2.7" in accused(told(two, strangers(40, start=10 * MINUTE)))
     none = repeat(8, lambda n: failed("192.0.2.7", "a", float(n), reason="unknown_account", **MARK))
-    assert "192.0.2.7" in accused(told(none, strangers(40, start=10 * MINUTE)))
+    assert "192.0.2.7" not in accused(told(none, strangers(40, start=10 * MINUTE)))
 
 
 def test_those_of_other_marks_are_not_accused() -> None:
@@ -244,10 +243,10 @@ def test_those_of_other_marks_are_not_accused() -> None:
     assert "192.0.2.7" not in accused(told(other, strangers(40, start=60)))
 
 
-def test_those_of_the_day_before_are_not_accused() -> None:
-    old = failed("192.0.2.7", "anna", at=-DAY - 30 * MINUTE, **MARK)
+def test_those_of_three_days_before_are_not_accused() -> None:
+    old = failed("192.0.2.7", "anna", at=-3 * DAY - 30 * MINUTE, **MARK)
     assert "192.0.2.7" not in accused(told(old, strangers(20)))
-    old = failed("192.0.2.7", "anna", at=-DAY + 30 * MINUTE, **MARK)
+    old = failed("192.0.2.7", "anna", at=-3 * DAY + 30 * MINUTE, **MARK)
     assert "192.0.2.7" in accused(told(old, strangers(20)))
 
 
@@ -337,16 +336,39 @@ def words(story: Story, kind: str = "daily") -> int:
     return sum(times for _, times, _ in getattr(marked, kind).seen.values())
 
 
+def breaches(*parts: Fact | list[Auth]) -> list[tuple[str, str, str]]:
+    """What the campaign tells of accounts that were opened."""
+    story = Story(AuthCampaign(), AuthBreach())
+    story.tell(*parts)
+    return [
+        (f.subject.value, f.clients[0], f.severity)
+        for f in story.findings
+        if f.detector == "auth_breach"
+    ]
+
+
+def test_an_account_that_a_source_opens_is_a_breach() -> None:
+    one = failed("192.0.2.7", "anna", at=30 * MINUTE, **MARK)
+    right = opened("192.0.2.7", "ben", at=50 * MINUTE, **MARK)
+    assert breaches(strangers(40), one, right) == [("ben@example.org", "192.0.2.7", "critical")]
+    own = replace(right, account="anna")
+    assert breaches(strangers(40), one, own) == []
+    assert breaches(strangers(10), one, right) == []
+    assert breaches(strangers(40), one, replace(right, account="")) == []
+    both = one, replace(one, account="ben", at=one.at + 1)
+    assert breaches(strangers(40), *both, right) == [("ben@example.org", "192.0.2.7", "critical")]
+
+
 def test_a_client_that_came_round_says_so_once() -> None:
     lucky = opened("192.0.2.7", "anna", at=60, service="submission", mechanism="LOGIN")
     story = told(failed("192.0.2.7", "anna", **MARK), lucky, moved([lucky], 60))
     assert words(story, "welcome_daily") == 1
 
 
-def test_what_was_tried_a_day_ago_is_another_story() -> None:
+def test_what_was_tried_long_ago_is_another_story() -> None:
     first, second = failed("192.0.2.7", "anna", **MARK), failed("192.0.2.7", "ben", **MARK)
-    assert len(_stranger(told(first, moved([second], DAY))).tried) == 2
-    assert len(_stranger(told(first, moved([second], DAY + 1))).tried) == 1
+    assert len(_stranger(told(first, moved([second], 3 * DAY))).tried) == 2
+    assert len(_stranger(told(first, moved([second], 3 * DAY + 1))).tried) == 1
     lucky = opened("192.0.2.7", "anna", service="submission", mechanism="LOGIN")
     assert words(told(first, moved([lucky], DAY)), "welcome_daily") == 1
     assert words(told(first, moved([lucky], DAY + 1)), "welcome_daily") == 0
@@ -370,9 +392,9 @@ def campaign(at: float) -> Signal:
     return Signal(at=START + at, about="s:0", kind="campaign", detail="x")
 
 
-def test_strangers_of_a_day_are_asked_each_once_a_day() -> None:
-    assert listed(stranger(0), campaign(DAY)).told
-    assert not listed(stranger(0), campaign(DAY + 1)).told
+def test_strangers_of_three_days_are_asked_each_once_a_day() -> None:
+    assert listed(stranger(0), campaign(3 * DAY)).told
+    assert not listed(stranger(0), campaign(3 * DAY + 1)).told
     again = [stranger(0), campaign(0), campaign(DAY), stranger(DAY)]
     assert listed(*again).told == {"192.0.2.7": START}
     again = [stranger(0), campaign(0), campaign(DAY + 1), stranger(DAY + 1)]
@@ -405,7 +427,9 @@ def test_memory_is_bounded() -> None:
     story = told(crowd, accounts=10**6)
     roll = story.state("s:0", NAME).listed
     assert (len(roll.strangers), roll.lost) == (LISTED, 2)
-    old = [replace(word, at=START + (number > 0) * DAY) for number, word in enumerate(crowd[:-1])]
+    old = [
+        replace(word, at=START + (number > 0) * 3 * DAY) for number, word in enumerate(crowd[:-1])
+    ]
     assert told(old, accounts=10**6).state("s:0", NAME).listed.lost == 1
     older = [replace(word, at=word.at - (number == 0)) for number, word in enumerate(old)]
     assert told(older, accounts=10**6).state("s:0", NAME).listed.lost == 0

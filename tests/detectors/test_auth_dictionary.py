@@ -501,6 +501,13 @@ def test_a_breach_decides_even_after_a_cold_start() -> None:
     assert wished == Wish("drop", Target("network", GUESSER))
 
 
+def test_who_opens_too_many_of_what_it_fails_at_is_no_guesser_but_people_who_move() -> None:
+    hits = [opened(GUESSER, f"right{number}", HOUR + number) for number in range(9)]
+    assert len(breaches(dictionary(*names(5)), hits)) == 3
+    assert len(breaches(dictionary(*names(15)), hits)) == 4
+    assert len(breaches(dictionary(*names(40)), hits)) == 9
+
+
 def test_colleagues_behind_the_same_address_are_not_breached() -> None:
     assert breaches(regular(GUESSER, "zoe"), dictionary(), opened(GUESSER, "zoe", HOUR)) == []
 

@@ -11,18 +11,20 @@ from typing import Any, ClassVar
 from msgspec import Struct, field
 
 from agents.detector import Detector, Judgement, Mark, View
-from agents.windows import Counts, Distinct, Window
+from agents.windows import DAY, Counts, Distinct, Window
 from agents.words import many
 from schemas.events import Connection, Message, Recipient
 from schemas.findings import Evidence, Severity, Target, Wish
 
 HOUR = Window(3600.0)
+TODAY = Window(DAY)
 
 
 class Seen(Struct, array_like=True):
     recipients: Counts = field(default_factory=Counts)
     refused: Counts = field(default_factory=Counts)  # of them
-    senders: Distinct = field(default_factory=Distinct)
+    senders: Distinct = field(default_factory=Distinct)  # in an hour
+    daily: Distinct = field(default_factory=Distinct)  # in a day
     names: Distinct = field(default_factory=Distinct)  # HELO
     direct: Counts = field(default_factory=Counts)  # connections to port 25 elsewhere
 
@@ -38,7 +40,8 @@ class InternalMailer(Detector, frozen=True, kw_only=True):
     state = Seen
 
     recipients: int = 100  # in an hour *
-    senders: int = 10  # *
+    senders: int = 10  # in an hour *
+    daily: int = 40  # senders in a day *
     names: int = 3  # of the host in HELO *
     refused: float = 0.2  # of its recipients, from 50 on *
     least: int = 50
@@ -65,6 +68,7 @@ class InternalMailer(Detector, frozen=True, kw_only=True):
         elif type(event) is Message:
             HOUR.add(seen.recipients, at, max(1, event.recipients))
             HOUR.see(seen.senders, event.sender, at)
+            TODAY.see(seen.daily, event.sender, at)
         elif event.verdict != "accepted":
             HOUR.add(seen.recipients, at)
             HOUR.add(seen.refused, at)
@@ -73,7 +77,8 @@ class InternalMailer(Detector, frozen=True, kw_only=True):
     def _shapes(self, seen: Seen, at: float) -> Iterable[Mark]:
         recipients = HOUR.total(seen.recipients, at)
         signs: list[tuple[str, Severity]] = []
-        if HOUR.distinct(seen.senders, at) >= self.senders:
+        hourly, daily = HOUR.distinct(seen.senders, at), TODAY.distinct(seen.daily, at)
+        if hourly >= self.senders or daily >= self.daily:
             signs.append(("many_senders", "high"))
         if HOUR.distinct(seen.names, at) >= self.names:
             signs.append(("many_names", "high"))
@@ -103,6 +108,7 @@ class InternalMailer(Detector, frozen=True, kw_only=True):
             evidence=[
                 Evidence("recipients in an hour", recipients, self.recipients),
                 Evidence("senders", senders, self.senders),
+                Evidence("senders in a day", TODAY.distinct(seen.daily, at), self.daily),
                 Evidence("HELO names", names, self.names),
                 Evidence("connections to port 25", direct, self.direct),
                 Evidence(

@@ -12,14 +12,17 @@ from typing import Any, ClassVar
 from msgspec import Struct, field
 
 from agents.detector import Detector, Judgement, Mark, View
-from agents.windows import Counts, Distinct, Window
+from agents.windows import DAY, Counts, Distinct, Window
 from agents.words import many
+from schemas import net
 from schemas.events import Recipient
 from schemas.findings import Evidence, Target, Wish
 from schemas.keys import Site
 
 SHORT = Window(600.0)
 HOUR = Window(3600.0)
+TODAY = Window(DAY)
+WEEK = Window(7 * DAY, 14)
 COLD = "less than a week was seen: it may be a customer with the wrong port"
 
 
@@ -28,20 +31,26 @@ class Seen(Struct, array_like=True):
     denied: Counts = field(default_factory=Counts)  # in an hour
     shapes: Distinct = field(default_factory=Distinct)  # sender's and recipient's, in an hour
     targets: Distinct = field(default_factory=Distinct)  # recipients
+    week: Counts = field(default_factory=Counts)
+    clients: Distinct = field(default_factory=Distinct)  # of a network, in a day
 
 
 class RelayProbe(Detector, frozen=True, kw_only=True):
-    """Shapes: forms (it tries forms of address), insistent, asked."""
+    """Shapes: forms (it tries forms of address), insistent, patient (now and then for days), asked;
+    network (its neighbours take turns)."""
 
     name = "relay_probe"
     technique = "T1595"  # Active Scanning
     blind_to = "servers that refuse relaying with the words of another refusal"
-    hears: ClassVar = {"c": (Recipient,)}
+    hears: ClassVar = {"c": (Recipient,), "n": (Recipient,)}
     state = Seen
 
     asked: int = 2  # denials in 10 min *
     insistent: int = 8  # in an hour *
     forms: int = 3  # distinct forms of sender and recipient in an hour *
+    patient: int = 5  # denials in a week *
+    neighbours: int = 4  # clients of a network in a day, *
+    together: int = 8  # denials of them *
     seconds: float = 3600.0  # of a block, at least
 
     @property
@@ -50,7 +59,11 @@ class RelayProbe(Detector, frozen=True, kw_only=True):
 
     @property
     def horizon(self) -> float:
-        return 86400.0
+        return float(DAY)
+
+    @property
+    def memory(self) -> float:
+        return WEEK.seconds
 
     def minds(self, event: Any, view: View) -> bool:
         return event.verdict == "relay_denied" and not view.trusted and not event.account
@@ -61,38 +74,68 @@ class RelayProbe(Detector, frozen=True, kw_only=True):
         if view.around.any(event.at):
             return ()  # a customer of ours on the wrong port
         at, site = event.at, view.site
+        HOUR.see(seen.targets, event.recipient, at)
+        if view.key[0] == "n":
+            clients = TODAY.see(seen.clients, net.client(event.client), at)
+            denied = TODAY.add(seen.denied, at)
+            stands = clients >= self.neighbours and denied >= self.together
+            return (Mark(self.name, "network", "medium"),) if stands else ()
         short = SHORT.add(seen.short, at)
         denied = HOUR.add(seen.denied, at)
         shape = f"{_sender(event.sender, site)} to {form(event.recipient, site)}"
         forms = HOUR.see(seen.shapes, shape, at)
-        HOUR.see(seen.targets, event.recipient, at)
+        week = WEEK.add(seen.week, at)
         if forms >= self.forms:
             return (Mark(self.name, "forms", "medium"),)
         if denied >= self.insistent:
             return (Mark(self.name, "insistent", "medium"),)
-        return (Mark(self.name, "asked", "low"),) if short >= self.asked else ()
+        if short >= self.asked:
+            return (Mark(self.name, "asked", "low"),)
+        return (Mark(self.name, "patient", "low"),) if week >= self.patient else ()
 
     def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
         at = view.at
+        if view.key[0] == "n":
+            return self._judge_network(seen, view)
         denied = HOUR.total(seen.denied, at)
         forms = HOUR.distinct(seen.shapes, at)
+        week = WEEK.total(seen.week, at)
         wish = None
-        if mark.shape != "asked":
+        if mark.shape not in ("asked", "patient"):
             target = Target("network", view.value)
             wish = Wish("reject", target, self.seconds, against=COLD if view.cold else "")
         return Judgement(
-            summary=f"{view.value} asked {many(denied, 'time')} whether we relay:"
+            summary=f"{view.value} asked {many(week, 'time')} in a week whether we relay:"
             f" {', '.join(HOUR.names(seen.shapes))}",
             evidence=[
                 Evidence("refused in 10 min", SHORT.total(seen.short, at), self.asked),
                 Evidence("refused in an hour", denied, self.insistent),
                 Evidence("forms of address", forms, self.forms),
+                Evidence("refused in a week", week, self.patient),
             ],
             clients=[view.value],
             targets=HOUR.names(seen.targets),
             targets_count=HOUR.distinct(seen.targets, at),
             checks=["no login from its network in 30 days"],
             wish=wish,
+        )
+
+    def _judge_network(self, seen: Seen, view: View) -> Judgement:
+        at = view.at
+        clients, denied = TODAY.distinct(seen.clients, at), TODAY.total(seen.denied, at)
+        target = Target("network", view.value)
+        return Judgement(
+            summary=f"{clients} addresses of {view.value} asked {many(denied, 'time')} in a day"
+            " whether we relay",
+            evidence=[
+                Evidence("clients", clients, self.neighbours),
+                Evidence("refused in a day", denied, self.together),
+            ],
+            clients=TODAY.names(seen.clients),
+            clients_count=clients,
+            targets=HOUR.names(seen.targets),
+            checks=["no login from the network in 30 days"],
+            wish=Wish("reject", target, self.seconds, against=COLD if view.cold else ""),
         )
 
 

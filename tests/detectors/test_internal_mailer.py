@@ -56,6 +56,7 @@ def test_a_hundred_recipients_an_hour() -> None:
     assert {e.sign: (e.count, e.threshold) for e in finding.evidence} == {
         "recipients in an hour": (100, 100),
         "senders": (1, 10),
+        "senders in a day": (1, 40),
         "HELO names": (0, 3),
         "connections to port 25": (0, 100),
         "refused": (0, 20),
@@ -75,6 +76,13 @@ def test_ten_senders() -> None:
     assert (finding.shape, finding.severity) == ("many_senders", "high")
     assert finding.targets_count == 10
     assert told(mail(9, senders=9)).silent
+
+
+def test_forty_senders_in_a_day() -> None:
+    finding = told(mail(40, senders=40, gap=1800)).finding(NAME)
+    assert (finding.shape, finding.severity) == ("many_senders", "high")
+    assert told(mail(39, senders=39, gap=1800)).silent
+    assert told(mail(60, senders=60, gap=3600)).silent
 
 
 def test_three_names() -> None:

@@ -1,6 +1,7 @@
 """Who asks whether we relay, and who only has the wrong port."""
 
 import pytest
+from msgspec.structs import replace
 
 from agents.detectors.relay_probe import COLD, RelayProbe, form
 from schemas.events import Fact, Recipient
@@ -8,6 +9,7 @@ from schemas.findings import Target, Wish
 from schemas.keys import Site
 from schemas.net import Networks
 from tests.detectors.stories import (
+    DAY,
     HOUR,
     MINUTE,
     SITE,
@@ -46,8 +48,9 @@ def test_two_denials_are_worth_a_word() -> None:
         "refused in 10 min": (2, 2),
         "refused in an hour": (2, 8),
         "forms of address": (1, 3),
+        "refused in a week": (2, 5),
     }
-    assert "asked 2 times whether we relay: foreign sender to plain" in finding.summary
+    assert "asked 2 times in a week whether we relay: foreign sender to plain" in finding.summary
 
 
 def test_one_is_a_mistake_and_so_are_two_an_hour() -> None:
@@ -61,6 +64,35 @@ def test_eight_within_an_hour_are_insistent() -> None:
     assert finding.wish == Wish("reject", Target("network", STRANGER), 3600.0)
     assert "insistent" not in shapes(every(7 * MINUTE, 7 * [denied()]))
     assert "insistent" not in shapes(every(10 * MINUTE, 8 * [denied()]))
+
+
+def test_five_within_a_week_are_patient() -> None:
+    finding = told(every(1.6 * DAY, 5 * [denied()])).finding(NAME)
+    assert (finding.shape, finding.severity, finding.wish) == ("patient", "low", None)
+    assert told(every(DAY, 4 * [denied()])).silent
+    assert told(every(2 * DAY, 5 * [denied()])).silent
+
+
+def neighbours(clients: int, times: int, gap: float = HOUR) -> list[Recipient]:
+    asked = [replace(denied(), client=f"203.0.113.{n % clients}") for n in range(times)]
+    return every(gap, asked)
+
+
+def test_neighbours_that_take_turns_are_a_network() -> None:
+    finding = told(neighbours(8, 8)).finding(NAME, "203.0.113.0/24")
+    assert (finding.shape, finding.severity) == ("network", "medium")
+    assert finding.wish == Wish("reject", Target("network", "203.0.113.0/24"), 3600.0)
+    assert (len(finding.clients), finding.clients_count) == (8, 8)
+    assert {e.sign: (e.count, e.threshold) for e in finding.evidence} == {
+        "clients": (8, 4),
+        "refused in a day": (8, 8),
+    }
+    assert "8 addresses of 203.0.113.0/24 asked 8 times in a day" in finding.summary
+    assert finding.targets == ["b@example.com"]
+    assert told(neighbours(7, 7)).silent
+    assert NAME in told(neighbours(4, 8)).shapes
+    assert "network" not in shapes(neighbours(3, 8))
+    assert "network" not in shapes(neighbours(8, 8, gap=4 * HOUR))
 
 
 def test_three_forms_of_address_are_a_probe() -> None:

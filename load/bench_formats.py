@@ -99,14 +99,14 @@ def _records(lines: list[tuple[int, bytes]]) -> list[Record]:
     return records
 
 
-def table(speeds: list[Speed]) -> str:
+def table(speeds: list[Speed], lines: int) -> str:
     """Markdown, the slowest first."""
     machine = f"one {platform.machine()} processor, Python {platform.python_version()}"
     slow = sum(speed.a_second < GOAL for speed in speeds)
     out = [
         "# Speed of each log format",
         "",
-        f"`python -m load.bench_formats`, {datetime.now(UTC):%Y-%m-%d}, {machine}.",
+        f"`python -m load.bench_formats --lines {lines}`, {datetime.now(UTC):%Y-%m-%d}, {machine}.",
         "The lines are those of each format's cases, over and over: hard ones as often as easy.",
         f"Microseconds of the processor a line, the best of {ROUNDS} rounds.",
         "",
@@ -140,7 +140,7 @@ def main(lines: int, formats: tuple[str, ...]) -> None:
     Console().print(shown)
     if formats:
         return
-    (RESULTS / "formats.md").write_text(table(speeds))
+    (RESULTS / "formats.md").write_text(table(speeds, lines))
     kept = {
         "command": f"python -m load.bench_formats --lines {lines}",
         "when": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -24,6 +24,7 @@ from schemas.findings import Evidence, Severity, Target, Wish
 NAME = "backscatter_received"
 HOUR = Window(3600.0)
 WEEK = Window(7 * DAY, 14)
+TODAY = Window(DAY)
 MINUTE = Window(60.0, 12)
 TELLS = 5  # reports between two words to the domain
 PARTS = 64  # addresses of a domain that are counted one by one
@@ -37,6 +38,7 @@ class Seen(Struct, array_like=True):
     reflectors: Distinct = field(default_factory=Distinct)  # who brought them
     paces: dict[str, Counts] = field(default_factory=dict)  # of the reflectors seen last
     received: Counts = field(default_factory=Counts)  # reports, in a week
+    daily: Counts = field(default_factory=Counts)  # reports, in a day
     sent: Counts = field(default_factory=Counts)  # recipients elsewhere, in a week
     ledger: Ledger = field(default_factory=Ledger)  # Message-IDs and recipients of what it sent
     ours: Counts = field(default_factory=Counts)  # reports about mail that it sent, in an hour
@@ -47,7 +49,8 @@ class Seen(Struct, array_like=True):
 
 
 class BackscatterReceived(Detector, frozen=True, kw_only=True):
-    """Shapes: joe_job (many reports to an address), one_reflector (one server floods it), domain.
+    """Shapes: joe_job (many reports to an address), slow (in a day), one_reflector (one server
+    floods it), domain.
 
     A report has the null sender and comes from elsewhere; our own have no client. A log does not
     tell which mail it answers, so an address must get far more of them than it ever sent mail:
@@ -66,6 +69,8 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
     reports: int = 20  # null-sender messages an hour to one address *
     alien: float = 0.8  # of those whose mail is known: about mail that it did not send *
     ratio: float = 3.0  # so many times what the address sent in 7 days *
+    daily: int = 20  # in a day, where they are *
+    daily_ratio: float = 10.0  # so many times what it sent in 7 days *
     minute: int = 7  # from one client to one address in a minute [mailcow]
     domain: int = 100  # an hour, to all addresses of a domain *
     grave: float = 10.0  # times the threshold: high instead of medium *
@@ -142,6 +147,7 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
             return
         count = HOUR.see(seen.reports, report, at)
         received = WEEK.add(seen.received, at)
+        daily = TODAY.add(seen.daily, at)
         pace = 0
         if client:
             reflector = net.client(client)
@@ -153,6 +159,8 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
             yield Mark(NAME, "joe_job", self._severity(count, self.reports))
         elif pace >= self.minute:
             yield Mark(NAME, "one_reflector", "medium")
+        elif daily >= self.daily and daily > self.daily_ratio * WEEK.total(seen.sent, at):
+            yield Mark(NAME, "slow", "low")
         name, _, domain = view.value.rpartition("@")
         if name and received % TELLS == 0:
             yield Signal(
@@ -226,6 +234,7 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
                 wish=Wish("notify", Target("domain", value)),
             )
         count = HOUR.distinct(seen.reports, at)
+        daily = TODAY.total(seen.daily, at)
         pace = max((MINUTE.total(pace, at) for pace in seen.paces.values()), default=0)
         sent = WEEK.total(seen.sent, at)
         alien, ours = HOUR.total(seen.alien, at), HOUR.total(seen.ours, at)
@@ -233,12 +242,16 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
         if alien:
             percent = round(100 * alien / (alien + ours), 1)
             proved = [Evidence("proved not ours", percent, 100 * self.alien, "%")]
+        many = (
+            f"{daily} reports in a day" if mark.shape == "slow" else f"{count} reports in an hour"
+        )
         return Judgement(
-            summary=f"{count} reports in an hour to {value} answer nothing that it sent; most "
+            summary=f"{many} to {value} answer nothing that it sent; most "
             f"come from {most}. The mail is forged: refuse mail without a sender to this address "
             "for a day, and sign return paths",
             evidence=[
                 Evidence("reports in an hour", count, self.reports),
+                Evidence("reports in a day", daily, self.daily),
                 Evidence("reports from one server in a minute", pace, self.minute),
                 Evidence("reports in 7 days", WEEK.total(seen.received, at), self.ratio * sent),
                 Evidence("servers that report", reflectors, 1),

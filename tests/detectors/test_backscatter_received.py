@@ -75,8 +75,10 @@ def test_twenty_reports_in_an_hour_to_one_that_sent_nothing() -> None:
     assert "198.51.0.25" in found.summary
 
 
-def test_nineteen_reports_in_an_hour_are_silent() -> None:
-    assert silent(reports(60, gap=205))
+def test_nineteen_reports_in_an_hour_are_none() -> None:
+    assert tell(BackscatterReceived(), reports(60, gap=205)).shapes == {
+        "backscatter_received": {"slow"}
+    }
 
 
 def test_two_hundred_reports_in_an_hour_are_grave() -> None:
@@ -455,3 +457,20 @@ def test_a_message_id_or_a_recipient_is_enough_to_prove_it() -> None:
     both = mailing(), mailing(at=-HOUR)
     assert not silent(*both, [replace(one, failed_recipient="") for one in reads(20)])
     assert not silent(*both, [replace(one, about="", queue_id=f"q{one.at}") for one in reads(20)])
+
+
+def test_twenty_reports_in_a_day_to_one_that_sent_nothing_are_worth_a_word() -> None:
+    found = tell(BackscatterReceived(), reports(20, gap=HOUR)).finding("backscatter_received")
+    assert (found.shape, found.severity) == ("slow", "low")
+    assert "20 reports in a day to" in found.summary
+    assert (count(found, "reports in a day").count, count(found, "reports in a day").threshold) == (
+        20,
+        20,
+    )
+    assert silent(reports(19, gap=HOUR))
+    assert silent(reports(20, gap=1.5 * HOUR))
+
+
+def test_ten_times_what_was_sent_in_a_week() -> None:
+    assert silent(sent(2, at=-DAY), reports(20, gap=HOUR))
+    assert not silent(sent(2, at=-DAY), reports(21, gap=HOUR))

@@ -1,5 +1,6 @@
 """An intake that dies between two steps, step by step."""
 
+import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -90,6 +91,8 @@ def test_what_is_half_joined_is_in_the_snapshot(
     assert [(m.account, m.message_id) for m in messages] == [("u1@example.org", "1@example.org")]
 
 
+# kafka-python 3.0 leaves connections open that a broker broke off; they are collected in the test.
+@pytest.mark.filterwarnings("ignore:unclosed <socket.socket:ResourceWarning")
 def test_a_broker_that_goes_away_and_comes_back_is_waited_for(
     own_broker: Broker, tmp_path: Path
 ) -> None:
@@ -105,3 +108,4 @@ def test_a_broker_that_goes_away_and_comes_back_is_waited_for(
         site.wait(lambda: len(accounts(site)) == 40)
     finally:
         site.close()
+        gc.collect()

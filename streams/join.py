@@ -199,7 +199,8 @@ class Joiner:
             if self._rooms[namespace].get(key) is memory:
                 self._forget(namespace, key, memory, out)
         self._attempts.advance(at, out)
-        self._listings.advance(at, out)
+        if self._listings.due <= at:
+            self._listings.advance(at, out)
         told: list[Told] = []
         self._dialogues.advance(at, told)
         for name, item in told:

@@ -238,8 +238,8 @@ class Past(Struct, array_like=True):
     """Who succeeded here, day by day: the good evidence of a client, network or mailbox.
 
     Values are logins (of a client or network) or networks (of a mailbox). An entry is the first
-    day, the last day and the number of days on which it was seen. Holds `KEPT` values; beyond
-    that the one longest unseen goes, and is counted.
+    day, the last day and the number of days on which it was seen. Holds `KEPT` values, or
+    as many as `note` is told; beyond that the one longest unseen goes, and is counted.
     """
 
     KEPT = 48

@@ -2,9 +2,9 @@
 
 Three watchers. A client that fails and never succeeded is a *stranger*, and says so, with the
 mark that it bears (service and mechanism), to one of the site's lists. The list keeps the names
-of a day and passes the word on to the site. The site counts how many strangers bear one mark, and
+and passes the word on to the site. The site counts how many strangers bear one mark, and
 how many clients that failed came round and succeeded. Where strangers stand out, it tells the
-lists, they tell each stranger of the last day, and each client answers for itself: whoever
+lists, they ask each stranger of the last three days, and each client answers for itself: whoever
 succeeded meanwhile, or tries one account over and over (a phone with a stale password), took no
 part.
 """

@@ -4,7 +4,7 @@ RUN python -m venv /opt/mailwarden
 ENV PATH=/opt/mailwarden/bin:$PATH
 WORKDIR /src
 COPY constraints.txt ./
-RUN pip install --no-cache-dir --require-hashes -r constraints.txt
+RUN pip install --no-cache-dir --require-hashes --no-deps -r constraints.txt
 COPY pyproject.toml README.md LICENSE mailwarden.py ./
 COPY schemas schemas
 COPY streams streams

@@ -35,14 +35,16 @@ check: $(STAMP) ## format, lint, types, and who imports whom
 .PHONY: setup
 setup: $(STAMP) debian jars ## the Python environment, Debian packages, Kafka's jars
 
-# Every version is pinned with its hash; the project itself is installed in place.
+# Every version is pinned with its hash, so nothing is left to resolve (--no-deps: an older pip takes
+# the newest release of what is asked for with extras, which has no hash here). The project itself is
+# installed in place.
 $(STAMP): constraints-dev.txt pyproject.toml
 	@echo "Setting up $(VENV) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "mailwarden needs Python 3.11 or newer; $(PYTHON) is older"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 		|| { echo "try: apt-get install python3-venv"; exit 1; }
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r constraints-dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r constraints-dev.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -1,10 +1,14 @@
-"""The Faust app: its settings, and the one thing that Faust has to be told otherwise.
+"""The Faust app: its settings, and the two things that Faust has to be told otherwise.
 
 After a recovery Faust seeks to the committed offsets and then resumes its flow control, which
 clears the queues of the streams: what was fetched in between would be lost until the next
 restart. So the queues are not cleared there (faust-streaming 0.15.3, faust/tables/recovery.py
 `on_recovery_completed`, mode/utils/queues.py `FlowControlEvent.resume`). Stale messages do no
 harm: a stream skips those of another generation.
+
+Where messages are missing, Faust takes their offsets for acked, and with them that of the message
+beyond, as if nothing had ever been there (faust/transport/consumer.py `_add_gap`). What is missing
+is read again (agents/worker/order.py), and may be committed only then.
 """
 
 import ssl
@@ -13,6 +17,8 @@ from typing import Any
 
 import faust
 from faust.auth import SASLCredentials, SSLCredentials
+from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
+from faust.types import TP
 from faust.types.auth import CredentialsT
 
 from schemas.settings import KafkaSettings
@@ -22,7 +28,21 @@ TABLE = "records"
 UNSENT = 600.0  # seconds that a broker may be away before a flush fails
 
 
+class Consumer(FaustConsumer):
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Messages that did not come are not acked."""
+
+    def pass_over(self, place: TP, offset: int) -> None:
+        """There is nothing before `offset` but what was taken: commits may go on from there."""
+        self._committed_offset[place] = offset
+
+
 class App(faust.App):
+    def _new_transport(self) -> Any:
+        transport: Any = super()._new_transport()
+        transport.Consumer = Consumer
+        return transport
+
     def FlowControlQueue(  # noqa: N802 - Faust's name
         self, maxsize: int | None = None, *, clear_on_resume: bool = False
     ) -> Any:

@@ -22,12 +22,15 @@ from agents.worker.app import App
 from agents.worker.client import committed_offsets, connected, ends, read_from
 from agents.worker.flush import Flusher, Send, flush
 from agents.worker.letters import Letters
-from agents.worker.order import Order
+from agents.worker.order import Order, Verdict
 from agents.worker.partition import Partition, Topic
 from agents.worker.router import Router
 from agents.worker.table import Slots
 from schemas import keys
+from schemas.settings import KafkaSettings
 from streams import metrics
+from streams.bus import BusError
+from streams.kafka_lookup import Lookup
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +49,10 @@ class Worker:
         app: App,
         topic: Topic,
         reloaded: Callable[[], Config | None] = lambda: None,
+        lookup: Callable[[KafkaSettings], Lookup] = Lookup,
     ) -> None:
         settings = config.settings.kafka
+        self._lookup = lookup(settings)
         self._reloaded = reloaded
         self.app = app
         self.folded = 0  # messages, ever: whether there is progress
@@ -317,15 +322,48 @@ class Worker:
         place = message.tp
         if not self._live or place not in self._assigned:
             return False
-        take, again = self._order.take(place, message.offset)
-        if again:
-            await self._read_again(place)
-        return take
+        verdict = self._order.take(place, message.offset)
+        if verdict is Verdict.ASK and await self._bridged(place, message.offset):
+            verdict = self._order.take(place, message.offset)
+        return verdict is Verdict.TAKE
+
+    async def _bridged(self, place: TP, offset: int) -> bool:
+        """Whether there is nothing between the message that comes next and the one at `offset`,
+        which came; else it is read again."""
+        gap = self._order.next(place)
+        if gap is None or not await self._look(place, gap):
+            return False
+        if self._order.next(place) == offset:
+            return True
+        await self._read_again(place)
+        return False
 
     async def _read_missing(self) -> None:
         """Read partitions again of which nothing comes although there is more."""
-        for place in self._order.missing(ends(self.app, self._assigned)):
-            await self._read_again(place)
+        ended = dict(ends(self.app, self._assigned))
+        for place in self._order.missing(ended.items()):
+            gap = self._order.next(place)
+            if gap is not None and await self._look(place, gap, ended[place]):
+                await self._read_again(place)
+
+    async def _look(self, place: TP, gap: int, end: int = 0) -> bool:
+        """Ask the broker where the first message from `gap` on lies, and go on from there.
+        Whether there is one, and the partition is still ours."""
+        try:
+            first = await asyncio.to_thread(self._lookup.first, place.topic, place.partition, gap)
+        except BusError as error:
+            log.warning("topic=%s partition=%d cannot be looked at: %s", *place, error)
+            return False
+        if self._order.next(place) != gap:
+            return False
+        if first is None:
+            self._order.nothing_before(place, end)
+            return False
+        if self._order.bridge(place, gap, first):
+            log.info("topic=%s partition=%d has nothing at offset=%d-%d", *place, gap, first - 1)
+            consumer: Any = self.app.consumer
+            consumer.pass_over(place, first)
+        return True
 
     async def _read_again(self, place: TP) -> None:
         offset = self._order.next(place) or 0

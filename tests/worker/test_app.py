@@ -1,12 +1,18 @@
+import asyncio
 import ssl
 import subprocess
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 from faust.auth import SASLCredentials, SSLCredentials
+from faust.types import TP
+from intervaltree import IntervalTree
 
 from agents.worker import app
 from schemas.settings import KafkaSettings
+
+PLACE = TP("mail.facts", 0)
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +43,17 @@ def test_an_app_has_the_names_of_its_site(tmp_path: Path) -> None:
 def test_queues_are_not_cleared_when_the_flow_resumes(tmp_path: Path) -> None:
     queue = app.make(KafkaSettings(), tmp_path).FlowControlQueue(10, clear_on_resume=True)
     assert queue._clear_on_resume is False
+
+
+def test_offsets_without_a_message_are_acked_only_when_the_broker_says_so(tmp_path: Path) -> None:
+    consumer = app.Consumer.__new__(app.Consumer)  # without the thread that connects
+    consumer._gap, consumer._committed_offset = defaultdict(IntervalTree), {PLACE: 5}
+    consumer._acked, consumer._acked_index = {PLACE: [7]}, {PLACE: {7}}
+    asyncio.run(consumer._add_gap(PLACE, 5, 7))
+    assert consumer._new_offset(PLACE) is None
+    consumer.pass_over(PLACE, 7)
+    assert consumer._new_offset(PLACE) == 8
+    assert app.make(KafkaSettings(), tmp_path)._new_transport().Consumer is app.Consumer
 
 
 def test_without_security_there_are_no_credentials() -> None:

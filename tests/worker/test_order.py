@@ -1,9 +1,9 @@
 from faust.types import TP
 
-from agents.worker.order import BUSY, IDLE, Order
+from agents.worker.order import BUSY, IDLE, PATIENCE, Order, Verdict
 
 PLACE, OTHER = TP("mail.facts", 0), TP("mail.facts", 1)
-TAKEN, PASSED, AGAIN = (True, False), (False, False), (False, True)
+TAKEN, PASSED, ASKED = Verdict.TAKE, Verdict.PASS, Verdict.ASK
 
 
 class Clock:
@@ -13,13 +13,13 @@ class Clock:
         return self.now
 
 
-def order(begin: int = 100) -> Order:
-    made = Order(Clock())
+def order(begin: int = 100, clock: Clock | None = None) -> Order:
+    made = Order(clock or Clock())
     made.begin(PLACE, begin)
     return made
 
 
-def take(made: Order, *offsets: int) -> list[tuple[bool, bool]]:
+def take(made: Order, *offsets: int) -> list[Verdict]:
     return [made.take(PLACE, offset) for offset in offsets]
 
 
@@ -35,21 +35,56 @@ def test_what_was_taken_before_may_come_again() -> None:
     assert made.next(PLACE) == 102
 
 
-def test_messages_beyond_a_gap_are_passed_over_until_it_was_read_again() -> None:
+def test_messages_beyond_a_gap_are_passed_over_until_what_is_missing_comes() -> None:
     made = order()
-    assert take(made, 150, 151, 152) == [AGAIN, PASSED, PASSED]
+    assert take(made, 150, 151, 152) == [ASKED, PASSED, PASSED]
     assert take(made, 100, 101) == 2 * [TAKEN]
-    assert take(made, 150) == [AGAIN]
+    assert take(made, 150) == [ASKED]
 
 
-def test_a_gap_that_is_there_on_the_second_reading_is_real() -> None:
+def test_what_comes_twice_proves_no_gap() -> None:
+    """It may have been on its way twice, while the others are still to come."""
     made = order()
-    assert take(made, 150, 151, 150, 151) == [AGAIN, PASSED, TAKEN, TAKEN]
+    assert take(made, 102, 102, 103) == [ASKED, PASSED, PASSED]
+    assert take(made, 100, 101, 102, 103) == 4 * [TAKEN]
+
+
+def test_a_gap_that_stays_is_asked_about_again_after_a_while() -> None:
+    clock = Clock()
+    made = order(clock=clock)
+    assert take(made, 150, 150) == [ASKED, PASSED]
+    clock.now += PATIENCE
+    assert take(made, 150, 150) == [ASKED, PASSED]
+
+
+def test_a_gap_in_which_the_broker_has_nothing_is_bridged() -> None:
+    made = order()
+    assert take(made, 150) == [ASKED]
+    assert made.bridge(PLACE, 100, 150)
+    assert take(made, 150, 151) == 2 * [TAKEN]
     assert made.next(PLACE) == 152
 
 
-def test_so_is_one_that_was_only_larger_for_us() -> None:
-    assert take(order(), 150, 120, 121) == [AGAIN, TAKEN, TAKEN]
+def test_a_gap_may_be_smaller_than_it_seemed() -> None:
+    made = order()
+    assert take(made, 150) == [ASKED]
+    assert made.bridge(PLACE, 100, 120)
+    assert take(made, 150, 120, 121) == [PASSED, TAKEN, TAKEN]
+
+
+def test_where_the_broker_has_what_is_missing_there_is_no_gap() -> None:
+    made = order()
+    assert not made.bridge(PLACE, 100, 100)
+    assert made.next(PLACE) == 100
+
+
+def test_where_the_broker_has_nothing_more_nothing_is_missing() -> None:
+    clock = Clock()
+    made = order(5, clock)
+    made.nothing_before(PLACE, 9)
+    clock.now += IDLE + 1
+    assert made.missing([(PLACE, 9)]) == []
+    assert made.missing([(PLACE, 10)]) == [PLACE]
 
 
 def test_a_message_is_missing_when_nothing_else_comes() -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -23,6 +23,8 @@ from schemas.events import Auth
 from schemas.keys import partition
 from schemas.settings import HttpSettings, KafkaSettings, Settings, SiteSettings
 from streams import metrics
+from streams.bus import BusError
+from streams.kafka_lookup import Lookup
 
 SETTINGS = KafkaSettings(prefix="site.", partitions=2)
 GUESS = Auth(at=1000.0, client="192.0.2.1")
@@ -61,8 +63,24 @@ class Stream:
             await self._after()
 
 
+class Broker:
+    """What it has: every offset but those of `empty`, up to `end`."""
+
+    def __init__(self) -> None:
+        self.empty: set[int] = set()
+        self.end = 100
+        self.asked: list[tuple[str, int, int]] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def first(self, topic: str, partition: int, offset: int) -> int | None:
+        self.asked.append((topic, partition, offset))
+        self.meanwhile()
+        return next((found for found in range(offset, self.end) if found not in self.empty), None)
+
+
 class Site:
     def __init__(self, *gateways: str) -> None:
+        self.broker = Broker()
         self.app: Any = module.make(SETTINGS, Path("unused"))
         settings = Settings(
             kafka=SETTINGS, http=HttpSettings(listen=""), site=SiteSettings(gateways=gateways)
@@ -73,6 +91,7 @@ class Site:
             self.app,
             Topic("id", 2),
             lambda: self.hangups.pop() if self.hangups else None,
+            lambda _: cast(Lookup, self.broker),
         )
         self.sent: list[tuple[str, Any, Any, Any]] = []
         self.commits = 0
@@ -83,6 +102,7 @@ class Site:
         self.committed: dict[TP, int] = {}
         self.ends: dict[TP, int] = {}
         self.read_again: list[tuple[TP, int]] = []
+        self.passed_over: list[tuple[TP, int]] = []
         assignment = SimpleNamespace(state_value=self._state)
         client = SimpleNamespace(
             _coordinator=self.coordinator,
@@ -93,6 +113,7 @@ class Site:
             commit=self._commit,
             seek_wait=self._seek,
             resume_partitions=lambda _: None,
+            pass_over=lambda place, offset: self.passed_over.append((place, offset)),
             _thread=SimpleNamespace(_consumer=client, call_thread=self._call),
         )
         self.app.rebalancing = False
@@ -250,6 +271,49 @@ def test_where_messages_are_missing_they_are_read_again(site: Site) -> None:
     assert site.worker.folded == 5
 
 
+def test_a_message_that_comes_twice_before_those_that_are_missing_costs_none(site: Site) -> None:
+    """Faust gave it twice around a rebalance: what was read again came only then."""
+    asyncio.run(site.worker.fold(site.stream(0, 3, 3, 1, 2, 3)))
+    assert site.read_again == [(TP(FACTS, 0), 1)]
+    assert site.worker._partitions[0].offset == 3
+    assert site.worker._partitions[0].counts.replayed == 0
+
+
+def test_offsets_at_which_the_broker_has_nothing_are_passed_over(site: Site) -> None:
+    site.broker.empty = {1, 2}
+    asyncio.run(site.worker.fold(site.stream(0, 3, 4)))
+    assert site.broker.asked == [(FACTS, 0, 1)]
+    assert site.passed_over == [(TP(FACTS, 0), 3)]
+    assert site.read_again == []
+    assert site.worker.folded == 3
+
+
+def test_a_gap_of_which_only_a_part_is_empty_is_read_from_there(site: Site) -> None:
+    site.broker.empty = {1}
+    asyncio.run(site.worker.fold(site.stream(0, 3, 2, 3)))
+    assert site.passed_over == [(TP(FACTS, 0), 2)]
+    assert site.read_again == [(TP(FACTS, 0), 2)]
+    assert site.worker.folded == 3
+
+
+def test_partitions_that_go_while_the_broker_is_asked_are_left_alone(site: Site) -> None:
+    site.broker.meanwhile = site.worker._order.forget
+    asyncio.run(site.worker.fold(site.stream(0, 3)))
+    assert (site.read_again, site.passed_over, site.worker.folded) == ([], [], 1)
+
+
+def test_while_no_broker_says_what_lies_in_a_gap_nothing_beyond_is_taken(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away() -> None:
+        raise BusError("no broker")
+
+    site.broker.meanwhile = away
+    asyncio.run(site.worker.fold(site.stream(0, 3)))
+    assert (site.read_again, site.passed_over, site.worker.folded) == ([], [], 1)
+    assert "cannot be looked at: no broker" in caplog.text
+
+
 def test_messages_that_are_missing_at_the_beginning_are_read_as_well(site: Site) -> None:
     site.committed[TP(FACTS, 0)] = 7
     site.take_up({0})
@@ -287,6 +351,25 @@ def test_where_nothing_comes_although_there_is_more_it_is_read_again(site: Site)
 
     asyncio.run(play())
     assert site.read_again == [(TP(FACTS, 0), 1)]
+
+
+def test_an_end_that_no_message_will_reach_is_asked_about_once(site: Site) -> None:
+    """The mark of a transaction is the last that lies there."""
+    clock = Clock()
+    site.worker._order = Order(clock.time)
+    site.take_up({0, 1})
+    site.ends[TP(FACTS, 0)] = 2
+    site.broker.end = 1
+
+    async def play() -> None:
+        await site.worker.fold(site.stream(0))
+        for _ in range(3):
+            clock.now += IDLE + 1
+            await site.worker.tick()
+
+    asyncio.run(play())
+    assert site.broker.asked == [(FACTS, 0, 1)]
+    assert site.read_again == []
 
 
 def test_brokers_that_do_not_tell_what_is_committed_are_waited_for(

@@ -8,6 +8,9 @@ the more severe one, then the one on the wider network. A pardon rules by doing 
 needs no more than to write them down.
 
 Networks that we must never act against are asked about here once more, whatever was decided.
+
+One thread changes a block list; `lookup` may be asked by others meanwhile. What it walks over is
+replaced, never changed in place.
 """
 
 import heapq
@@ -49,8 +52,9 @@ class Blocklist:
         self._limit = limit
         self._decisions: dict[str, Decision] = {}
         self._ranks: dict[str, _Rank] = {}
-        self._places: dict[_Place, set[str]] = {}
+        self._places: dict[_Place, tuple[str, ...]] = {}
         self._lengths: dict[tuple[int, int], int] = {}  # (version, prefix length): places
+        self._known_lengths: tuple[tuple[int, int], ...] = ()
         self._ends: list[tuple[float, str]] = []  # heap; entries of replaced decisions linger
 
     def __len__(self) -> int:
@@ -74,11 +78,10 @@ class Blocklist:
             self._make_room()
         self._decisions[decision.id] = decision
         self._ranks[decision.id] = _rank(decision, place)
-        here = self._places.setdefault(place, set())
-        if not here and len(place) == 3:
-            length = (place[0], place[1])
-            self._lengths[length] = self._lengths.get(length, 0) + 1
-        here.add(decision.id)
+        here = self._places.get(place, ())
+        self._places[place] = (*here, decision.id)
+        if not here:
+            self._count_length(place, 1)
         heapq.heappush(self._ends, (decision.until, decision.id))
         if len(self._ends) > 2 * len(self._decisions) + 1024:
             self._ends = [(d.until, d.id) for d in self._decisions.values()]
@@ -92,15 +95,12 @@ class Blocklist:
             return False
         del self._ranks[decision_id]
         place = _place(decision.target)
-        here = self._places[place]
-        here.remove(decision_id)
-        if not here:
+        here = tuple(name for name in self._places[place] if name != decision_id)
+        if here:
+            self._places[place] = here
+        else:
             del self._places[place]
-            if len(place) == 3:
-                length = (place[0], place[1])
-                self._lengths[length] -= 1
-                if not self._lengths[length]:
-                    del self._lengths[length]
+            self._count_length(place, -1)
         return True
 
     def expire(self, now: float) -> list[Decision]:
@@ -144,14 +144,35 @@ class Blocklist:
                 named.add(place)
         return found
 
-    def lookup(self, now: float, address: str = "", account: str = "") -> Decision | None:
-        """The decision that rules a client, a login, or the two together, if any does."""
-        ruling = min(
-            (d for d in self._about(address, account) if d.until > now),
-            key=lambda decision: self._ranks[decision.id],
-            default=None,
-        )
-        return None if ruling is None or ruling.origin == "pardon" else ruling
+    def lookup(
+        self,
+        now: float,
+        address: str = "",
+        account: str = "",
+        *,
+        mailboxes: Iterable[str] = (),
+        domains: Iterable[str] = (),
+        ours: str = "",
+    ) -> Decision | None:
+        """The decision that rules a client, a login, or the two together, if any does; or one
+        about the addresses and domains of a message. `ours` is the domain of ours that it is
+        for: decisions for one domain rule only there. Raises ValueError where `address` is none.
+        """
+        places = self._about(address, account)
+        places += [("address", mailbox) for mailbox in mailboxes]
+        places += [("domain", domain) for domain in domains]
+        found: Decision | None = None
+        rank: _Rank | None = None
+        for place in places:
+            for name in self._places.get(place, ()):
+                decision, its = self._decisions.get(name), self._ranks.get(name)
+                if decision is None or its is None or decision.until <= now:
+                    continue
+                if decision.domain and decision.domain != ours:
+                    continue
+                if rank is None or its < rank:
+                    found, rank = decision, its
+        return None if found is None or found.origin == "pardon" else found
 
     def snapshot(self) -> bytes:
         """All decisions, as a JSON array."""
@@ -164,7 +185,20 @@ class Blocklist:
 
     # -- what is behind it ------------------------------------------------------------------
 
-    def _about(self, address: str, account: str) -> Iterable[Decision]:
+    def _count_length(self, place: _Place, change: int) -> None:
+        """One place more or less of this prefix length."""
+        if len(place) != 3:
+            return
+        length = (place[0], place[1])
+        count = self._lengths.get(length, 0) + change
+        if count:
+            self._lengths[length] = count
+        else:
+            del self._lengths[length]
+        if len(self._lengths) != len(self._known_lengths):
+            self._known_lengths = tuple(self._lengths)
+
+    def _about(self, address: str, account: str) -> list[_Place]:
         places: list[_Place] = []
         if address:
             places += self._around(address)
@@ -172,16 +206,14 @@ class Blocklist:
             places.append(("account", account))
         if address and account:
             places.append(("client_account", f"{net.client(address)} {account}"))
-        for place in places:
-            for name in self._places.get(place, ()):
-                yield self._decisions[name]
+        return places
 
     def _around(self, address: str) -> list[_Place]:
         network = net.parse_network(address)
         value = int(network.network_address)
         return [
             (version, length, value >> (network.max_prefixlen - length))
-            for version, length in self._lengths
+            for version, length in self._known_lengths
             if version == network.version
         ]
 

@@ -3,19 +3,42 @@
 A gateway is always given *all* decisions in force, never a difference, so that a retry, a
 restart or a lost message can do no harm. What it enforces ends when its caller leaves it out of
 the list, so the caller asks the block list anew when a lease ends.
+
+A gateway that is a server (streams/serving.py) answers about one client at a time, and asks the
+block list itself: its answer is never older than the last decision.
 """
 
-from collections.abc import Callable, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar, Protocol
 
 from msgspec import Struct
 
+from schemas.events import Fact
 from schemas.findings import Decision
 from schemas.settings import Section
 
 
 class GatewayError(Exception):
     """A gateway could not do what it was told; the same call is tried again later."""
+
+
+class Site(Protocol):
+    """What a gateway may ask and tell while it runs. From any thread."""
+
+    def ruling(
+        self,
+        address: str = "",
+        account: str = "",
+        *,
+        mailboxes: Iterable[str] = (),
+        domains: Iterable[str] = (),
+        ours: str = "",
+    ) -> Decision | None:
+        """The decision in force now that rules these (streams/blocklist.py `lookup`)."""
+
+    def publish(self, events: Sequence[Fact]) -> None:
+        """Events that the gateway saw, for the detectors. Never waits: what is too much is
+        dropped, and counted."""
 
 
 class Note(Struct, frozen=True):
@@ -69,6 +92,12 @@ class Gateway:
             return False
         self._given = wanted
         return True
+
+    def connect(self, site: Site) -> None:
+        """Before the first `apply`: whom to ask and to tell."""
+
+    def close(self) -> None:
+        """After the last one. What is enforced stays where it outlives this process."""
 
     def enforce(self, decisions: Sequence[Decision]) -> bool:
         """Make the outside world like `decisions`; whether all of it is done. Idempotent."""

@@ -46,6 +46,15 @@ APPLIED_SECONDS = Histogram(
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60),
 )
 GATEWAY_FAILURES = Counter("mailwarden_gateway_failures", "Failed calls of a gateway", ["gateway"])
+ANSWERS = Counter(
+    "mailwarden_gateway_answers", "Questions of mail servers answered", ["gateway", "answer"]
+)
+SHED = Counter(
+    "mailwarden_gateway_shed", "Questions answered neutrally for want of room", ["gateway"]
+)
+REPORTS_DROPPED = Counter(
+    "mailwarden_reports_dropped", "Events that gateways saw and nobody had room for"
+)
 SINK_FAILURES = Counter("mailwarden_sink_failures", "Failed deliveries to a sink", ["sink"])
 SINK_WAITING = Gauge("mailwarden_sink_waiting_alerts", "Alerts that a sink has not got", ["sink"])
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
+from agents.running.inbox import Inbox
 from schemas import wire
 from schemas.gateways import GatewayState
 from streams.bus import Bus, BusError, Message
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 TOPIC = "mail.decisions"
 REPORTS = "mail.gateways"
+EVENTS = "mail.events"
 POLL = 0.1  # seconds
 SAFE = 5.0  # seconds until a report must be safe; else the broker counts as away
 FIRST = 0.25  # seconds until the first retry; doubled each time
@@ -36,9 +38,11 @@ class News(Struct, frozen=True):
 
 
 class Follower:
-    """Puts what comes into `news`, and sends the newest report, until `close`."""
+    """Puts what comes into `news`, sends the newest report and what lies in `inbox`, until
+    `close`."""
 
-    def __init__(self, connect: Callable[[], Bus]) -> None:
+    def __init__(self, connect: Callable[[], Bus], inbox: Inbox | None = None) -> None:
+        self._inbox = inbox or Inbox()
         self.news: queue.Queue[News] = queue.Queue(WAITING)
         self.trouble = ""  # why nothing comes, in words
         self._connect = connect
@@ -94,6 +98,7 @@ class Follower:
             return
 
     def _send(self, bus: Bus) -> None:
+        self._send_events(bus)
         report, self._report = self._report, None
         if report is None:
             return
@@ -102,6 +107,20 @@ class Follower:
             bus.flush(SAFE)
         except BusError:
             self._report = self._report or report
+            raise
+
+    def _send_events(self, bus: Bus) -> None:
+        """What the gateways saw goes the way of all events that are published one by one. A
+        failure may repeat some of them: they are no log, whose lines have a place."""
+        events = self._inbox.take()
+        if not events:
+            return
+        try:
+            for event in events:
+                bus.publish(EVENTS, event.gateway.encode(), wire.encode(event))
+            bus.flush(SAFE)
+        except BusError:
+            self._inbox.put_back(events)
             raise
 
     def _failed(self, trouble: str) -> None:

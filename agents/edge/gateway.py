@@ -10,7 +10,7 @@ import logging
 import queue
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -19,8 +19,11 @@ from agents.configuration import Config, build_blocklist
 from agents.edge.follower import Follower, News
 from agents.running.enforcement import Enforcement
 from agents.running.http import Health, Pulse
+from agents.running.inbox import Inbox
 from agents.running.loop import Control
 from schemas import wire
+from schemas.events import Fact
+from schemas.findings import Decision
 from schemas.gateways import GatewayState
 from streams import atomic, metrics
 from streams.blocklist import Blocklist
@@ -57,7 +60,7 @@ class Edge:
         self._blocklist = build_blocklist(self.config)
         self._coming: Blocklist | None = None  # while the topic is read from its beginning
         self._complete = False  # what is in force is all there is
-        self._enforcement = Enforcement(config.gateways)
+        self._inbox = Inbox()
         self._known = self._load()  # there is something to go by
         self._changed = self._known
         self._unsaved = False
@@ -69,7 +72,8 @@ class Edge:
         self._next_list = 0.0
         self._next_save = 0.0
         self._next_report = 0.0
-        self._follower = Follower(connect)
+        self._follower = Follower(connect, self._inbox)
+        self._enforcement = Enforcement(config.gateways, self)
 
     def run(self, control: Control) -> None:
         """Turn until told to stop."""
@@ -104,7 +108,7 @@ class Edge:
         known, self._blocklist = self._blocklist, build_blocklist(self.config)
         for decision in known:
             self._blocklist.put(decision)
-        self._enforcement = Enforcement(config.gateways)
+        self._enforcement = Enforcement(config.gateways, self)
         self._changed = self._known
 
     def close(self) -> None:
@@ -113,6 +117,26 @@ class Edge:
         self._enforcement.close()
         if self._unsaved:
             self._save()
+
+    # -- what gateways ask and tell, from their own threads -------------------------------------
+
+    def ruling(
+        self,
+        address: str = "",
+        account: str = "",
+        *,
+        mailboxes: Iterable[str] = (),
+        domains: Iterable[str] = (),
+        ours: str = "",
+    ) -> Decision | None:
+        """The decision that rules these now: see Blocklist.lookup."""
+        return self._blocklist.lookup(
+            self._clock(), address, account, mailboxes=mailboxes, domains=domains, ours=ours
+        )
+
+    def publish(self, events: Sequence[Fact]) -> None:
+        """On to the workers."""
+        self._inbox.put(events)
 
     # -- in -----------------------------------------------------------------------------------
 

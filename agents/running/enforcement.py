@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 
 from schemas.findings import Decision
-from streams.gateway import Gateway
+from streams.gateway import Gateway, Site
 from streams.metrics import GATEWAY_DIRTY, GATEWAY_FAILURES
 
 log = logging.getLogger(__name__)
@@ -21,8 +21,13 @@ TICK = 1.0  # seconds
 class Enforcement:
     """Keeps the gateways like the newest list of decisions in force."""
 
-    def __init__(self, gateways: Sequence[Gateway], tick: float = TICK) -> None:
+    def __init__(
+        self, gateways: Sequence[Gateway], site: Site | None = None, tick: float = TICK
+    ) -> None:
         self._gateways = tuple(gateways)
+        if site is not None:
+            for gateway in self._gateways:
+                gateway.connect(site)
         self._tick = tick
         self._decisions: Sequence[Decision] | None = None  # None: not known yet
         self._new = False
@@ -58,6 +63,8 @@ class Enforcement:
             self._closing = True
             self._changed.notify()
         self._thread.join(timeout)
+        for gateway in self._gateways:
+            gateway.close()
 
     def _run(self) -> None:
         while True:

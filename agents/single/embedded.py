@@ -9,7 +9,7 @@ lines behind it are read again into the state that they met the first time.
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 from agents.configuration import Config, build_blocklist, build_shard
@@ -18,6 +18,7 @@ from agents.record import pack
 from agents.running import intakes, reading
 from agents.running.enforcement import Enforcement
 from agents.running.http import Health, Pulse
+from agents.running.inbox import Inbox
 from agents.running.listed import ListedWatch
 from agents.running.loop import Control, Opener
 from agents.single.checkpoint import JOINER, LISTED, PRESENCE, Checkpoint
@@ -79,6 +80,7 @@ class Embedded:
         self._blocklist = build_blocklist(config)
         self._revised = store.revised()
         self._deliveries: list[Delivery] = []
+        self._inbox = Inbox()
         self._enforcement = Enforcement(())
         self._alerts: list[Alert] = []  # made by this loop itself
         self._read = False  # something was read since the last commit
@@ -123,6 +125,7 @@ class Embedded:
         if not behind:
             self._release()
         mails = self._take_mails()
+        self._take_reported()
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + LOOK
@@ -194,6 +197,26 @@ class Embedded:
         self._follow.close()
         self._intakes.close()
 
+    # -- what gateways ask and tell, from their own threads -------------------------------------
+
+    def ruling(
+        self,
+        address: str = "",
+        account: str = "",
+        *,
+        mailboxes: Iterable[str] = (),
+        domains: Iterable[str] = (),
+        ours: str = "",
+    ) -> Decision | None:
+        """The decision that rules these now: see Blocklist.lookup."""
+        return self._blocklist.lookup(
+            self._clock(), address, account, mailboxes=mailboxes, domains=domains, ours=ours
+        )
+
+    def publish(self, events: Sequence[Fact]) -> None:
+        """On to the detectors, at the next turn."""
+        self._inbox.put(events)
+
     # -- reading ------------------------------------------------------------------------------
 
     def _read_history(self, control: Control) -> bool:
@@ -244,6 +267,12 @@ class Embedded:
             self._read = True
             count += mails
         return count
+
+    def _take_reported(self) -> None:
+        """Fold what the gateways saw themselves."""
+        events = self._inbox.take()
+        if events:
+            self._absorb((f"gateway {event.source}", event) for event in events)
 
     def _release(self) -> None:
         """Nothing more has come: what waited for it may go."""
@@ -412,7 +441,7 @@ class Embedded:
         """Take up gateways with the decisions in force, and sinks with what they are owed."""
         for decision in decisions:
             self._blocklist.put(decision)
-        self._enforcement = Enforcement(self.config.gateways)
+        self._enforcement = Enforcement(self.config.gateways, self)
         self._enforce(self._clock())
         try:
             self._store.forget_sinks([sink.name for sink in self.config.sinks])

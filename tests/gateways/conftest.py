@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import shutil
 import smtplib
 import socket
@@ -10,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,30 @@ proxymap unix - - n - - proxymap
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 """
+
+
+DOCS = Path(__file__).resolve().parent.parent.parent / "docs" / "gateways"
+
+
+@pytest.fixture
+def documented() -> Callable[..., str]:
+    """The text of a block of ``docs/gateways/NAME.md``, by the words behind its fence
+    (```` ```ini main.cf````: "main.cf"). What is shown to people is what is tried here: values
+    of an example are replaced by the test's own, and each of them must be there."""
+
+    def block(name: str, block: str, replaced: Mapping[str, str] | None = None) -> str:
+        text = (DOCS / f"{name}.md").read_text(encoding="utf-8")
+        found = re.search(
+            rf"^```\w+ {re.escape(block)}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL
+        )
+        assert found, f"docs/gateways/{name}.md: no block {block}"
+        text = found[1]
+        for old, new in (replaced or {}).items():
+            assert old in text, f"docs/gateways/{name}.md: {block}: no {old}"
+            text = text.replace(old, new)
+        return text
+
+    return block
 
 
 class Auth(socketserver.ThreadingUnixStreamServer):

@@ -18,6 +18,7 @@ from agents import custom_rules
 from agents.detector import Detector
 from agents.detectors import DETECTORS
 from agents.engine import Engine, Variants
+from agents.enrichment import Enrichment
 from agents.response import Response
 from agents.running import state
 from agents.shard import Shard
@@ -48,6 +49,7 @@ class Config(Struct, frozen=True):
 
     settings: Settings
     site: Site
+    enrichment: Enrichment
     allowed: net.Networks  # never decided against
     detectors: list[Detector]  # all there are, those switched off included
     variants: Variants  # of them, with the settings of a domain
@@ -91,9 +93,14 @@ def build(settings: Settings, path: Path | None = None) -> Config:
         name: convert(table, CustomSettings, where, f"parsers.custom.{name}")
         for name, table in settings.parsers.custom.items()
     }
+    try:
+        enrichment = Enrichment(settings.enrichment)
+    except SettingsError as error:
+        raise SettingsError(f"{where}: {error}") from error
     return Config(
         settings=settings,
-        site=_site(settings, where),
+        site=_site(settings, where, enrichment),
+        enrichment=enrichment,
         allowed=allowed,
         detectors=_detectors(settings, where),
         variants=_variants(settings, where),
@@ -118,6 +125,7 @@ def build_shard(
         trusted=site.trusted,
         shared=site.shared,
         domains=site.domains,
+        origins=config.enrichment.origins,
         share=budget_share,
     )
     engine = Engine(config.detectors, site, broken=Broken(), variants=config.variants)
@@ -154,7 +162,7 @@ class Broken:
 # -- sections ---------------------------------------------------------------------------------
 
 
-def _site(settings: Settings, where: str) -> Site:
+def _site(settings: Settings, where: str, enrichment: Enrichment) -> Site:
     network, site = settings.network, settings.site
     domains = [domain.lower().rstrip(".") for domain in site.domains]
     return Site(
@@ -170,6 +178,7 @@ def _site(settings: Settings, where: str) -> Site:
         shared=_networks(where, "network.shared", network.shared),
         honeypots=frozenset(name.lower() for name in site.honeypots),
         bulk=frozenset(name.lower() for name in site.bulk),
+        place=enrichment.place,
     )
 
 

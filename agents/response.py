@@ -15,6 +15,7 @@ week takes one step back. Whatever the outcome, the alert says it in words.
 """
 
 import shlex
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import cast
 
@@ -35,11 +36,16 @@ WORDLESS: tuple[Action, ...] = ("observe", "notify")  # an alert is all there is
 RANK = {action: rank for rank, action in enumerate(ACTIONS)}
 
 
+def _unknown(clients: Iterable[str]) -> list[str]:
+    return []
+
+
 class Response:
     """One writer per decision: `sentences` is kept in the record of the finding's subject.
 
     `allowed`, `own` and `trusted` networks are never decided against, `shared` ones are slowed
-    at most; `domains` are ours; `share` is this response's part of the budget.
+    at most; `domains` are ours; `origins` says where clients come from; `share` is this response's
+    part of the budget.
     """
 
     def __init__(
@@ -51,6 +57,7 @@ class Response:
         trusted: Networks | None = None,
         shared: Networks | None = None,
         domains: frozenset[str] = frozenset(),
+        origins: Callable[[Iterable[str]], list[str]] = _unknown,
         share: float = 1.0,
     ) -> None:
         self._settings = settings
@@ -61,6 +68,7 @@ class Response:
         )
         self._shared = shared or Networks()
         self._domains = domains
+        self._origins = origins
         self._budget = max(1, int(settings.budget * share)) if settings.budget else 0
         self._minute = -1
         self._spent = 0
@@ -225,6 +233,7 @@ class Response:
             window=finding.window,
             samples=finding.samples,
             checks=finding.checks,
+            origins=self._origins(finding.clients or _subject(finding)),
             domains=self._concerned(finding),
             decision=word,
             undo=undo,
@@ -243,6 +252,11 @@ class RefusedError(Exception):
     def __init__(self, why: str, seconds: float = HOUR) -> None:
         super().__init__(why)
         self.seconds = seconds
+
+
+def _subject(finding: Finding) -> list[str]:
+    """The client or network that a finding which lists no clients is about."""
+    return [finding.subject.value] if finding.subject.kind in ("client", "network") else []
 
 
 def _text(target: Target) -> str:

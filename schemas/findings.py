@@ -142,6 +142,7 @@ class Alert(Struct, frozen=True, kw_only=True):
     window: float = 0.0
     samples: list[Sample] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
+    origins: list[str] = field(default_factory=list)  # AS and country of its clients
     domains: list[str] = field(default_factory=list)  # our domains that it concerns
     decision: str = ""  # what was decided, or why nothing was
     undo: str = ""  # the command that undoes the decision

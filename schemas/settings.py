@@ -84,6 +84,13 @@ class ListedSettings(Section, frozen=True):
     # not answer public ones
 
 
+class EnrichmentSettings(Section, frozen=True):
+    """``[enrichment]``: MMDB files that say whose network an address lies in."""
+
+    asn: str = ""  # path, as GeoLite2-ASN.mmdb; "": networks are told apart by their prefix, /16
+    country: str = ""  # path, as GeoLite2-Country.mmdb
+
+
 class HttpSettings(Section, frozen=True):
     """``[http]``: metrics and health."""
 
@@ -174,6 +181,7 @@ class Settings(Section, frozen=True):
     parsers: ParsersSettings = field(default_factory=ParsersSettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     listed: ListedSettings = field(default_factory=ListedSettings)
+    enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     detectors: dict[str, Any] = {}  # tables, which their registries convert

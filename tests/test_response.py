@@ -110,7 +110,13 @@ def test_the_alert_carries_all_that_the_finding_told() -> None:
     same = {name for name in Alert.__struct_fields__ if name in Finding.__struct_fields__}
     for name in same:
         assert getattr(alert, name) == getattr(finding, name), name
-    assert set(Alert.__struct_fields__) - same == {"domains", "decision", "undo", "state"}
+    assert set(Alert.__struct_fields__) - same == {
+        "domains",
+        "origins",
+        "decision",
+        "undo",
+        "state",
+    }
     assert alert.state == "open"
 
 

@@ -248,7 +248,7 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         if client not in seen.through:
             seen.through = [*seen.through[1 - NAMED :], client]
         day = PLACES.see(seen.clients, client, at)
-        places = PLACES.see(seen.places, net.wide(event.client), at)
+        places = PLACES.see(seen.places, view.site.place(event.client), at)
         stands = self._stand(seen, "networks", places, self.networks, at)
         stands |= self._stand(seen, "clients", day, self.daily_clients, at)
         if view.past.homes(at) and not view.past.settled(net.network(client), at):

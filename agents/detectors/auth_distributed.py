@@ -98,7 +98,7 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
             return ()  # the owner's own place
         hour = self._hour
         clients = hour.see(seen.clients, client, at)
-        places = hour.see(seen.places, net.wide(client), at)
+        places = hour.see(seen.places, view.site.place(client), at)
         enough = hour.add(seen.tries, at, tries) >= self.tries
         _keep(seen.suspects, client, at, LISTED)
         stands = clients >= self.clients and places >= self.places and enough

@@ -61,7 +61,7 @@ class DirectoryFault(Detector, frozen=True, kw_only=True):
 
     def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal]:
         if type(event) is Signal:
-            return self._told(event, seen)
+            return self._told(event, seen, view)
         if event.account:
             return ()
         if type(event) is Message:
@@ -85,13 +85,13 @@ class DirectoryFault(Detector, frozen=True, kw_only=True):
         about = f"g:{event.gateway}"
         return (Signal(at=at, about=about, kind="missed", client=client, detail=asked),)
 
-    def _told(self, word: Signal, seen: Seen) -> Iterable[Mark]:
+    def _told(self, word: Signal, seen: Seen, view: View) -> Iterable[Mark]:
         if word.kind != "missed":
             return ()
         at = word.at
         SHORT.see(seen.recipients, word.detail, at)
         clients = SHORT.see(seen.clients, word.client, at)
-        places = SHORT.see(seen.places, net.wide(word.client), at)
+        places = SHORT.see(seen.places, view.site.place(word.client), at)
         if clients >= self.clients and places >= self.clients:
             return (Mark(self.name, "unknown", "critical"),)
         return ()

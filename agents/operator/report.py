@@ -82,6 +82,8 @@ def _lines(alert: Alert, decided: list[Decision], alike: list[Alert]) -> Iterato
     yield Text(printable(alert.summary))
     if alert.evidence:
         yield counts(alert.evidence)
+    if alert.origins:
+        yield Text(f"from {printable('; '.join(alert.origins))}", style="dim")
     yield outcome(alert, decided)
     if alike:
         names = ", ".join(printable(other.subject.value) for other in alike[:SHOWN])

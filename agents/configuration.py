@@ -19,6 +19,7 @@ from agents.detector import Detector
 from agents.detectors import DETECTORS
 from agents.engine import Engine, Variants
 from agents.enrichment import Enrichment
+from agents.phishing import PhishingList
 from agents.response import Response
 from agents.running import state
 from agents.shard import Shard
@@ -50,6 +51,7 @@ class Config(Struct, frozen=True):
     settings: Settings
     site: Site
     enrichment: Enrichment
+    phishing: PhishingList
     allowed: net.Networks  # never decided against
     detectors: list[Detector]  # all there are, those switched off included
     variants: Variants  # of them, with the settings of a domain
@@ -95,11 +97,13 @@ def build(settings: Settings, path: Path | None = None) -> Config:
     }
     try:
         enrichment = Enrichment(settings.enrichment)
+        phishing = PhishingList(settings.phishing, state.phishing(settings))
     except SettingsError as error:
         raise SettingsError(f"{where}: {error}") from error
     return Config(
         settings=settings,
-        site=_site(settings, where, enrichment),
+        site=_site(settings, where, enrichment, phishing),
+        phishing=phishing,
         enrichment=enrichment,
         allowed=allowed,
         detectors=_detectors(settings, where),
@@ -162,7 +166,7 @@ class Broken:
 # -- sections ---------------------------------------------------------------------------------
 
 
-def _site(settings: Settings, where: str, enrichment: Enrichment) -> Site:
+def _site(settings: Settings, where: str, enrichment: Enrichment, phishing: PhishingList) -> Site:
     network, site = settings.network, settings.site
     domains = [domain.lower().rstrip(".") for domain in site.domains]
     return Site(
@@ -178,6 +182,7 @@ def _site(settings: Settings, where: str, enrichment: Enrichment) -> Site:
         shared=_networks(where, "network.shared", network.shared),
         honeypots=frozenset(name.lower() for name in site.honeypots),
         bulk=frozenset(name.lower() for name in site.bulk),
+        phishing=phishing,
         place=enrichment.place,
     )
 
@@ -334,6 +339,7 @@ def _check(settings: Settings, where: str) -> None:
         ("intake.maildir.path", maildir is None or bool(maildir.path), "the path of a maildir"),
         ("listed.gateways", all(listed.gateways), "addresses or names"),
         ("listed.lists", all(listed.lists), "names of DNS block lists"),
+        ("phishing.interval", settings.phishing.interval > 0, "a number of seconds above 0"),
         ("listed.interval", listed.interval > 0, "a number of seconds above 0"),
         (
             "listed.resolvers",

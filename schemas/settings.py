@@ -84,6 +84,15 @@ class ListedSettings(Section, frozen=True):
     # not answer public ones
 
 
+class PhishingSettings(Section, frozen=True):
+    """``[phishing]``: addresses that phishers collect answers at, one a line, what follows a comma
+    or ``#`` is a remark."""
+
+    file: str = ""  # the site's own list; `mailwarden phishing add` writes to it
+    url: str = ""  # http(s):// of a list that others keep
+    interval: float = 3600.0  # seconds between two looks at either
+
+
 class EnrichmentSettings(Section, frozen=True):
     """``[enrichment]``: MMDB files that say whose network an address lies in."""
 
@@ -181,6 +190,7 @@ class Settings(Section, frozen=True):
     parsers: ParsersSettings = field(default_factory=ParsersSettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     listed: ListedSettings = field(default_factory=ListedSettings)
+    phishing: PhishingSettings = field(default_factory=PhishingSettings)
     enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     kafka: KafkaSettings = field(default_factory=KafkaSettings)

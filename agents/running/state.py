@@ -43,6 +43,11 @@ def alerts(settings: Settings) -> Path:
     return store(settings).with_name("alerts.jsonl")
 
 
+def phishing(settings: Settings) -> Path:
+    """The list of phishers' addresses that was fetched last."""
+    return store(settings).with_name("phishing.txt")
+
+
 def panic(settings: Settings) -> Path:
     """The kill switch: while it is there, nothing is enforced. It outlives a restart."""
     named = settings.response.panic

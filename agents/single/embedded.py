@@ -75,6 +75,7 @@ class Embedded:
         self._reader = reading.new_reader(config, dead, store.memory(JOINER))
         self._presence = self._new_presence(store.memory(PRESENCE))
         self._listed = ListedWatch(config.settings.listed, store.memory(LISTED), clock)
+        config.phishing.watch()
         self._follow = open_sources(config, positions)
         self._intakes = open_intakes(config, positions)
         self._blocklist = build_blocklist(config)
@@ -167,7 +168,9 @@ class Embedded:
         """Go on with another configuration and the same memory."""
         self.flush()
         self._disconnect()
+        self.config.phishing.close()
         self.config = config
+        config.phishing.watch()
         fresh = build_shard(config)
         self._shard.adopt(fresh.engine, fresh.response)
         self._count_nobody()
@@ -189,6 +192,7 @@ class Embedded:
     def close(self) -> None:
         """Make everything safe, let go of everything."""
         self._listed.close()
+        self.config.phishing.close()
         if not self._abandoned:
             self.flush()
         self._disconnect()

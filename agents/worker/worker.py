@@ -60,6 +60,7 @@ class Worker:
         self.reached = False  # a broker answers, as the watchdog sees it
         self.pulse = Pulse()
         self._config = config
+        config.phishing.watch()
         self._topic = topic
         self._facts = settings.prefix + "mail.facts"
         self._events = settings.prefix + "mail.events"
@@ -233,7 +234,9 @@ class Worker:
     def reload(self, config: Config) -> None:
         """Go on with other settings and the same memory. Those of Kafka and of the server of
         metrics stay as they are until the next start."""
+        self._config.phishing.close()
         self._config = config
+        config.phishing.watch()
         self._router.site = config.site
         self._router.heartbeats.silent_after = config.settings.site.silent_after
         for number, partition in self._partitions.items():

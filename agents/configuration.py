@@ -322,6 +322,7 @@ def _check(settings: Settings, where: str) -> None:
         ("response.first", response.first > 0, "a number of seconds above 0"),
         ("response.longest", response.longest >= response.first, "at least response.first"),
         ("response.budget", response.budget >= 0, "0 or more decisions a minute"),
+        ("response.incident_budget", response.incident_budget >= 0, "0 or more decisions a minute"),
         ("response.freshness", response.freshness > 0, "a number of seconds above 0"),
         ("response.collateral", response.collateral >= 0, "0 or more accounts"),
         ("response.widest_v4", 8 <= response.widest_v4 <= 32, "a prefix length from 8 to 32"),

@@ -30,6 +30,7 @@ MINUTE = 60.0
 HOUR = 3600.0
 WEEK = 7 * 86400.0
 TOP = 64.0  # steps of the ladder; far beyond a week
+INCIDENTS = 64  # in a minute
 SENTENCES = 16  # targets that a subject's record remembers decisions for
 WORDLESS: tuple[Action, ...] = ("observe", "notify")  # an alert is all there is to them
 
@@ -69,9 +70,9 @@ class Response:
         self._shared = shared or Networks()
         self._domains = domains
         self._origins = origins
-        self._budget = max(1, int(settings.budget * share)) if settings.budget else 0
+        self._share = share
         self._minute = -1
-        self._spent = 0
+        self._spent: dict[str, int] = {}  # in this minute, by incident; "" is everything else
 
     def answer(
         self, finding: Finding, sentences: dict[str, Sentence], now: float
@@ -174,7 +175,10 @@ class Response:
             level = max(0.0, before.level - quiet)
             until = self._end(finding, level, now)
             level = min(level + 1, TOP)
-        self._spend(now)
+        if not self._spend(now, finding.wish.incident if finding.wish else ""):
+            # Asked again at its next event, as one whose sentence has just ended.
+            sentences.setdefault(text, Sentence(until=now))
+            raise RefusedError(self._spent_up(finding), MINUTE)
         generation = before.generation + 1
         sentences[text] = Sentence(level, until, generation, action, enforced)
         while len(sentences) > SENTENCES:
@@ -198,14 +202,26 @@ class Response:
         floor = finding.wish.seconds if finding.wish else 0.0
         return now + min(max(ladder, floor), self._settings.longest)
 
-    def _spend(self, now: float) -> None:
-        """One of the decisions of this minute. Raises RefusedError where none is left."""
+    def _spend(self, now: float, incident: str) -> bool:
+        """Take one of the decisions of this minute, if there is one left."""
         minute = int(now // MINUTE)
         if minute != self._minute:
-            self._minute, self._spent = minute, 0
-        if self._spent >= self._budget:
-            raise RefusedError(f"the budget of {self._budget} decisions a minute is spent", MINUTE)
-        self._spent += 1
+            self._minute, self._spent = minute, {}
+        spent = self._spent.get(incident, 0)
+        if spent >= self._budget(incident) or len(self._spent) > INCIDENTS:
+            return False
+        self._spent[incident] = spent + 1
+        return True
+
+    def _budget(self, incident: str) -> int:
+        """Of decisions a minute."""
+        whole = self._settings.incident_budget if incident else self._settings.budget
+        return max(1, int(whole * self._share)) if whole else 0
+
+    def _spent_up(self, finding: Finding) -> str:
+        incident = finding.wish.incident if finding.wish else ""
+        of = " for one incident" if incident else ""
+        return f"the budget of {self._budget(incident)} decisions a minute{of} is spent"
 
     # -- in words ---------------------------------------------------------------------------
 

@@ -83,6 +83,7 @@ class Wish(Struct, frozen=True):
     target: Target
     seconds: float = 0.0  # 0: the ladder decides; else at least this long
     against: str = ""  # why nothing must be decided after all; "" where nothing speaks against
+    incident: str = ""  # what many decisions belong to together: they have a budget of their own
 
 
 class Finding(Struct, frozen=True, kw_only=True):

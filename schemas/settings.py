@@ -59,6 +59,7 @@ class ResponseSettings(Section, frozen=True):
     first: float = 600.0  # seconds of the first decision
     longest: float = 604800.0  # of any; each return doubles the time up to it
     budget: int = 60  # new decisions a minute
+    incident_budget: int = 1000  # the same for each incident that many clients take part in
     freshness: float = 900.0  # seconds: older events decide nothing
     collateral: int = 0  # accounts with good evidence that a decision may cut off
     widest_v4: int = 24  # the shortest prefixes that may be decided about

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from agents.configuration import build, build_shard
 from agents.record import Sentence
-from agents.response import SENTENCES, WEEK, Response
+from agents.response import INCIDENTS, Response
 from schemas.events import Auth
 from schemas.findings import Action, Alert, Decision, Finding, Subject, Target, Wish
 from schemas.net import PRIVATE, Networks
@@ -380,6 +380,46 @@ def test_no_more_are_decided_in_a_minute_than_the_budget_allows() -> None:
     assert decision is None
     assert alert.decision == "nothing: the budget of 2 decisions a minute is spent"
     assert response.answer(found(at=minute), {}, minute + 60)[1] is not None
+
+
+def test_an_incident_of_many_clients_has_a_budget_of_its_own() -> None:
+    response = responding(budget=1, incident_budget=2, share=0.9)
+    minute = NOW - NOW % 60
+
+    def decided(number: int, incident: str) -> str:
+        target = f"192.0.2.{number}"
+        wish = Wish("drop", Target("network", target), incident=incident)
+        return response.answer(found(wish, target=target, at=minute), {}, minute)[0].decision
+
+    assert decided(1, "a").startswith("drop")
+    assert decided(2, "a") == (
+        "nothing: the budget of 1 decisions a minute for one incident is spent"
+    )
+    assert decided(3, "b").startswith("drop")
+    assert decided(4, "").startswith("drop")
+    assert decided(5, "") == "nothing: the budget of 1 decisions a minute is spent"
+
+
+def test_incidents_of_a_minute_are_bounded() -> None:
+    response = responding(incident_budget=9)
+    answers = [
+        response.answer(
+            found(Wish("drop", Target("network", CLIENT), incident=str(number))), {}, NOW
+        )[1]
+        for number in range(INCIDENTS + 2)
+    ]
+    assert [decision is not None for decision in answers] == [True] * (INCIDENTS + 1) + [False]
+
+
+def test_who_was_held_back_is_asked_about_again_at_the_next_event_after_a_minute() -> None:
+    response, sentences = responding(budget=1), {}
+    response.answer(found(target="192.0.2.2"), {}, NOW)
+    assert response.answer(found(), sentences, NOW)[1] is None
+    assert sentences[KEY] == Sentence(0.0, NOW + 60, 0, "", False)
+    again = response.answer(found(at=NOW + 60), sentences, NOW + 60)[1]
+    assert again is not None
+    assert again.generation == 1
+    assert again.until == NOW + 60 + 600
 
 
 def test_what_renews_nothing_costs_nothing() -> None:

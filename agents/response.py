@@ -177,12 +177,10 @@ class Response:
             level = min(level + 1, TOP)
         if not self._spend(now, finding.wish.incident if finding.wish else ""):
             # Asked again at its next event, as one whose sentence has just ended.
-            sentences.setdefault(text, Sentence(until=now))
+            _keep(sentences, text, sentences.get(text) or Sentence(until=now))
             raise RefusedError(self._spent_up(finding), MINUTE)
         generation = before.generation + 1
-        sentences[text] = Sentence(level, until, generation, action, enforced)
-        while len(sentences) > SENTENCES:
-            del sentences[min(sentences, key=lambda name: sentences[name].until)]
+        _keep(sentences, text, Sentence(level, until, generation, action, enforced))
         decision = Decision(
             id=decision_id(target, action),
             target=target,
@@ -277,6 +275,12 @@ def _subject(finding: Finding) -> list[str]:
 
 def _text(target: Target) -> str:
     return f"{target.kind}:{target.value}"
+
+
+def _keep(sentences: dict[str, Sentence], text: str, sentence: Sentence) -> None:
+    sentences[text] = sentence
+    while len(sentences) > SENTENCES:
+        del sentences[min(sentences, key=lambda name: sentences[name].until)]
 
 
 def _is_in_force(sentence: Sentence | None, now: float) -> bool:

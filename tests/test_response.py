@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from agents.configuration import build, build_shard
 from agents.record import Sentence
-from agents.response import INCIDENTS, Response
+from agents.response import INCIDENTS, SENTENCES, WEEK, Response
 from schemas.events import Auth
 from schemas.findings import Action, Alert, Decision, Finding, Subject, Target, Wish
 from schemas.net import PRIVATE, Networks

@@ -3,8 +3,6 @@
 import re
 import smtplib
 import socket
-import time
-import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,16 +10,11 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from agents import configuration
-from agents.configuration import Config
-from agents.single.embedded import Embedded
-from agents.single.store import Store
 from schemas.events import Fact, Message
 from schemas.findings import Action, Decision, Target, decision_id
-from schemas.settings import Settings, convert
 from streams.gateways.policy import Policy, PolicySettings
 from streams.reader import Reader, ReadOptions
-from streams.sources.follow import Follow
+from tests.gateways.closed_loop import Mailwarden
 from tests.gateways.test_policy_server import Site
 from tools.kafka import free_ports
 
@@ -275,71 +268,15 @@ def test_mail_is_taken_while_a_server_hangs(server: Server) -> None:
 # -- the closed loop ------------------------------------------------------------------------------
 
 
-class Clock:
-    """The wall clock, which a test can put forward: leases end by it."""
-
-    ahead = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
-
-
-class Mailwarden:
-    """`mailwarden run` without the process, on Postfix's own log."""
-
-    def __init__(self, server: Server, documented: Callable[..., str], **settings: Any) -> None:
-        self.server = server
-        self.clock = Clock()
-        self.folded: list[Fact] = []
-        self.store = Store(server.postfix.folder / "mailwarden.db")
-        text = documented("policy", "mailwarden.toml", {PORT: server.listen})
-        self.gateway = tomllib.loads(text)["gateways"]["policy"]
-        self.embedded = Embedded(
-            self.config(**settings),
-            self.store,
-            lambda config, positions: Follow(
-                config.settings.logs.files, positions=positions, begin=True
-            ),
-            clock=self.clock,
-        )
-        fold = self.embedded._shard.fold
-
-        def noted(event: Fact, **more: Any) -> None:
-            self.folded.append(event)
-            fold(event, **more)
-
-        self.embedded._shard.fold = noted  # type: ignore[method-assign]
-
-    def config(self, **settings: Any) -> Config:
-        policy = {**self.gateway, **settings.pop("policy", {})}
-        table: dict[str, Any] = {
-            "site": {"domains": ["example.org"], "honeypots": ["trap@example.org"]},
-            "logs": {"files": [str(self.server.log)]},
-            "response": {"enforce": True, "panic": str(self.server.postfix.folder / "panic")},
-            "detectors": {
-                "directory_harvest": {"enforce": True, "patience": 0.5},
-                "auth_dictionary": {"enforce": True},
-            },
-            "gateways": {"policy": policy},
-        }
-        return configuration.build(convert(table | settings, Settings, "test"))
-
-    def turn(self) -> None:
-        self.embedded.turn()
-
-    def close(self) -> None:
-        self.embedded.close()
-        self.store.close()
-
-
 @pytest.fixture
 def mailwarden(
     server: Server, documented: Callable[..., str]
 ) -> Iterator[Callable[..., Mailwarden]]:
     made: list[Mailwarden] = []
+    text = documented("policy", "mailwarden.toml", {PORT: server.listen})
 
-    def start(**settings: Any) -> Mailwarden:
-        made.append(Mailwarden(server, documented, **settings))
+    def start(**policy: Any) -> Mailwarden:
+        made.append(Mailwarden(server.log, server.postfix.folder, text, **policy))
         return made[-1]
 
     yield start
@@ -360,7 +297,7 @@ def test_who_guesses_addresses_is_refused_until_the_lease_ends(
     server: Server, mailwarden: Callable[..., Mailwarden], until: Callable[..., None]
 ) -> None:
     """First it sleeps; who goes on is refused."""
-    running = mailwarden(policy={"tarpit": 1})
+    running = mailwarden(tarpit=1)
     assert server.recipient(BAD)[0] == 250
     harvest(server, 12)
 
@@ -404,9 +341,9 @@ def test_who_guesses_passwords_is_refused_before_the_next_guess(
         server.recipient(BAD, "trap@example.org")
     assert len(server.passwords.tries) == tries
     assert server.recipient(GOOD, "bob@example.org")[0] == 250
-    (server.postfix.folder / "panic").touch()
+    running.panic.touch()
     until(lambda: not refused())
-    (server.postfix.folder / "panic").unlink()
+    running.panic.unlink()
     until(refused)
     running.clock.ahead = 8 * 86400.0
     until(lambda: not refused())

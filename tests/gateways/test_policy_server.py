@@ -293,6 +293,15 @@ def test_one_connection_too_many_is_answered_neutrally_and_counted(bench: Bench)
     assert first.ask(BAD) != "DUNNO"
 
 
+def test_who_finds_the_tarpit_full_is_let_pass_and_counted(bench: Bench) -> None:
+    policy = bench.serve(Site(decided("tarpit", "network", "203.0.113.0/24")))
+    first, second = bench.call(policy), bench.call(policy)
+    before = shed()
+    assert first.ask("203.0.113.1") == "sleep 5"
+    assert second.ask("203.0.113.2") == "DUNNO"
+    assert shed() == before + 1
+
+
 def test_who_leaves_makes_room(bench: Bench, until: Callable[..., None]) -> None:
     policy = bench.serve(connections=1)
     first = bench.call(policy)

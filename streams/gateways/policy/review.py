@@ -85,10 +85,11 @@ def review(settings: PolicySettings) -> list[Note]:
 def _answers(settings: PolicySettings) -> Note:
     try:
         told = _ask(settings.listen)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", "") or error
         return Note(
             False,
-            f"nobody answers at {settings.listen} ({error.strerror or error}):"
+            f"nobody answers at {settings.listen} ({why}):"
             " `mailwarden run` or `mailwarden gateway` does",
         )
     if "asked" not in told:
@@ -101,7 +102,7 @@ def _answers(settings: PolicySettings) -> Note:
 
 
 def _ask(listen: str) -> dict[str, str]:
-    """What our server says of itself. Raises OSError."""
+    """What our server says of itself. Raises OSError, or ValueError where it can be nowhere."""
     path = listen.removeprefix("unix:")
     host, _, port = listen.rpartition(":")
     with (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.findings import ACTIONS, Action, Decision, Target, decision_id
 from streams.gateways.policy import Policy, PolicySettings
-from streams.gateways.policy.answer import AWAKE, NEUTRAL, Answer, Answerer, Message, reference
+from streams.gateways.policy.answer import AWAKE, NEUTRAL, Answer, Answerer, Mail, reference
 from streams.gateways.policy.greylist import KEPT, Greylist
 from streams.gateways.policy.limits import Limits
 from streams.gateways.policy.protocol import Request
@@ -29,13 +29,20 @@ def decided(
     return Decision(target=target, action=action, **more)
 
 
+def answerer_of(**settings: Any) -> Answerer:
+    own = PolicySettings(**settings)
+    return Answerer(
+        tarpit=own.tarpit, processes=own.processes, greylist=own.greylist, limit=own.limit
+    )
+
+
 def asked(state: str = "RCPT", **more: Any) -> Request:
     return Request(state=state, **{"client": CLIENT, "sender": "a@example.net"} | more)
 
 
 def action(decision: Decision | None, request: Request, **settings: Any) -> str:
-    answerer = Answerer(PolicySettings(**settings))
-    return answerer.answer(request, decision, Message(), 0.0).action
+    answerer = answerer_of(**settings)
+    return answerer.answer(request, decision, Mail(), 0.0).action
 
 
 @pytest.mark.parametrize(
@@ -100,10 +107,10 @@ def test_whoever_sleeps_sleeps_before_data() -> None:
 
 
 def test_of_one_network_one_sleeps_and_of_all_a_twentieth_of_the_processes() -> None:
-    answerer = Answerer(PolicySettings(processes=40, tarpit=5))
+    answerer = answerer_of(processes=40, tarpit=5)
 
     def tries(client: str, now: float) -> Answer:
-        return answerer.answer(asked(client=client), decided("tarpit"), Message(), now)
+        return answerer.answer(asked(client=client), decided("tarpit"), Mail(), now)
 
     assert tries("192.0.2.1", 0.0).action == "sleep 5"
     assert tries("192.0.2.200", 1.0) is AWAKE
@@ -145,11 +152,11 @@ def test_never_more_sleep_than_may(tries: list[tuple[int, float]], processes: in
 
 
 def test_whoever_comes_again_after_the_wait_is_let_pass() -> None:
-    answerer = Answerer(PolicySettings(greylist=300))
+    answerer = answerer_of(greylist=300)
 
     def tries(now: float, **more: Any) -> bool:
         request = asked(**{"recipient": "b@example.org"} | more)
-        return answerer.answer(request, decided("greylist"), Message(), now) is NEUTRAL
+        return answerer.answer(request, decided("greylist"), Mail(), now) is NEUTRAL
 
     assert not tries(0.0)
     assert not tries(299.0)
@@ -187,12 +194,12 @@ def of_anna(state: str, recipients: int, instance: str = "1") -> Request:
 
 
 def test_a_limited_account_has_its_recipients_and_no_more() -> None:
-    answerer = Answerer(PolicySettings(limit=5))
+    answerer = answerer_of(limit=5)
     decision = decided("limit", "account", "anna@example.org", id="x")
     over = "450 4.7.1 This account has sent enough for now [x]"
 
     def message(number: int, recipients: int, now: float) -> list[str]:
-        said = Message(str(number))
+        said = Mail(str(number))
         return [
             answerer.answer(of_anna(state, count), decision, said, now).action
             for state, count in [
@@ -210,10 +217,10 @@ def test_a_limited_account_has_its_recipients_and_no_more() -> None:
 
 
 def test_a_message_that_is_only_asked_about_at_its_end_is_counted_then() -> None:
-    answerer = Answerer(PolicySettings(limit=2))
+    answerer = answerer_of(limit=2)
     decision = decided("limit", "client_account", "192.0.2.1 anna@example.org")
-    first = answerer.answer(of_anna("END-OF-MESSAGE", 2), decision, Message("1"), 0.0)
-    second = answerer.answer(of_anna("END-OF-MESSAGE", 1), decision, Message("2"), 0.0)
+    first = answerer.answer(of_anna("END-OF-MESSAGE", 2), decision, Mail("1"), 0.0)
+    second = answerer.answer(of_anna("END-OF-MESSAGE", 1), decision, Mail("2"), 0.0)
     assert (first.kind, second.kind) == ("neutral", "limit")
 
 
@@ -256,7 +263,7 @@ def test_a_message_is_marked_where_it_can_be(what: Action, states: list[str]) ->
 
 @pytest.mark.parametrize("what", ["hold", "stamp"])
 def test_a_message_is_marked_once(what: Action) -> None:
-    answerer, message = Answerer(PolicySettings()), Message("1")
+    answerer, message = answerer_of(), Mail("1")
     answers = [
         answerer.answer(asked(state), decided(what), message, 0.0).kind
         for state in ("RCPT", "RCPT", "DATA")
@@ -296,7 +303,7 @@ def test_a_reference_keeps_only_what_is_harmless() -> None:
 def test_whatever_is_decided_and_asked_the_answer_is_one_short_line(
     decision: Decision, request: Request
 ) -> None:
-    answer = Answerer(PolicySettings()).answer(request, decision, Message(), 0.0)
+    answer = answerer_of().answer(request, decision, Mail(), 0.0)
     assert answer.action.isprintable()
     assert answer.action.isascii()
     assert len(answer.action) < 220

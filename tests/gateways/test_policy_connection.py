@@ -1,6 +1,6 @@
 """What a connection does with its transport, where no real one can be made to behave so."""
 
-from streams.gateways.policy.answer import Message
+from streams.gateways.policy.answer import Mail
 from streams.gateways.policy.connection import AT_ONCE, Connection
 from streams.gateways.policy.protocol import Attributes
 
@@ -41,7 +41,7 @@ class Desk:
     def go(self, connection: Connection) -> None:
         raise NotImplementedError
 
-    def answer(self, attributes: Attributes, message: Message) -> bytes:
+    def answer(self, attributes: Attributes, mail: Mail) -> bytes:
         return ANSWER
 
     def now(self) -> float:

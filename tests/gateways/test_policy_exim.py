@@ -41,7 +41,7 @@ def exim(documented: Callable[..., str]) -> Iterator[Exim]:
         folder,
         port,
         documented("exim", "main"),
-        documented("exim", "acl", {PORT: f"127.0.0.1:{asked}"}) + REST,
+        documented("exim", "acl", {PORT: f"127.0.0.1:{asked}", "{1s}": "{3s}"}) + REST,
     )
     made.asks = f"127.0.0.1:{asked}"  # type: ignore[attr-defined]
     try:
@@ -56,7 +56,9 @@ def serve(exim: Any) -> Iterator[Callable[..., Policy]]:
     made: list[Policy] = []
 
     def make(*decisions: Decision, **settings: Any) -> Policy:
-        policy = Policy(PolicySettings(**{"listen": exim.asks, "tarpit": 1} | settings))
+        policy = Policy(
+            PolicySettings(**{"listen": exim.asks, "tarpit": 1, "timeout": 60.0} | settings)
+        )
         policy.connect(Site(*decisions))
         policy.apply([])
         made.append(policy)
@@ -188,7 +190,7 @@ def test_who_guesses_addresses_is_refused_until_the_lease_ends(
 
     assert recipient(exim, BAD) == 250
     text = documented("exim", "mailwarden.toml", {PORT: exim.asks})
-    running = Mailwarden(exim.log, exim.folder, text, tarpit=1)
+    running = Mailwarden(exim.log, exim.folder, text, tarpit=1, timeout=60.0)
     try:
         harvest(12)
 

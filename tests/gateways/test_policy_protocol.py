@@ -46,8 +46,6 @@ def test_what_is_asked() -> None:
         recipients=3,
         instance="1f.6a.2.0",
         submission=True,
-        queue_id="4F2A",
-        size=1200,
     )
 
 
@@ -115,7 +113,7 @@ def test_a_question_without_end_is_none() -> None:
         ("recipient_count", "many"),
         ("recipient_count", "-1"),
         ("recipient_count", "٣"),
-        ("size", "9" * 40),
+        ("recipient_count", "9" * 40),
         ("client_address", "unknown"),
         ("client_address", "192.0.2.256"),
     ],
@@ -182,7 +180,6 @@ def test_no_bytes_raise_anything(pieces: list[bytes]) -> None:
                 "recipient_count",
                 "instance",
                 "policy_context",
-                "size",
             ]
         ),
         values,

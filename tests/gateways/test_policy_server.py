@@ -13,6 +13,7 @@ from schemas.events import Fact, Message
 from schemas.findings import Decision, Target
 from streams import metrics
 from streams.blocklist import Blocklist
+from streams.gateway import GatewayError
 from streams.gateways.policy import TICK, Policy, PolicySettings
 from streams.serving import _loop
 
@@ -360,6 +361,17 @@ def test_closing_lets_go_of_all(bench: Bench) -> None:
     assert client.rest() == b""
     with pytest.raises(ConnectionRefusedError):
         bench.call(policy)
+
+
+def test_a_socket_that_cannot_be_listened_at_is_let_go(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with monkeypatch.context() as patch:
+        patch.setattr("streams.gateways.policy.bound", lambda settings: wrong)
+        with pytest.raises(GatewayError, match="127"):
+            bench.serve()
+    assert wrong.fileno() == -1
 
 
 def test_a_server_that_never_began_ends() -> None:

@@ -29,7 +29,7 @@ from schemas.findings import Decision
 from streams import metrics
 from streams.gateway import GatewaySettings, Note
 from streams.gateways.policy import protocol
-from streams.gateways.policy.answer import AWAKE, LOGINS, NEUTRAL, Answer, Answerer, Message
+from streams.gateways.policy.answer import AWAKE, LOGINS, NEUTRAL, Answer, Answerer, Mail
 from streams.gateways.policy.connection import Connection
 from streams.gateways.policy.protocol import Attributes, Request
 from streams.gateways.policy.review import review
@@ -45,6 +45,8 @@ BACKLOG = 1024
 TICK = 0.05  # seconds between two looks whether the loop is late
 SWEEP = 30.0  # seconds between two looks for connections that are dead
 IDLE = 600.0  # seconds of silence; Postfix closes after 300 (smtpd_policy_service_max_idle)
+
+SILENT = protocol.answer(NEUTRAL.action)
 
 NETWORK = frozenset({"reject", "drop", "tarpit", "greylist", "hold", "stamp"})
 LOGIN = frozenset({"reject", "drop", "lock", "tarpit", "limit", "hold", "stamp"})
@@ -65,8 +67,11 @@ class Policy(Serving):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(settings, name, lifted)
+        own = self.settings
         self.now = clock
-        self._answerer = Answerer(self.settings)
+        self._answerer = Answerer(
+            tarpit=own.tarpit, processes=own.processes, greylist=own.greylist, limit=own.limit
+        )
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
         self.address: object = None  # where it listens: host and port, or the path of a socket
@@ -76,7 +81,7 @@ class Policy(Serving):
         self._next_sweep = 0.0
         self._asked = float("-inf")  # when a mail server asked last
         self._failed = False  # an answer failed, and it was logged
-        self._host = self.settings.host or socket.gethostname()
+        self._host = own.host or socket.gethostname()
         self._counts = {NEUTRAL.kind: metrics.ANSWERS.labels(self.name, NEUTRAL.kind)}
         self._shed = metrics.SHED.labels(self.name)
 
@@ -96,7 +101,11 @@ class Policy(Serving):
         loop = asyncio.get_running_loop()
         listener = bound(self.settings)
         serve = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
-        self._server = await serve(lambda: Connection(self), sock=listener, backlog=BACKLOG)
+        try:
+            self._server = await serve(lambda: Connection(self), sock=listener, backlog=BACKLOG)
+        except BaseException:
+            listener.close()
+            raise
         self.address = listener.getsockname()
         self._due = self.now()
         self._tick()
@@ -119,38 +128,40 @@ class Policy(Serving):
     def go(self, connection: Connection) -> None:
         self._connections.discard(connection)
 
-    def answer(self, attributes: Attributes, message: Message) -> bytes:
+    def answer(self, attributes: Attributes, mail: Mail) -> bytes:
         """The answer to a question, whatever is wrong with it or with us."""
         try:
-            return self._answer(attributes, message)
+            return self._answer(attributes, mail)
         except Exception:
             # The mail server must go on: what fails here has failed for this question only.
             metrics.GATEWAY_FAILURES.labels(self.name).inc()
             if not self._failed:
                 self._failed = True
                 log.exception("gateway=%s an answer failed; told once", self.name)
-            return protocol.answer(NEUTRAL.action)
+            return SILENT
 
-    def _answer(self, attributes: Attributes, message: Message) -> bytes:
+    def _answer(self, attributes: Attributes, mail: Mail) -> bytes:
         kind = attributes["request"]
         if kind != protocol.ASKED:
-            return self._status() if kind == protocol.STATUS else protocol.answer(NEUTRAL.action)
+            return self._status() if kind == protocol.STATUS else SILENT
         now = self._asked = self.now()
         if self._late or now - self._due > self.settings.timeout:
             self._shed.inc()
-            return protocol.answer(NEUTRAL.action)
+            return SILENT
         request = protocol.request(attributes, self.settings.login_domain)
-        answer = self._answerer.answer(request, self._ruled(request), message, now)
+        answer = self._answerer.answer(request, self._ruled(request), mail, now)
         if answer is AWAKE:
             self._shed.inc()
         self._count(answer)
         if self.settings.report and answer.kind in ("neutral", "hold"):
-            self._report(request, message)
-        return protocol.answer(answer.action)
+            self._report(request, attributes, mail)
+        return SILENT if answer.action == NEUTRAL.action else protocol.answer(answer.action)
 
     def _ruled(self, request: Request) -> Decision | None:
         account, sender, recipient = request.account, request.sender, request.recipient
-        mailboxes = {sender, recipient, *map(_bare, (sender, recipient))} - {""}
+        mailboxes = [one for one in (sender, recipient) if one]
+        # Decisions name addresses in their one spelling, a person's perhaps as they were typed.
+        mailboxes += [keys.mailbox(one) for one in mailboxes if "+" in one or "=" in one]
         domain = sender.rpartition("@")[2]
         return self.ruling(
             request.client,
@@ -167,10 +178,10 @@ class Policy(Serving):
             self._counts[answer.kind] = counter
         counter.inc()
 
-    def _report(self, request: Request, message: Message) -> None:
-        if request.state != "END-OF-MESSAGE" or message.reported or self._site is None:
+    def _report(self, request: Request, attributes: Attributes, mail: Mail) -> None:
+        if request.state != "END-OF-MESSAGE" or mail.reported or self._site is None:
             return
-        message.reported = True
+        mail.reported = True
         told = events.Message(
             at=time.time(),
             gateway=self._host,
@@ -178,9 +189,9 @@ class Policy(Serving):
             client=request.client,
             account=request.account,
             sender=request.sender,
-            queue_id=request.queue_id,
+            queue_id=attributes.get("queue_id", "")[: protocol.LONGEST_NAME],
             recipients=request.recipients,
-            size=request.size,
+            size=protocol.number(attributes.get("size", "")),
         )
         self._site.publish([told])
 
@@ -200,8 +211,3 @@ class Policy(Serving):
             for connection in [one for one in self._connections if one.heard <= now - IDLE]:
                 connection.close()
         self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
-
-
-def _bare(address: str) -> str:
-    """An address without its +tag and the like, as decisions name it."""
-    return keys.mailbox(address)

@@ -31,7 +31,6 @@ from schemas.findings import Action, Decision
 from streams.gateways.policy.greylist import Greylist
 from streams.gateways.policy.limits import Limits
 from streams.gateways.policy.protocol import Request
-from streams.gateways.policy.settings import PolicySettings
 from streams.gateways.policy.tarpits import LONGEST, Tarpits
 
 # XCLIENT: a front end has told who the client is, and smtpd begins anew as at CONNECT
@@ -55,8 +54,9 @@ NEUTRAL: Final = Answer("neutral")
 AWAKE: Final = Answer("awake")  # a tarpit that is full
 
 
-class Message(Struct):
-    """What was done about the message of an instance."""
+class Mail(Struct):
+    """What was done about a message before: that of an instance, which all requests about it
+    name."""
 
     instance: str = ""
     marked: bool = False  # held or stamped
@@ -65,14 +65,15 @@ class Message(Struct):
 
 
 class Answerer:
-    """Remembers who waits, sleeps and has sent how much. One thread."""
+    """Remembers who waits, sleeps and has sent how much. One thread. The numbers are settings
+    (settings.py)."""
 
-    def __init__(self, settings: PolicySettings) -> None:
-        self._seconds = min(settings.tarpit, LONGEST)
-        self._tarpits = Tarpits(settings.processes if self._seconds > 0 else 0)
-        self._greylist = Greylist(settings.greylist)
-        self._limits = Limits(settings.limit)
-        self._ways: dict[Action, Callable[[Request, Decision, Message, float], Answer]] = {
+    def __init__(self, *, tarpit: int, processes: int, greylist: float, limit: int) -> None:
+        self._seconds = min(tarpit, LONGEST)
+        self._tarpits = Tarpits(processes if self._seconds > 0 else 0)
+        self._greylist = Greylist(greylist)
+        self._limits = Limits(limit)
+        self._ways: dict[Action, Callable[[Request, Decision, Mail, float], Answer]] = {
             "reject": self._refuse,
             "drop": self._refuse,
             "kick": self._refuse,
@@ -84,17 +85,14 @@ class Answerer:
             "stamp": self._mark,
         }
 
-    def answer(
-        self, request: Request, decision: Decision | None, message: Message, now: float
-    ) -> Answer:
-        """`message` is what was done about the message before; it is changed here. `now` only
-        grows."""
+    def answer(self, request: Request, decision: Decision | None, mail: Mail, now: float) -> Answer:
+        """`mail` is changed here. `now` only grows."""
         if decision is None or request.state not in STATES:
             return NEUTRAL
         way = self._ways.get(decision.action)
-        return way(request, decision, message, now) if way else NEUTRAL
+        return way(request, decision, mail, now) if way else NEUTRAL
 
-    def _refuse(self, request: Request, decision: Decision, _: Message, now: float) -> Answer:
+    def _refuse(self, request: Request, decision: Decision, _: Mail, now: float) -> Answer:
         kind, action = decision.target.kind, decision.action
         said = reference(decision)
         if kind in LOGINS:
@@ -107,14 +105,14 @@ class Answerer:
         word = "521" if action == "drop" else "REJECT"
         return Answer(action, f"{word} 5.7.1 Refused {said}")
 
-    def _tarpit(self, request: Request, decision: Decision, _: Message, now: float) -> Answer:
+    def _tarpit(self, request: Request, decision: Decision, _: Mail, now: float) -> Answer:
         if request.state not in BEFORE_DATA or not request.client:
             return NEUTRAL
         if not self._tarpits.begin(net.network(request.client), self._seconds, now):
             return AWAKE
         return Answer("tarpit", f"sleep {self._seconds}")
 
-    def _defer(self, request: Request, decision: Decision, _: Message, now: float) -> Answer:
+    def _defer(self, request: Request, decision: Decision, _: Mail, now: float) -> Answer:
         if request.state != "RCPT" or request.submission:
             return NEUTRAL
         network = net.network(request.client) if request.client else ""
@@ -123,26 +121,26 @@ class Answerer:
         said = reference(decision)
         return Answer("greylist", f"DEFER_IF_PERMIT 4.7.1 Greylisted, try again later {said}")
 
-    def _limit(self, request: Request, decision: Decision, message: Message, now: float) -> Answer:
+    def _limit(self, request: Request, decision: Decision, mail: Mail, now: float) -> Answer:
         """Counted where the number of recipients is known; before that nothing is begun that
         could not end well."""
         account = request.account
         if decision.target.kind not in LOGINS or request.state not in OF_MESSAGE:
             return NEUTRAL
         left = self._limits.left(account, now)
-        more = max(0, request.recipients - message.counted)
+        more = max(0, request.recipients - mail.counted)
         if request.state in COUNTED:
             if more <= left:
                 self._limits.count(account, more, now)
-                message.counted += more
+                mail.counted += more
                 return NEUTRAL
         elif left > more:
             return NEUTRAL
         said = reference(decision)
         return Answer("limit", f"450 4.7.1 This account has sent enough for now {said}")
 
-    def _mark(self, request: Request, decision: Decision, message: Message, now: float) -> Answer:
-        if request.state not in OF_MESSAGE or message.marked:
+    def _mark(self, request: Request, decision: Decision, mail: Mail, now: float) -> Answer:
+        if request.state not in OF_MESSAGE or mail.marked:
             return NEUTRAL
         said = reference(decision)
         if decision.action == "hold":
@@ -151,7 +149,7 @@ class Answerer:
             action = f"PREPEND {HEADER}: {said}"
         else:
             return NEUTRAL
-        message.marked = True
+        mail.marked = True
         return Answer(decision.action, action)
 
 

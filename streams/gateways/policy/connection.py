@@ -8,7 +8,7 @@ import asyncio
 from typing import Final, Protocol
 
 from streams.gateways.policy import protocol
-from streams.gateways.policy.answer import Message
+from streams.gateways.policy.answer import Mail
 from streams.gateways.policy.protocol import Attributes, Questions
 
 AT_ONCE = 64  # questions in one read: Postfix waits for each answer, and sends one
@@ -25,7 +25,7 @@ class Desk(Protocol):
 
     def go(self, connection: "Connection") -> None: ...
 
-    def answer(self, attributes: Attributes, message: Message) -> bytes: ...
+    def answer(self, attributes: Attributes, mail: Mail) -> bytes: ...
 
     def now(self) -> float: ...
 
@@ -37,7 +37,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._questions = Questions()
-        self._message = Message()
+        self._mail = Mail()
         self._transport: asyncio.Transport
         self.heard = desk.now()  # when it spoke last
 
@@ -77,8 +77,8 @@ class Connection(asyncio.Protocol):
                 transport.close()
                 return
             instance = question.get("instance", "")
-            if not instance or instance != self._message.instance:
-                self._message = Message(instance)
-            transport.write(self._desk.answer(question, self._message))
+            if not instance or instance != self._mail.instance:
+                self._mail = Mail(instance)
+            transport.write(self._desk.answer(question, self._mail))
         if len(questions) > AT_ONCE:
             transport.close()

@@ -64,13 +64,13 @@ def parse(block: bytes) -> Attributes | None:
     lines = block.decode("utf-8", "replace").split("\n")
     if len(lines) > MOST_LINES:
         return None
-    found: Attributes = {}
-    for line in reversed(lines):
-        name, equals, value = line.partition("=")
-        if not name or not equals or len(line) > LONGEST_LINE:
-            return None
-        found[name] = value
-    return found if "request" in found else None
+    if len(block) > LONGEST_LINE and max(map(len, lines)) > LONGEST_LINE:
+        return None
+    try:
+        found: Attributes = dict([line.split("=", 1) for line in reversed(lines)])
+    except ValueError:  # a line without a sign of equality
+        return None
+    return found if "request" in found and "" not in found else None
 
 
 def answer(action: str) -> bytes:
@@ -89,8 +89,6 @@ class Request(Struct, frozen=True, gc=False):
     recipients: int = 0  # accepted ones; from DATA on
     instance: str = ""  # the same for all questions about one message
     submission: bool = False
-    queue_id: str = ""
-    size: int = 0  # bytes: real at END-OF-MESSAGE
 
 
 def request(attributes: Attributes, login_domain: str = "") -> Request:
@@ -103,13 +101,12 @@ def request(attributes: Attributes, login_domain: str = "") -> Request:
         keys.mailbox(login, login_domain) if login else "",
         get("sender", "").lower()[:LONGEST_NAME],
         get("recipient", "").lower()[:LONGEST_NAME],
-        _number(get("recipient_count", "")),
+        number(get("recipient_count", "")),
         get("instance", "")[:LONGEST_NAME],
         bool(login) or get("policy_context", "").startswith("submission"),
-        get("queue_id", "")[:LONGEST_NAME],
-        _number(get("size", "")),
     )
 
 
-def _number(text: str) -> int:
+def number(text: str) -> int:
+    """A count; 0 where it is none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0

@@ -131,7 +131,9 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _tagged if program.rpartition("/")[2].startswith("exim") else None
 
 
-_BEGINS = rf"H=|F=|SMTP |[^ ]{{1,94}} authenticator failed for |(?:{any_of(*_WORDS)}) |\d{{1,5}}[mhd] "
+_BEGINS = (
+    rf"H=|F=|SMTP |[^ ]{{1,94}} authenticator failed for |(?:{any_of(*_WORDS)}) |\d{{1,5}}[mhd] "
+)
 _HEADLESS = "|".join((unnamed(_ID), _CALM.pattern, _BEGINS))
 
 FORMAT = Format(

@@ -16,7 +16,8 @@ from streams.parsers.part import Item, Items, Record
 _ACTION = re.compile(
     r"SA: Action: (?P<action>[A-Za-z' ]{8,40}?)(?: for \d{1,9} secs until it closed the connection|"
     r" until full configured duration of \d{1,9} secs)?: "
-    r"(?:hits|score)=(?P<score>-?\d{1,6}(?:\.\d{1,3})?) required=(?P<required>-?\d{1,6}(?:\.\d{1,3})?)"
+    r"(?:hits|score)=(?P<score>-?\d{1,6}(?:\.\d{1,3})?) "
+    r"required=(?P<required>-?\d{1,6}(?:\.\d{1,3})?)"
     r"[^()<>\[\]]{0,100} \(scanned in \d{1,9}/\d{1,9} secs \| Message-Id: [^\s()<>]{0,900}\)\. "
     r"From <(?P<sender>.*?)> (?=\()",
     re.DOTALL,

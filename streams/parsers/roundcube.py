@@ -33,7 +33,8 @@ _USER = re.compile(r"(?P<user>.{0,320}?)(?: against [^ ]{1,255})?", re.DOTALL)
 # How Roundcube begins what it says behind the address (rcube_imap_generic.php)
 _SAID = re.compile(
     r"\. (?:(?:LOGIN|AUTHENTICATE [\w-]{2,20}|[A-Z]{2,12}): |Could not connect|Empty |"
-    r"Invalid startup |Unable to |Unknown |Login disabled |Configuration error|Connection |\(?no message)"
+    r"Invalid startup |Unable to |Unknown |Login disabled |Configuration error|Connection |"
+    r"\(?no message)"
 )
 _PASSWORD = re.compile(
     rf"Password changed for user (?P<user>.{{0,320}}) \(ID: \d{{1,10}}\) from {_IP}", re.DOTALL

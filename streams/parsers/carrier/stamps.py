@@ -63,6 +63,8 @@ _OWN = (
         rf"{_THREAD}(?P<month>\d\d)/(?P<day>\d\d)/(?P<year>\d{{4}}) {_CLOCK}"
         rf"(?: (?P<half>[AP]M))?{_ZONE}(?= |$)"
     ),
+    # "Nov-20-25 10:00:00 " (ASSP)
+    re.compile(rf"(?P<month>[A-Z][a-z]{{2}})-(?P<day>\d\d)-(?P<year>\d\d) {_CLOCK}{_ZONE}(?= |$)"),
     # "[0CC8:0004-0EB4] 20.11.2025 10:00:00 ", "20-11-2025 10:00:00 "
     re.compile(
         rf"{_THREAD}(?P<day>\d\d)[.-](?P<month>\d\d)[.-](?P<year>\d{{4}}) {_CLOCK}{_ZONE}(?= |$)"
@@ -184,7 +186,9 @@ class Stamps:
 
     def seen(self, text: str) -> tuple[float, str] | None:
         """The same as `own`, of a stamp that was read before."""
-        end = text.find("]", 0, 48) + 1 if text[:1] == "[" else 24 if text[:3].isalpha() else 19
+        end = 24 if text[3:4] == " " else 18  # of those that begin with a name
+        if not text[:3].isalpha():
+            end = text.find("]", 0, 48) + 1 if text[:1] == "[" else 19
         end += text[end : end + 1] == ":"
         at = self.owns.get(text[:end])
         if at is None or text[end : end + 1] != " ":
@@ -222,6 +226,8 @@ class Stamps:
         if not number:
             return None
         year, day, hour, minute = (int(found[name]) for name in ("year", "day", "hour", "minute"))
+        if year < 100:
+            year += 2000
         if number > 12 >= day:
             number, day = day, number  # the day was first after all
         half = found.groupdict().get("half")

@@ -52,9 +52,10 @@ _OWN = (
         rf"[A-Z][a-z]{{2}} (?P<month>[A-Z][a-z]{{2}}) {{1,2}}(?P<day>\d{{1,2}}) {_CLOCK}{_ZONE} "
         r"(?P<year>\d{4})(?= |$)"
     ),
-    # "date=2025-11-20 time=10:00:00 " (Fortinet)
+    # "date=2025-11-20 time=10:00:00 ", "date=2025-11-20,time=10:00:00," (Fortinet)
     re.compile(
-        rf"date=(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d),? time={_CLOCK}{_ZONE}(?=[ ,])"
+        r"date=(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?:,? |,)"
+        rf"time={_CLOCK}{_ZONE}(?=[ ,])"
     ),
     # "2025/11/20 10:00:00 " (nginx)
     re.compile(rf"(?P<year>\d{{4}})/(?P<month>\d\d)/(?P<day>\d\d) {_CLOCK}{_ZONE}(?= |$)"),

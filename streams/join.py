@@ -177,7 +177,7 @@ class Joiner:
             self.due = listings.due
 
     def twin(self, twin: Twin, source: str, out: list[Output]) -> None:
-        if self._twins.first(twin, source):
+        if self._twins.first(twin, twin.log or source):
             out += self.add((twin.item,), source)
 
     def turn(self, turn: Turn, source: str, out: list[Output]) -> None:

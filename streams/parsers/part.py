@@ -118,13 +118,14 @@ class Twin(Struct, frozen=True, gc=False):
     """What a line tells that its program writes to two logs; streams/twins.py counts it once.
 
     `line` is the same in both. In `pairs` both logs come from one source, one line after the
-    other (syslog); else each log is a source of its own.
+    other (syslog); else each log is a source of its own, or `log` tells which of them it is.
     """
 
     gateway: str
     line: str
     item: "Item"
     pairs: bool = False
+    log: str = ""
 
 
 class Turn(Struct, frozen=True, gc=False):

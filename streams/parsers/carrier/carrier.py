@@ -70,6 +70,12 @@ _NAMED = "dovecot: "
 _ARRAYS = frozenset({"[{", '["', "[["})
 # An archive of a cluster's logs: label, Unix time, day, node, then the line as syslog wrote it
 _ARCHIVED = re.compile(r"\S{1,40} (?P<at>\d{9,10}) \d{4}\.\d\d\.\d\d \S{1,255} ")
+# A Windows event as the Event Viewer copies it: a line for each field, and then the message
+VIEWER = "Event Viewer"
+_VIEWED = re.compile(
+    r"(?P<name>Log Name|Source|Date|Event ID|Task Category|Level|Keywords|User|Computer|"
+    r"Description):(?: {1,20}(?P<value>.*))?"
+)
 _CEF = "CEF:"  # ArcSight's format: what stands before it is a host, even where a colon follows
 _REPEATED = re.compile(
     r"message repeated (?P<times>\d{1,9}) times: \[ ?(?P<text>.*?)\]?", re.DOTALL
@@ -265,6 +271,8 @@ class Carrier:
             if text.startswith(FIELDS):
                 self._table = table(text)
             return None
+        if text[0] in "LSDETKUC" and (viewed := _VIEWED.fullmatch(text[:LONGEST_HEAD])):
+            return self._viewed(viewed["name"], viewed["value"] or "", text, offset)
         spreadsheet = headed(text) if text.count(",") >= FEWEST_COLUMNS - 1 else None
         if spreadsheet is not None:
             self._table = spreadsheet
@@ -311,7 +319,26 @@ class Carrier:
         at = self._last.at if self._last else self.stamps.now
         if self._told is not None:
             at = self._told
+        elif split is None and self._last is not None and self._last.program == VIEWER:
+            return Record(at, self._last.host, "", "", text[:LONGEST_TEXT].rstrip(), offset)
         return self._said(*(split or (at, text)), offset)
+
+    def _viewed(self, name: str, value: str, text: str, offset: int) -> Record | None:
+        """A field of a Windows event, no line of its own: the message that follows has its time
+        and host."""
+        last = self._last
+        if last is None or last.program != VIEWER:
+            if name != "Log Name":
+                return self._said(last.at if last else self.stamps.now, text, offset)
+            last = None
+        at = last.at if last else self.stamps.now
+        host = last.host if last else self._host
+        if name == "Date":
+            at = self.stamps.viewed(value) or at
+        elif name == "Computer":
+            host = value.strip()[:255] or host
+        self._last = Record(at, host, VIEWER, "", text, offset)
+        return None
 
     def _stamped(self, stamp: str, program: str, text: str, offset: int) -> Record:
         """A line that tells its time somewhere in its midst."""

@@ -97,8 +97,8 @@ def _log(record: Record) -> Items:
 
 def _error(record: Record, said: str) -> Items:
     """A failed login in the log of errors: user, perhaps the server, client, the server's words."""
-    before, place, _ = said.rpartition(" in /")
-    said = before if place else said
+    before, file, _ = said.rpartition(" in /")
+    said = before if file else said
     places = list(_FROM.finditer(said))
     if not places:
         return _failed(record, None, said.partition(" ")[0].rstrip("."), "rejected")

@@ -151,6 +151,8 @@ def _refusal(record: Record) -> Items | None:
     command, _, who = record.text.split(": ", 2)[2].partition(" from ")
     if who.startswith("["):
         return postscreen.read(record)
+    if command.startswith("bare <"):
+        return _smtpd(record)
     if command == "END-OF-MESSAGE" or not command.replace("-", "").isupper():
         return queue.cleanup(record)
     return _smtpd(record)

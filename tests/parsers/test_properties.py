@@ -103,7 +103,6 @@ ANOTHER_STORY = {
     "pam.log:16": "PAM and the server tell of one attempt; without tags only PAM does",
     "pam.log:29": "saslauthd and the server tell of one attempt, likewise",
     "postfix.log:460": "the line is of anvil, and repeats words of smtpd that it alone would say",
-    "postfix.log:505": "smtpd and postscreen say the same words in two meanings",
     "sendmail.log:35": "the attempt's second line, which alone names the client, is lost",
     "sendmail.log:100": "the refusals are lost, so the message of the rest is not theirs",
 }

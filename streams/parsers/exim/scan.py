@@ -43,10 +43,11 @@ def read(record: Record, pid: str, queue_id: str, text: str) -> Items:
     score = float(found["score"])
     if spam is None:  # greylisting may put off what is none
         spam = score >= float(found["required"])
-    hosts = _HOST.finditer(text, found.start("sender"))
+    hosts = list(_HOST.finditer(text, found.start("sender")))
     clients = {net.address(one["address"]) for one in hosts}
     client = clients.pop() if len(clients) == 1 else ""
     sender = mailbox(found["sender"]) if client else ""
+    recipient = text[hosts[0].end() :] if client else ""
     opinion = Verdict(
         at=record.at,
         gateway=record.host,
@@ -66,6 +67,7 @@ def read(record: Record, pid: str, queue_id: str, text: str) -> Items:
             offset=record.offset,
             client=client,
             sender=sender,
+            recipient="" if " " in recipient else mailbox(recipient),
             queue_id=queue_id,
             verdict=verdict,
             reason=reason,

@@ -254,7 +254,10 @@ def _gateways(settings: Settings, where: str) -> list[Gateway]:
     for key, name, kind, table in _chosen(settings.gateways, GATEWAYS, where, "gateway"):
         chosen = convert(table, kind.Settings, where, key)
         _check_numbers(chosen, where, key)
-        gateways.append(kind(chosen, name, switch))
+        try:
+            gateways.append(kind(chosen, name, switch))
+        except SettingsError as error:
+            raise SettingsError(f"{where}: {key}.{error}") from error
     return gateways
 
 

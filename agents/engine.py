@@ -101,7 +101,12 @@ class Engine:
         self._listeners: dict[type[Fact], dict[str, Listeners]] = {
             Auth: {letter: Listeners() for letter in "cnm"}  # the past hears of every login
         }
+        self.enriched: dict[str, Listeners] = {}  # of those that hear an attempt of count 0
         for detector in detectors:
+            if detector.enabled and detector.enriched:
+                for letter, types in detector.hears.items():
+                    if Auth in types:
+                        self.enriched.setdefault(letter, Listeners()).add(detector)
             if detector.enabled:
                 for letter, types in detector.hears.items():
                     for heard in types:

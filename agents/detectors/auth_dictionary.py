@@ -72,6 +72,7 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         " the client's own network uses; Postfix releases that do not log the account"
     )
     hears: ClassVar = {"c": (Auth,)}
+    enriched = True  # an account that does not exist
     state = Seen
 
     window: float = 600.0  # seconds
@@ -112,7 +113,7 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
 
     def _failure(self, event: Auth, seen: Seen, view: View) -> Iterable[Mark | Signal]:
         account = keys.mailbox(event.account, view.site.default_domain)
-        tries = min(max(event.count, 1), AT_ONCE)
+        tries = min(max(event.count, 0), AT_ONCE)
         if account:
             if _known(account, seen, view):
                 return ()  # a phone with an old password (stale_client)
@@ -185,12 +186,13 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
             self._long.see(tried.daily, event.password, event.at)
         else:
             self._short.add(tried.blind, event.at, tries)
-        if seen.last and event.at - seen.last >= self.pause:
-            self._long.add(seen.pauses, event.at)
-        seen.last = max(seen.last, event.at)
+        if tries:
+            if seen.last and event.at - seen.last >= self.pause:
+                self._long.add(seen.pauses, event.at)
+            seen.last = max(seen.last, event.at)
         if event.reason == "unknown_account":
             self._short.see(seen.unknown, bare, event.at, name=account)
-            self._long.add(seen.absent, event.at, tries)
+            self._long.add(seen.absent, event.at, max(tries, 1))
         if _is_honeypot(account, view):
             self._long.see(seen.honeypots, bare, event.at, name=account)
 

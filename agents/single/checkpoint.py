@@ -22,6 +22,7 @@ CLOCKS = "clocks"
 JOINER = "joiner"
 PRESENCE = "presence"
 LISTED = "listed"
+REPORTERS = "reporters"
 
 _clocks = msgspec.msgpack.Decoder(tuple[float, float])
 
@@ -50,6 +51,9 @@ class Checkpoint:
         clocks = self._store.memory(CLOCKS)
         if clocks:
             self._shard.begun, self._shard.clock = _clocks.decode(clocks)
+        reporters = self._store.memory(REPORTERS)
+        if reporters:
+            self._shard.reporters.restore(reporters)
         return self._store.positions()
 
     def add(
@@ -82,7 +86,8 @@ class Checkpoint:
     def commit(self, positions: dict[str, bytes], memory: dict[str, bytes], now: float) -> bool:
         """Make it all safe; whether that went well."""
         shard = self._shard
-        memory = {**memory, CLOCKS: msgspec.msgpack.encode((shard.begun, shard.clock))}
+        clocks = msgspec.msgpack.encode((shard.begun, shard.clock))
+        memory = {**memory, CLOCKS: clocks, REPORTERS: shard.reporters.pack()}
         dirty, shard.dirty = shard.dirty, set()
         changes = Changes(
             positions=dict(_changed(self._positions, positions)),

@@ -121,12 +121,12 @@ class Embedded:
 
     def turn(self) -> bool:
         """Read what has come, and do what is due; whether there is more to read at once."""
+        self._take_reported()  # before the logs, which tell of the same a moment later
         lines = self._fold(self._follow.turn())
         behind = sum(source.behind for source in self._follow.sources)
         if not behind:
             self._release()
         mails = self._take_mails()
-        self._take_reported()
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + LOOK

@@ -8,7 +8,6 @@ Leases end by this machine's clock, whatever becomes of the bus.
 
 import logging
 import queue
-import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -17,11 +16,12 @@ import msgspec
 
 from agents.configuration import Config, build_blocklist
 from agents.edge.follower import Follower, News
+from agents.running import reading
 from agents.running.enforcement import Enforcement
 from agents.running.http import Health, Pulse
 from agents.running.inbox import Inbox
 from agents.running.loop import Control
-from schemas import wire
+from schemas import keys, wire
 from schemas.events import Fact
 from schemas.findings import Decision
 from schemas.gateways import GatewayState
@@ -67,7 +67,7 @@ class Edge:
         self._trouble = ""  # why the snapshot cannot be written
         self._published = 0.0  # of the newest decision that is not applied yet
         self._state = GatewayState(
-            gateway=self._name, at=0.0, complete=False, decisions=0, enforced=0
+            gateway=self.host, at=0.0, complete=False, decisions=0, enforced=0
         )
         self._next_list = 0.0
         self._next_save = 0.0
@@ -120,6 +120,10 @@ class Edge:
 
     # -- what gateways ask and tell, from their own threads -------------------------------------
 
+    @property
+    def host(self) -> str:
+        return reading.host(self.config)
+
     def ruling(
         self,
         address: str = "",
@@ -131,7 +135,12 @@ class Edge:
     ) -> Decision | None:
         """The decision that rules these now: see Blocklist.lookup."""
         return self._blocklist.lookup(
-            self._clock(), address, account, mailboxes=mailboxes, domains=domains, ours=ours
+            self._clock(),
+            address,
+            keys.mailbox(account, self.config.site.default_domain),
+            mailboxes=mailboxes,
+            domains=domains,
+            ours=ours,
         )
 
     def publish(self, events: Sequence[Fact]) -> None:
@@ -249,9 +258,3 @@ class Edge:
             return
         self._trouble = ""
         self._unsaved = False
-
-    # -- parts of a configuration -------------------------------------------------------------
-
-    @property
-    def _name(self) -> str:
-        return self.config.settings.site.host or socket.gethostname()

@@ -24,7 +24,7 @@ from agents.running.loop import Control, Opener
 from agents.single.checkpoint import JOINER, LISTED, PRESENCE, Checkpoint
 from agents.single.delivery import HELD, Delivery
 from agents.single.store import Store, StoreError
-from schemas import wire
+from schemas import keys, wire
 from schemas.events import Fact
 from schemas.findings import Alert, Decision
 from streams import metrics
@@ -203,6 +203,10 @@ class Embedded:
 
     # -- what gateways ask and tell, from their own threads -------------------------------------
 
+    @property
+    def host(self) -> str:
+        return reading.host(self.config)
+
     def ruling(
         self,
         address: str = "",
@@ -214,7 +218,12 @@ class Embedded:
     ) -> Decision | None:
         """The decision that rules these now: see Blocklist.lookup."""
         return self._blocklist.lookup(
-            self._clock(), address, account, mailboxes=mailboxes, domains=domains, ours=ours
+            self._clock(),
+            address,
+            keys.mailbox(account, self.config.site.default_domain),
+            mailboxes=mailboxes,
+            domains=domains,
+            ours=ours,
         )
 
     def publish(self, events: Sequence[Fact]) -> None:

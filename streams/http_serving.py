@@ -11,8 +11,9 @@ import contextlib
 import logging
 import ssl
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from schemas import net
 from schemas.settings import SettingsError
@@ -51,6 +52,7 @@ class HttpServing(Serving):
     public: ClassVar[frozenset[str]] = frozenset()  # paths for which no key is needed
     port = 0  # where it listens, once it does
     _runner: "web.ServerRunner"
+    _refusals: type[Exception]
 
     def __init__(
         self,
@@ -83,17 +85,15 @@ class HttpServing(Serving):
 
     async def body(self, request: "web.BaseRequest") -> bytes:
         """What was sent; bounded in size and time (then answered here, by 413 and 408)."""
-        if request.content.is_eof() and not request.can_read_body:
-            return b""
+        if request.content.is_eof():  # all of it is here already, or there is none
+            return await request.read()
         async with asyncio.timeout(BODY):
             return await request.read()
 
     async def begin(self) -> None:
-        # Every command reads the settings and so this module: only who serves waits for aiohttp.
-        from aiohttp import web  # noqa: PLC0415
+        from streams.http_server import Server  # noqa: PLC0415 - see _aiohttp
 
-        from streams.http_server import Server  # noqa: PLC0415
-
+        web = _aiohttp()
         tls = _tls(self.settings)
         taken = bound(self.settings)
         server = Server(
@@ -112,6 +112,7 @@ class HttpServing(Serving):
             taken.close()
             raise
         self._runner = runner
+        self._refusals = web.HTTPException  # what a handler answers by raising it
         address = taken.getsockname()
         self.port = address[1] if isinstance(address, tuple) else 0
 
@@ -119,20 +120,18 @@ class HttpServing(Serving):
         await self._runner.cleanup()
 
     async def _answer(self, request: "web.BaseRequest") -> "web.StreamResponse":
-        from aiohttp import web  # noqa: PLC0415
-
         holder = self._holder(request)
         if holder is None:
             ANSWERS.labels(self.name, "unauthorized").inc()
             return self.refused()
         try:
             return await self.handle(request, holder)
-        except web.HTTPException:
-            raise
         except TimeoutError:
             return answer(status=408)
         except Exception as error:
             # Whatever goes wrong, the mail server is told to go on.
+            if isinstance(error, self._refusals):
+                raise
             GATEWAY_FAILURES.labels(self.name).inc()
             if type(error) not in self._failed:
                 self._failed.add(type(error))
@@ -152,9 +151,30 @@ def answer(
     headers: dict[str, str] | None = None,
 ) -> "web.StreamResponse":
     """A response of ours."""
+    given = {"Content-Type": kind, **headers} if headers else {"Content-Type": kind}
+    made: web.Response = _aiohttp().Response(body=body, status=status, headers=given)
+    return made
+
+
+def brief(body: bytes, kind: str = "application/json") -> "web.StreamResponse":
+    """A 200 of ours to a POST, in half the time: for short ones that are asked for often."""
+    made: web.StreamResponse = _whole()(body, kind)
+    return made
+
+
+@cache
+def _whole() -> Any:
+    from streams.http_server import Whole  # noqa: PLC0415 - see _aiohttp
+
+    return Whole
+
+
+@cache
+def _aiohttp() -> Any:
+    """Every command reads the settings and so this module: only who serves waits for it."""
     from aiohttp import web  # noqa: PLC0415
 
-    return web.Response(body=body, status=status, headers={"Content-Type": kind, **(headers or {})})
+    return web
 
 
 def _key(header: Callable[[str], str | None]) -> str:

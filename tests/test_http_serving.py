@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from agents import configuration
 from schemas.settings import Settings, SettingsError
 from streams import http_serving
 from streams.gateway import GatewayError
-from streams.http_serving import HttpServing, HttpServingSettings, answer
+from streams.http_server import UNREAD, Whole
+from streams.http_serving import HttpServing, HttpServingSettings, answer, brief
 
 
 class Echo(HttpServing):
@@ -27,6 +29,8 @@ class Echo(HttpServing):
     async def handle(self, request: web.BaseRequest, holder: str) -> web.StreamResponse:
         if request.path == "/fault":
             raise KeyError(request.path)
+        if request.path == "/brief":
+            return brief(b"{}")
         if request.path == "/slow":
             await asyncio.sleep(60)
         return answer(f"{holder}:".encode() + await self.body(request), kind="text/plain")
@@ -175,6 +179,69 @@ def test_its_end_waits_for_nobody(make: Make, monkeypatch: pytest.MonkeyPatch) -
         client.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
         gateway.close()
         assert client.recv(100) == b""
+
+
+# -- answers in one piece ---------------------------------------------------------------------
+
+
+def test_a_brief_answer_is_one_like_any_other(make: Make) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", make().port, timeout=10)
+    for _ in range(3):  # over one connection
+        connection.request("POST", "/brief", b"{}")
+        reply = connection.getresponse()
+        assert (reply.status, reply.read()) == (200, b"{}")
+        assert reply.headers["Content-Type"] == "application/json"
+        assert parsedate_to_datetime(reply.headers["Date"]).tzinfo is not None
+    connection.close()
+
+
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_a_connection_that_is_not_to_last_ends_after_a_brief_answer(
+    make: Make, version: bytes
+) -> None:
+    with socket.create_connection(("127.0.0.1", make().port), timeout=10) as client:
+        client.sendall(
+            b"POST /brief HTTP/" + version + b"\r\nHost: x\r\nConnection: close\r\n"
+            b"Content-Length: 0\r\n\r\n"
+        )
+        said = b""
+        while more := client.recv(1000):
+            said += more
+        assert said.endswith(b"\r\n\r\n{}")
+
+
+class Asked:
+    """A request whose connection is in some state."""
+
+    keep_alive = True
+    version = (1, 1)
+
+    def __init__(self, unread: int) -> None:
+        self.transport: Any = self
+        self.unread = unread
+        self.aborted = False
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+def test_who_reads_no_answers_is_let_go(make: Make) -> None:
+    asked: Any = Asked(UNREAD + 1)
+    asyncio.run(Whole(b"{}", "text/plain").prepare(asked))
+    assert asked.aborted
+
+
+def test_who_is_gone_gets_no_answer() -> None:
+    asked: Any = Asked(0)
+    asked.transport = None
+    asyncio.run(Whole(b"{}", "text/plain").prepare(asked))
+    assert not asked.aborted
+
+
+# -- TLS --------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from streams.gateways.auth_policy.requests import Request
 from streams.gateways.auth_policy.review import review
 from streams.gateways.auth_policy.settings import AuthPolicySettings
 from streams.gateways.auth_policy.tarpits import Tarpits
-from streams.http_serving import HttpServing, answer
+from streams.http_serving import HttpServing, answer, brief
 from streams.metrics import ANSWERS, SHED
 from streams.parsers.secrets import mask
 
@@ -90,7 +90,7 @@ class AuthPolicy(HttpServing):
         command = found[1] if found else ""
         if command == "ping":
             return answer(self._ping())
-        if command not in ("allow", "report"):
+        if command not in ("allow", "report") or request.method != "POST":
             return answer(UNKNOWN, 404)
         try:
             told = requests.decode(await self.body(request))
@@ -98,9 +98,9 @@ class AuthPolicy(HttpServing):
             self._answers["unreadable"].inc()
             return self.neutral()
         if command == "allow":
-            return answer(self._allow(told))
+            return brief(self._allow(told))
         self._report(told)
-        return answer(HEARD)
+        return brief(HEARD)
 
     def _allow(self, asked: Request) -> bytes:
         self._asked = time.monotonic()

@@ -31,14 +31,14 @@ _FAILED = {
 }
 
 
-class More(Struct):
+class More(Struct, gc=False):
     """Attributes that are nested, as ``attrs/mech=%m``."""
 
     mech: str = ""
     host: str = ""
 
 
-class Request(Struct):
+class Request(Struct, gc=False):
     """Unknown attributes are passed over; those that are missing are empty."""
 
     login: str = ""

@@ -90,9 +90,37 @@ def test_a_person_sees_a_table(run: Run, store: Store) -> None:
     assert header == ["ID", "SEVERITY", "LAST", "(UTC)", "WHAT", "WHO", "DECIDED"]
     assert rows[0] == [
         *("a1", "high", "2023-11-14", "22:12:20", "auth_dictionary", "192.0.2.1"),
-        *("drop", "192.0.2.1", "for", "10", "min"),
+        *("drop", "for", "10", "min"),
     ]
     assert rows[1][-1] == "withdrawn"
+
+
+@pytest.mark.parametrize("columns", [80, 100, 140])
+def test_whom_it_is_about_is_readable_on_any_terminal(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    long = "a.person.with.a.long.name@subsidiary.example.org"
+    tell(
+        store,
+        alert("5f0c1e9a7b3d2c48", 30, "critical", subject=Subject("client", "198.51.100.200")),
+        alert("a2", 40, subject=Subject("client", "2001:db8:1234:5678::/64")),
+        alert("a3", 50, subject=Subject("account", long), detector="backscatter_received"),
+    )
+    text = run("list", eyes=True).stdout
+    lines = text.splitlines()
+    assert all(len(line) <= columns for line in lines)
+    header, *rows = lines
+    assert header.split() == ["ID", "SEVERITY", "LAST", "(UTC)", "WHAT", "WHO", "DECIDED"]
+    begin, end = header.index("WHO"), header.index("DECIDED")
+    who = "".join(row[begin:end].strip() for row in rows)
+    assert who == f"198.51.100.2002001:db8:1234:5678::/64{long}"
+    assert text.count("critical") == 1
+    assert text.count("high") == 2
+    assert "drop" in rows[0][end:]
+    moment = "2023-11-14 22:12:50" if columns == 140 else "Nov 14 22:12"
+    assert rows[0].split("critical")[1].strip().startswith(moment)
+    assert run("show", rows[0].split()[0]).exit_code == 0
 
 
 def test_an_empty_list_is_said_to_people_and_empty_for_programs(run: Run) -> None:

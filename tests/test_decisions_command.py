@@ -146,6 +146,32 @@ def test_a_person_sees_a_table(run: Run, store: Store) -> None:
     assert "\x1b[2J" not in text
 
 
+@pytest.mark.parametrize("columns", [80, 100, 140])
+def test_targets_and_states_are_readable_on_any_terminal(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    long = "a.person.with.a.long.name@subsidiary.example.org"
+    reason = "2001:db8:1234:5678::/64: 36 wrong passwords at 18 accounts; opened none of them"
+    machine(
+        store,
+        decided("2001:db8:1234:5678::/64", reason=reason),
+        decided("198.51.100.200", "greylist", enforced=False),
+        decided(long, "hold", kind="account"),
+    )
+    lines = run("list", eyes=True).stdout.splitlines()
+    assert all(len(line) <= columns for line in lines)
+    header, *rows = lines
+    end = header.index("ACTION")
+    targets = "".join(row[:end].strip() for row in rows)
+    assert targets.startswith("2001:db8:1234:5678::/64")
+    assert long in targets
+    assert "198.51.100.200" in targets
+    states = header.index("STATE"), header.index("REASON")
+    assert "enforced" in [row[slice(*states)].strip() for row in rows]
+    assert rows[0][states[1] :].startswith("36")
+
+
 def test_an_empty_list_is_said_to_people_and_empty_for_programs(run: Run) -> None:
     assert run("list", eyes=True).stdout == "Nothing is in force.\n"
     assert run("list").stdout == ""

@@ -12,9 +12,12 @@ from agents.commands import options
 from agents.commands.kept import opened
 from agents.configuration import Config
 from agents.operator import report
+from agents.operator.listing import NARROW, Column, listing
 from agents.words import span
 from schemas import wire
 from schemas.findings import SEVERITIES, Alert
+
+SHORT_ID = 8  # characters; `show` takes the beginning of an id
 
 
 @click.group("alerts")
@@ -58,7 +61,8 @@ def show_list(
         for alert in alerts:
             click.echo(wire.encode(alert))
     elif alerts:
-        Console(highlight=False).print(_table(alerts))
+        console = Console(highlight=False)
+        console.print(_table(alerts, console.width))
     else:
         click.echo("Nothing was found.")
 
@@ -96,22 +100,37 @@ def find(settings: Config, alert_id: str, *, kafka: bool) -> Alert:
     raise click.ClickException(f"{alert_id}: {many}")
 
 
-def _table(alerts: list[Alert]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, width in (("ID", 16), ("SEVERITY", 8), ("LAST (UTC)", 19), ("WHAT", 20)):
-        table.add_column(name, no_wrap=True, min_width=width)  # what is cut is the rest
-    table.add_column("WHO", no_wrap=True, overflow="ellipsis", max_width=40)
-    table.add_column("DECIDED", no_wrap=True, overflow="ellipsis")
-    for alert in alerts:
-        table.add_row(
-            alert.id,
+COLUMNS = (
+    Column("ID"),
+    Column("SEVERITY"),
+    Column("LAST (UTC)"),
+    Column("WHAT"),
+    Column("WHO", "folded"),
+    Column("DECIDED", "cut"),
+)
+
+
+def _table(alerts: list[Alert], width: int) -> Table:
+    narrow = width < NARROW
+    rows = [
+        (
+            Text(alert.id[: SHORT_ID if narrow else None]),
             Text(alert.severity, style=report.STYLES[alert.severity]),
-            _moment(alert.last),
+            Text(report.moment(alert.last) if narrow else _moment(alert.last)),
             Text(report.printable(alert.detector)),
             Text(report.printable(alert.subject.value), style="cyan"),
-            Text("withdrawn" if alert.state == "withdrawn" else report.printable(alert.decision)),
+            Text(report.printable(_decided(alert))),
         )
-    return table
+        for alert in alerts
+    ]
+    return listing(COLUMNS, rows, width)
+
+
+def _decided(alert: Alert) -> str:
+    """What was decided, without the name that stands beside it already."""
+    if alert.state == "withdrawn":
+        return "withdrawn"
+    return alert.decision.replace(f" {alert.subject.value} ", " ", 1)
 
 
 def whole(alert: Alert) -> RenderableType:

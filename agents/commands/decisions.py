@@ -18,6 +18,7 @@ from agents.commands.kept import opened
 from agents.configuration import Config, build_blocklist
 from agents.operator import orders, report
 from agents.operator.ledger import LONGEST, Ledger
+from agents.operator.listing import Column, listing
 from agents.operator.orders import OrderError
 from agents.running import state
 from agents.words import span
@@ -61,7 +62,8 @@ def show(config: Path | None, kafka: bool, everything: bool, as_json: bool) -> N
         for decision in shown:
             click.echo(wire.encode(decision))
     elif shown:
-        Console(highlight=False).print(_table(shown, set(map(_id, ruling)), now))
+        console = Console(highlight=False)
+        console.print(_table(shown, set(map(_id, ruling)), now, console.width))
     else:
         click.echo("Nothing is in force.")
 
@@ -302,12 +304,18 @@ def _around(on: Target, decisions: list[Decision]) -> str:
     return f", but about {names} around it: remove that, or pardon {on.value} alone"
 
 
-def _table(decisions: list[Decision], ruling: set[str], now: float) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("TARGET", no_wrap=True, overflow="ellipsis", max_width=48)
-    for name in ("ACTION", "ENDS IN", "BY", "STATE"):
-        table.add_column(name, no_wrap=True, min_width=len(name))
-    table.add_column("REASON", no_wrap=True, overflow="ellipsis")
+COLUMNS = (
+    Column("TARGET", "folded"),
+    Column("ACTION"),
+    Column("ENDS IN"),
+    Column("BY"),
+    Column("STATE"),
+    Column("REASON", "cut"),
+)
+
+
+def _table(decisions: list[Decision], ruling: set[str], now: float, width: int) -> Table:
+    rows = []
     for decision in decisions:
         if decision.id not in ruling:
             state = Text("outranked", style="dim")
@@ -317,15 +325,23 @@ def _table(decisions: list[Decision], ruling: set[str], now: float) -> Table:
             state = Text("enforced", style="bold red")
         else:
             state = Text("observed", style="yellow")
-        table.add_row(
-            Text(report.printable(decision.target.value), style="cyan"),
-            "" if decision.origin == "pardon" else decision.action,
-            span(decision.until - now),
-            "machine" if decision.origin == "automatic" else "person",
-            state,
-            Text(report.printable(decision.reason)),
+        rows.append(
+            (
+                Text(report.printable(decision.target.value), style="cyan"),
+                Text("" if decision.origin == "pardon" else decision.action),
+                Text(span(decision.until - now)),
+                Text("machine" if decision.origin == "automatic" else "person"),
+                state,
+                Text(report.printable(_reason(decision))),
+            )
         )
-    return table
+    return listing(COLUMNS, rows, width)
+
+
+def _reason(decision: Decision) -> str:
+    """Why, without the name that stands beside it already."""
+    name = decision.target.value
+    return decision.reason.removeprefix(f"{name}:").removeprefix(name).lstrip()
 
 
 def _name(on: Target) -> str:

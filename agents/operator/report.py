@@ -167,6 +167,11 @@ def period(first: float, last: float) -> str:
     return f"{_day(begin)} {begin:%H:%M}–{end:%H:%M}"
 
 
+def moment(at: float) -> str:
+    """``Mar 2 10:00``, UTC, of one width."""
+    return f"{datetime.fromtimestamp(at, UTC):%b %e %H:%M}"
+
+
 def _day(when: datetime) -> str:
     return f"{when:%b} {when.day}"
 

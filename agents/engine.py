@@ -336,10 +336,7 @@ class Engine:
                 accounts_count=episode.accounts_count,
                 targets=list(episode.targets),
                 targets_count=episode.targets_count,
-                evidence=[
-                    Evidence(sign, peak, threshold, unit)
-                    for sign, (peak, threshold, unit) in episode.evidence.items()
-                ],
+                evidence=[Evidence(sign, *counted) for sign, counted in episode.evidence.items()],
                 technique=detector.technique,
                 rule=detector.name,
                 version=detector.version,
@@ -383,9 +380,11 @@ def _served(record: Record, at: float) -> bool:
 def _absorb(episode: Episode, judgement: Judgement) -> None:
     """Keep the peak of each count, and every name up to the bound."""
     for seen in judgement.evidence:
+        peak: tuple[float, bool] = (seen.count, seen.estimated)
         before = episode.evidence.get(seen.sign)
-        peak = seen.count if before is None else max(before[0], seen.count)
-        episode.evidence[seen.sign] = [peak, seen.threshold, seen.unit]
+        if before is not None and before[0] > seen.count:
+            peak = (before[0], before[3:] == [True])  # older records have no fourth
+        episode.evidence[seen.sign] = [peak[0], seen.threshold, seen.unit, peak[1]]
     episode.clients, episode.clients_count = _grown(
         episode.clients, episode.clients_count, judgement.clients, judgement.clients_count
     )

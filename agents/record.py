@@ -24,7 +24,8 @@ class Episode(Struct, array_like=True):
     touches: int = 0  # events that added to it
     told: int = 0  # of them, when it was told last
     revision: int = 0
-    evidence: dict[str, list[Any]] = field(default_factory=dict)  # sign: peak, threshold, unit
+    evidence: dict[str, list[Any]] = field(default_factory=dict)  # sign: peak, threshold, unit,
+    # and whether the peak is an estimate
     clients: list[str] = field(default_factory=list)
     clients_count: int = 0
     accounts: list[str] = field(default_factory=list)

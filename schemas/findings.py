@@ -66,6 +66,7 @@ class Evidence(Struct, frozen=True):
     count: float
     threshold: float
     unit: str = ""
+    estimated: bool = False  # the count is near the truth, not exact: there were too many
 
 
 class Sample(Struct, frozen=True):

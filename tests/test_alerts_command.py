@@ -172,6 +172,14 @@ def test_one_alert_is_shown_whole(run: Run, store: Store) -> None:
     assert "\x1b[31m" not in result.stdout
 
 
+def test_lists_of_which_only_an_estimate_is_known_say_so(run: Run, store: Store) -> None:
+    rough = Evidence("accounts", 178, 5, estimated=True)
+    tell(store, alert("a1", targets=["a@example.org"], targets_count=178, evidence=[rough]))
+    text = " ".join(run("show", "a1", eyes=True).stdout.split())
+    assert "accounts about 178 ≥ 5" in text
+    assert "targets a@example.org and about 177 more" in text
+
+
 def test_an_alert_without_lines_or_lists_is_short(run: Run, store: Store) -> None:
     tell(store, alert("a1"))
     text = run("show", "a1", eyes=True).stdout

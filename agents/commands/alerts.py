@@ -13,7 +13,7 @@ from agents.commands.kept import opened
 from agents.configuration import Config
 from agents.operator import report
 from agents.operator.listing import NARROW, Column, listing
-from agents.words import span
+from agents.words import said, span
 from schemas import wire
 from schemas.findings import SEVERITIES, Alert
 
@@ -146,9 +146,10 @@ def whole(alert: Alert) -> RenderableType:
     row("alert", f"{alert.id}, revision {alert.revision}, {alert.state}")
     row("rule", f"{alert.rule} version {alert.version}, window {span(alert.window)}")
     row("technique", alert.technique)
-    row("clients", _listed(alert.clients, alert.clients_count))
-    row("accounts", _listed(alert.accounts, alert.accounts_count))
-    row("targets", _listed(alert.targets, alert.targets_count))
+    about = any(seen.estimated for seen in alert.evidence)
+    row("clients", _listed(alert.clients, alert.clients_count, about=about))
+    row("accounts", _listed(alert.accounts, alert.accounts_count, about=about))
+    row("targets", _listed(alert.targets, alert.targets_count, about=about))
     row("domains", ", ".join(alert.domains))
     row("checked", "; ".join(alert.checks))
     row("blind to", alert.blind_to)
@@ -164,8 +165,9 @@ def whole(alert: Alert) -> RenderableType:
     return Group(*parts)
 
 
-def _listed(values: list[str], count: int) -> str:
-    more = f" and {count - len(values)} more" if count > len(values) else ""
+def _listed(values: list[str], count: int, *, about: bool) -> str:
+    left = count - len(values)
+    more = f" and {said(left, about=about)} more" if left > 0 else ""
     return ", ".join(values) + more
 
 

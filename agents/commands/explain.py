@@ -139,12 +139,13 @@ def _story(watch: Watch, alerts: list[Alert]) -> RenderableType:
 def _row(peak: Peak) -> tuple[Text, ...]:
     over = peak.count >= peak.threshold
     kind, value = keys.subject(peak.key)
+    count = f"{'about ' * peak.estimated}{report.number(peak.count)}"
     at = datetime.fromtimestamp(peak.at, UTC).strftime("%Y-%m-%d %H:%M:%S")
     return (
         Text(peak.detector),
         Text(report.printable(value if kind != "client" else kind), style="dim"),
         Text(report.printable(peak.sign)),
-        Text(f"{report.number(peak.count)}{peak.unit and f' {peak.unit}'}", "bold" if over else ""),
+        Text(f"{count}{peak.unit and f' {peak.unit}'}", "bold" if over else ""),
         Text(report.number(peak.threshold), style="dim"),
         Text(at, style="dim"),
     )

@@ -98,6 +98,7 @@ def counts(evidence: list[Evidence]) -> Text:
     for index, sign in enumerate(shown[:SIGNS]):
         text.append("  " if index else "")
         text.append(f"{printable(sign.sign)} ", "dim")
+        text.append("about " if sign.estimated else "")
         text.append(number(sign.count), "bold")
         than = "≥" if sign.count >= sign.threshold else "<"
         unit = f" {printable(sign.unit)}" if sign.unit else ""

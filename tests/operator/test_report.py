@@ -123,6 +123,11 @@ def test_counts_below_their_thresholds_show_only_where_none_is_above() -> None:
     assert shown(report.counts(below)) == "tries 2 < 20 an hour  accounts 1 < 5"
 
 
+def test_an_estimate_is_shown_as_one() -> None:
+    rough = [Evidence("accounts", 178, 5, estimated=True), Evidence("tries", 200, 20)]
+    assert shown(report.counts(rough)) == "accounts about 178 ≥ 5  tries 200 ≥ 20"
+
+
 def test_markup_from_a_log_is_text() -> None:
     alert = msgspec.structs.replace(BREACH, summary="[bold red]x[/] [link=file:///]y[/link]")
     assert "[bold red]x[/] [link=file:///]y[/link]" in shown(report.findings([alert]))

@@ -29,7 +29,7 @@ def command(config: Path | None) -> None:
     mailwarden gateway -c /etc/mailwarden/mailwarden.toml
     """
     logs.configure()
-    loaded = options.load(config)
+    loaded = options.load_for_kafka(config)
     settings = loaded.settings
     if not loaded.gateways:
         log.warning("no gateway is configured: decisions are followed and enforced nowhere")

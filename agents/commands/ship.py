@@ -7,7 +7,7 @@ import click
 
 from agents.commands import options
 from agents.commands.run import Given, open_sources, serve
-from agents.running import intakes, logs, reading, state
+from agents.running import intakes, kafka_files, logs, reading, state
 from agents.running.control import Control
 from agents.ship import Shipper
 from schemas.settings import Settings, SettingsError
@@ -64,6 +64,7 @@ def ship(given: Given, *, once: bool) -> bool:
     config = given.load()
     settings = config.settings
     reading.found(config)
+    kafka_files.require(config)
     outbox = Outbox(
         path(settings), settings.kafka.partitions, settings.site.host or socket.gethostname()
     )

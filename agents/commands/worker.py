@@ -25,7 +25,7 @@ def command(config: Path | None) -> None:
     """
     from agents.worker.main import run
 
-    found = options.load(config)
+    found = options.load_for_kafka(config)
     logs.configure()
     try:
         run(found, lambda: configuration.load(config))

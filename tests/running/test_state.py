@@ -81,3 +81,20 @@ def test_logs_are_readable_on_a_terminal(
     logs.configure()
     logging.getLogger("x").warning("reads on")
     assert capsys.readouterr().err.endswith(" WARNING reads on\n")
+
+
+def test_a_place_that_is_not_there_yet_is_writable_if_the_nearest_folder_is(
+    tmp_path: Path,
+) -> None:
+    assert state.unwritable(tmp_path / "a/b/mailwarden.db") == ""
+    assert list(tmp_path.iterdir()) == []
+    assert "nothing can be written to /proc: " in state.unwritable(Path("/proc/x/y.db"))
+
+
+def test_a_file_that_is_there_must_be_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mailwarden.db"
+    path.touch()
+    assert state.unwritable(path) == ""
+    assert state.unwritable(tmp_path) == "is a directory"
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert state.unwritable(path) == "may not be written by this user"

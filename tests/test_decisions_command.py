@@ -13,6 +13,7 @@ from agents.commands.decisions import command, refused
 from agents.single.store import Changes, Store
 from schemas import wire
 from schemas.findings import Action, Decision, Target, decision_id
+from schemas.topics import BY_NAME
 from streams.memory_bus import MemoryBus
 
 NOW = 1_700_000_000.0
@@ -69,6 +70,10 @@ def lines(result: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
+def states(result: Result) -> list[str]:
+    return [decision["state"] for decision in lines(result)]
+
+
 def machine(store: Store, *found: Decision) -> None:
     """Decisions as detection puts them there."""
     store.commit(Changes(decisions=list(found)), NOW)
@@ -82,7 +87,7 @@ def test_what_was_added_is_listed(run: Run, store: Store) -> None:
     [decision] = store.decisions(NOW)
     assert decision.reason == "scans us (alice)"
     assert decision.until == NOW + 7200
-    assert lines(run("list")) == [json.loads(wire.encode(decision))]
+    assert lines(run("list")) == [json.loads(wire.encode(decision)) | {"state": "enforced"}]
 
 
 def test_an_action_can_be_chosen(run: Run, store: Store) -> None:
@@ -95,6 +100,41 @@ def test_what_no_gateway_can_do_is_said(run: Run) -> None:
     result = run("add", "alice@example.org")
     assert result.exit_code == 0
     assert "can lock an account: nothing will come of it there" in result.stderr
+    assert states(run("list")) == ["nobody_can"]
+    run("add", "domain:example.net")
+    assert states(run("list")) == ["nobody_can", "nobody_can"]
+
+
+def test_a_gateway_that_is_off_can_nothing(run: Run, settings: Path) -> None:
+    with settings.open("a") as file:
+        file.write("\n        enabled = false\n")
+    assert "nothing will come of it there" in run("add", "192.0.2.1").stderr
+    assert states(run("list")) == ["nobody_can"]
+
+
+def test_with_the_kill_switch_pulled_nothing_is_called_enforced(
+    run: Run, store: Store, tmp_path: Path
+) -> None:
+    machine(store, decided("192.0.2.1"), decided("192.0.2.2", enforced=False))
+    (tmp_path / "panic").touch()
+    assert sorted(states(run("list"))) == ["lifted", "observed"]
+    text = run("list", eyes=True).stdout
+    assert "lifted (panic)" in text
+    assert "enforced" not in text
+    said = run("add", "192.0.2.9").stderr
+    assert "panic exists): it holds from `mailwarden resume` on" in said
+
+
+def test_on_kafka_other_hosts_may_do_what_nobody_here_can(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus = MemoryBus()
+    for name in ("mail.alerts", "mail.decisions"):
+        bus.create(BY_NAME[name], 1, 1)
+    monkeypatch.setattr("streams.kafka_bus.KafkaBus", lambda _: bus)
+    run("add", "alice@example.org", "--kafka")
+    run("add", "192.0.2.1", "--kafka")
+    assert sorted(states(run("list", "--kafka"))) == ["asked_for", "enforced"]
 
 
 @pytest.mark.parametrize(
@@ -304,8 +344,6 @@ def test_kafka_is_asked_where_that_is_said(
     run: Run, monkeypatch: pytest.MonkeyPatch, store: Store
 ) -> None:
     bus = MemoryBus()
-    from schemas.topics import BY_NAME
-
     bus.create(BY_NAME["mail.decisions"], 2, 1)
     monkeypatch.setattr("streams.kafka_bus.KafkaBus", lambda settings: bus)
     monkeypatch.setattr(bus, "close", lambda: None)

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 NARROW = 120  # columns; below it, times and ids are short
+ROOM = 20  # columns in which a cut value says something
 FOLDED = 15  # columns that a folded value has at least: an IPv4 address
 
 
@@ -25,8 +26,12 @@ def listing(columns: Sequence[Column], rows: Sequence[Sequence[Text]], width: in
     """A table for a terminal of `width` columns, with one folded and one cut column at most."""
     for gap in (2, 1):
         widths = _widths(columns, rows, width - gap * (len(columns) - 1))
-        if all(widths[i] >= _wanted(rows, i) for i, c in enumerate(columns) if c.kind == "folded"):
-            break  # else a narrower gap gives the folded column some more
+        least = {"whole": 0, "folded": NARROW, "cut": ROOM}
+        if all(
+            widths[i] >= min(_wanted(rows, i), least[column.kind])
+            for i, column in enumerate(columns)
+        ):
+            break  # else a narrower gap gives them some more
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, gap, 0, 0))
     for column, size in zip(columns, widths, strict=True):
         folded = column.kind == "folded"

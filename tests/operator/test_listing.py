@@ -30,12 +30,15 @@ def test_where_there_is_room_nothing_is_shortened() -> None:
 
 
 def test_the_reason_gives_way_first_at_a_word() -> None:
-    assert drawn(46, (ADDRESS, "enforced", "guesses passwords"))[1] == (
-        "2001:db8:1234:5678::/64  enforced  guesses…"
+    assert drawn(57, (ADDRESS, "enforced", "guesses the passwords of many"))[1] == (
+        "2001:db8:1234:5678::/64  enforced  guesses the passwords…"
     )
 
 
 def test_then_the_gaps_before_a_name_is_folded() -> None:
+    assert drawn(46, (ADDRESS, "enforced", "guesses passwords"))[1] == (
+        "2001:db8:1234:5678::/64 enforced guesses…"
+    )
     assert drawn(39, (ADDRESS, "enforced", "guesses passwords"))[1] == (
         "2001:db8:1234:5678::/64 enforced guess…"
     )

@@ -96,6 +96,11 @@ def test_an_action_can_be_chosen(run: Run, store: Store) -> None:
     assert (decision.target.kind, decision.action) == ("account", "hold")
 
 
+def test_what_looks_like_a_slip_is_done_where_it_is_meant(run: Run, store: Store) -> None:
+    assert run("add", "198.51.0.0/16", "--force").exit_code == 0
+    assert store.decisions(NOW)[0].target.value == "198.51.0.0/16"
+
+
 def test_what_no_gateway_can_do_is_said(run: Run) -> None:
     result = run("add", "alice@example.org")
     assert result.exit_code == 0
@@ -142,6 +147,9 @@ def test_on_kafka_other_hosts_may_do_what_nobody_here_can(
     [
         (("10.0.0.1",), "10.0.0.1 is one of our own networks"),
         (("203.0.113.7",), "203.0.113.7 is on the allow list"),
+        (("198.51.0.0/16",), "--force if it is meant"),
+        (("198.51.100.0/16",), "198.51.0.0/16 (65,536 addresses) or 198.51.100.0/24?"),
+        (("bob@example",), "--force if it is meant"),
         (("bob",), "'bob' is no address, network or login"),
         (("192.0.2.1", "--for", "soon"), "'soon' is no time such as"),
         (("192.0.2.1", "--action", "observe"), "'observe' is not one of"),

@@ -83,6 +83,7 @@ def show(config: Path | None, kafka: bool, everything: bool, as_json: bool) -> N
 @click.argument("target")
 @click.option("--for", "seconds", type=options.Span(), default="1h", help="As 30m, 1h, 2d.")
 @click.option("--reason", default="by hand", help="Why: colleagues will ask.")
+@click.option("--force", is_flag=True, help="Mean what looks like a slip: see below.")
 @click.option(
     "--action",
     type=click.Choice(ACTIONS[2:]),
@@ -94,11 +95,14 @@ def add(
     target: str,
     seconds: float,
     reason: str,
+    force: bool,
     action: Action | None,
 ) -> None:
     """Block TARGET: an address, a network, a login, or KIND:VALUE.
 
-    One IPv6 address stands for its /64. What is our own, allowed or trusted is refused.
+    One IPv6 address stands for its /64. What is our own, allowed or trusted is refused. So are,
+    without --force, networks wider than response.widest_v4 and widest_v6, and names that no
+    domain or mailbox has.
 
     \b
     mailwarden decisions add 192.0.2.1 --for 1h --reason 'scans us' --action drop
@@ -111,7 +115,13 @@ def add(
     _bounded(seconds, kafka=kafka)
     try:
         decision = orders.decision(
-            on, settings, action=action, seconds=seconds, reason=signed(reason), now=time.time()
+            on,
+            settings,
+            action=action,
+            seconds=seconds,
+            reason=signed(reason),
+            now=time.time(),
+            force=force,
         )
     except OrderError as error:
         raise options.Unusable(str(error)) from error

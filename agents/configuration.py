@@ -39,6 +39,7 @@ from streams.gateway import Gateway
 from streams.gateways import GATEWAYS
 from streams.parsers import PARSERS
 from streams.parsers.part import Format
+from streams.said import said
 from streams.sink import Sink
 from streams.sinks import SINKS
 
@@ -161,13 +162,10 @@ class Broken:
         self.count += 1
         if (detector.name, type(error)) not in self._told:
             self._told.add((detector.name, type(error)))
-            log.error(
-                "detector=%s failed event=%s at=%s",
-                detector.name,
-                event.type,
-                event.at,
-                exc_info=error,
+            what = said(
+                "detector failed", detector=detector.name, event=event.type, event_at=event.at
             )
+            log.error(what, exc_info=error)
 
 
 # -- sections ---------------------------------------------------------------------------------

@@ -268,7 +268,7 @@ def test_a_detector_that_fails_is_logged_once(caplog: pytest.LogCaptureFixture) 
     broken(detector, Auth(at=1.0, client="192.0.2.1"), TypeError("x"))
     assert broken.count == 4
     assert len(caplog.records) == 2
-    assert "detector=watch failed event=auth" in caplog.text
+    assert "detector failed detector=watch event=auth" in caplog.text
 
 
 def test_mailbox_detectors_take_settings_for_a_domain(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from agents.single.embedded import Embedded
 from agents.single.store import Store, StoreError
 from schemas.findings import Alert
 from schemas.settings import Settings, SettingsError
+from streams.said import said
 from streams.sources.find import Found, NothingFoundError
 from streams.sources.follow import Follow
 from streams.sources.journal import Journal
@@ -151,7 +152,8 @@ def serve(settings: Settings, pulse: Pulse) -> Server | None:
     try:
         return Server(listen, pulse.health)
     except OSError as error:
-        log.error('http=%s failed reason="%s" meanwhile="no metrics"', listen, error.strerror)
+        what = said("http failed", listen=listen, reason=error.strerror, meanwhile="no metrics")
+        log.error(what)
         return None
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from agents.running import logs, state
 from schemas.settings import Settings, StorageSettings
+from streams.said import said
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +72,17 @@ def test_logs_are_json_where_nobody_looks(
     assert first["message"] == "read lines=3"
     assert (first["level"], first["logger"], first["source"]) == ("info", "x", 'a"b\n')
     assert "ValueError: broken" in second["exception"]
+
+
+@pytest.mark.usefixtures("_as_before")
+def test_an_event_and_its_fields_are_fields_of_the_json(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
+    logs.configure()
+    logging.getLogger("x").error(said("reload failed", reason='no "key"', tries=3))
+    told = json.loads(capsys.readouterr().err)
+    assert (told["message"], told["reason"], told["tries"]) == ("reload failed", 'no "key"', 3)
 
 
 @pytest.mark.usefixtures("_as_before")

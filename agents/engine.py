@@ -307,6 +307,7 @@ class Engine:
             first=first,
             last=event.at,
             samples=list(record.recent),
+            before=max(0, len(record.recent), record.offences) - (self._bad and key[0] in "cm"),
         )
 
     def _tell(
@@ -342,6 +343,7 @@ class Engine:
                 version=detector.version,
                 window=detector.horizon,
                 samples=[Sample(*sample) for sample in episode.samples],
+                events=episode.before + episode.touches,
                 blind_to=detector.blind_to,
                 checks=judgement.checks,
                 wish=judgement.wish,
@@ -354,9 +356,11 @@ class Engine:
         at = event.at
         if at - record.offended_last > DAY or not record.offended:
             record.offended = at
+            record.offences = 0
         record.offended = min(record.offended, at)
         record.offended_last = max(record.offended_last, at)
         if key[0] in "cm":
+            record.offences += 1
             recent = record.recent
             if len(recent) >= RECENT:
                 del recent[: 1 - RECENT]

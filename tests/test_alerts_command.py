@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec import structs
 
 from agents.commands import options
 from agents.commands.alerts import command
@@ -144,7 +145,7 @@ def test_one_alert_is_shown_whole(run: Run, store: Store) -> None:
             undo="mailwarden decisions remove network:192.0.2.1",
             blind_to="one guess per address",
             samples=[
-                Sample(NOW - 60, '{"account":"x\x1b[31m"}', "/var/log/mail.log:12"),
+                Sample(NOW - 60, '{"account":"x\\u001b[31m"}', "/var/log/mail.log:12"),
                 Sample(NOW - 59, "{}"),
             ],
         ),
@@ -165,11 +166,29 @@ def test_one_alert_is_shown_whole(run: Run, store: Store) -> None:
         "checked never succeeded here; no shared network",
         "blind to one guess per address",
         "undo mailwarden decisions remove network:192.0.2.1",
-        '2023-11-14 22:12:20 /var/log/mail.log:12 {"account":"x?[31m"}',
-        "2023-11-14 22:12:21 {}",
+        "Nov 14 22:12:20 event account=x?[31m /var/log/mail.log:12",
+        "Nov 14 22:12:21 event",
     ):
         assert said in text, said
     assert "\x1b[31m" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("first", "events", "said"),
+    [
+        (NOW - 60, 2, "  events that it rests on"),
+        (NOW - 60, 0, "  events that it rests on"),
+        (NOW - 60, 9, "the first 2 of the 9 events that it rests on"),
+        (NOW - 90, 3, "2 of the 3 events that it rests on; the first of them were not kept"),
+    ],
+)
+def test_which_events_are_shown_is_said(
+    run: Run, store: Store, first: float, events: int, said: str
+) -> None:
+    samples = [Sample(NOW - 60, "{}"), Sample(NOW - 59, "{}")]
+    told = alert("a1", samples=samples, events=events)
+    tell(store, structs.replace(told, first=first))
+    assert said in run("show", "a1", eyes=True).stdout
 
 
 def test_lists_of_which_only_an_estimate_is_known_say_so(run: Run, store: Store) -> None:
@@ -183,7 +202,7 @@ def test_lists_of_which_only_an_estimate_is_known_say_so(run: Run, store: Store)
 def test_an_alert_without_lines_or_lists_is_short(run: Run, store: Store) -> None:
     tell(store, alert("a1"))
     text = run("show", "a1", eyes=True).stdout
-    assert "lines that it rests on" not in text
+    assert "that it rests on" not in text
     assert "clients" not in text
 
 

@@ -274,3 +274,16 @@ def test_what_kafka_cannot_use_needs_attention(run: Run, settings: str, said: st
     result = run(f"[kafka]\n{settings}\n")
     assert result.exit_code == 1
     assert any(row.startswith(said) for row in rows(result)), result.output
+
+
+def test_on_a_terminal_lines_stay_in_their_column(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("agents.commands.check._on_terminal", lambda: True)
+    output = run("[site]\ndomains = ['example.org']\n").output
+    [first, second] = output[output.index("detectors") :].splitlines()[:2]
+    assert first.startswith("detectors    on, only shown: ")
+    assert second[:13] == " " * 13
+    assert second[13] != " "
+    assert max(len(first), len(second)) <= 80

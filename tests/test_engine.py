@@ -285,3 +285,13 @@ def test_counts_that_an_older_release_kept_were_not_told_as_estimates() -> None:
     episode.evidence["tries"] = [7, 1, ""]
     story.tell(said("b", 60))
     assert count(story.finding("parrot"), "tries") == Evidence("tries", 7, 1)
+
+
+def test_a_finding_knows_how_many_events_it_rests_on() -> None:
+    quiet = [failed(CLIENT, "anna", n) for n in range(7)]  # offences that say nothing yet
+    told = tell(Parrot(), quiet, said("a", 60)).finding("parrot")
+    assert (told.events, len(told.samples)) == (8, 4)
+    told = tell(Parrot(), quiet, said("a", 60), said("b", 61)).finding("parrot")
+    assert (told.events, len(told.samples)) == (9, 5)
+    later = tell(Parrot(), quiet, said("a", 2 * DAY)).finding("parrot")
+    assert (later.events, later.first) == (4, START + 2 * DAY)

@@ -102,7 +102,7 @@ def test_an_alert_is_explained_by_its_id(
     assert json.loads(told("-c", settings, alert["id"][:8]).stdout)["id"] == alert["id"]
     monkeypatch.setattr("agents.commands.options.for_eyes", lambda _: True)
     shown = told("-c", settings, alert["id"]).output
-    assert "silent with  fewer than 5 accounts" in shown
+    assert "silent with fewer than 5 accounts" in shown
 
 
 def test_subjects_have_one_spelling() -> None:

@@ -111,6 +111,22 @@ def test_now_decides_the_year(log):
         assert events[0]["at"] == {2025: 1741075267.0, 2024: 1709539267.0}[year]
 
 
+def test_a_table_fits_the_narrow_terminal_and_cuts_nothing(tmp_path):
+    path = tmp_path / "mail.log"
+    path.write_text(
+        "Mar  4 08:01:09 mx1 dovecot: imap-login: Disconnected (auth failed, 3 attempts in 9 secs):"
+        " user=<a.person.with.a.long.name@subsidiary.example.org>, method=PLAIN,"
+        " rip=2001:db8:1234:5678:9abc:def0:1234:5678, lip=198.51.100.1, session=<s>\n"
+    )
+    result, _ = parse("--table", "--year", "2025", path, env={"COLUMNS": "80"})
+    assert all(len(line) <= 80 for line in result.stdout.splitlines())
+    flat = "".join(result.stdout.split())
+    assert "client=2001:db8:1234:5678:9abc:def0:1234:5678" in flat
+    assert "account=a.person.with.a.long.name@subsidiary.example.org" in flat
+    assert "count=3" in flat
+    assert "1 line: 1 event, 0 lines of unknown programs, 0 unreadable" in result.stderr
+
+
 def test_a_table_for_people(tmp_path):
     path = tmp_path / "mail.log"
     line = FIRST.replace(

@@ -73,8 +73,10 @@ def show_list(
 @click.argument("alert_id", metavar="ID")
 @options.json_lines
 def show(config: Path | None, kafka: bool, alert_id: str, as_json: bool) -> None:
-    """Show one alert whole: each count beside its threshold, who took part, the lines that it
-    rests on, what was decided, and the command that undoes it. ID may be its beginning.
+    """Show one alert whole: each count beside its threshold, who took part, the events that it
+    rests on and where their lines lay, what was decided, and the command that undoes it.
+
+    ID may be its beginning.
 
     \b
     mailwarden alerts show 5f0c1e9a7b3d2c48
@@ -156,13 +158,19 @@ def whole(alert: Alert) -> RenderableType:
     row("undo", alert.undo)
     parts: list[RenderableType] = [report.finding(alert, [], []), Text(), report.indented(rows)]
     if alert.samples:
-        parts += [Text(), Text("  lines that it rests on", style="dim")]
-        for sample in alert.samples:
-            place = f"  {sample.place}" if sample.place else ""
-            line = Text(f"{_moment(sample.at)}{report.printable(place)}  ", style="dim")
-            line.append(report.printable(sample.text), style="default")
-            parts.append(report.indented(line))
+        parts += [Text(), Text(f"  {_which(alert)}", style="dim"), report.samples(alert.samples)]
     return Group(*parts)
+
+
+def _which(alert: Alert) -> str:
+    """What the samples of an alert are."""
+    count = len(alert.samples)
+    if alert.events <= count:
+        return "events that it rests on"
+    of = f"of the {alert.events} events that it rests on"
+    if alert.samples[0].at > alert.first:
+        return f"{count} {of}; the first of them were not kept"
+    return f"the first {count} {of}"
 
 
 def _listed(values: list[str], count: int, *, about: bool) -> str:

@@ -4,6 +4,9 @@ ask our own servers, as a stranger would."""
 import glob
 import importlib
 import os
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -38,6 +41,8 @@ USUAL: tuple[tuple[str, str, tuple[Action, ...]], ...] = (
 )
 """Decisions that detectors and people ask for."""
 
+
+INDENT = 13  # columns of a line's topic and mark
 
 ASKING = ("host", "relay")
 """Subcommands, each in check_NAME.py."""
@@ -100,7 +105,7 @@ def command(ctx: click.Context, config: Path | None) -> None:
         mark, colour = MARKS[line.verdict]
         name = line.topic if line.topic != topic else ""
         topic = line.topic
-        text = click.style(mark, fg=colour) + " " + report.printable(line.text)
+        text = click.style(mark, fg=colour) + " " + _wrapped(report.printable(line.text))
         click.echo(f"{click.style(f'{name:<10}', bold=True)} {text}")
         for command_line in line.remedy:
             click.echo(f"{'':<15}{report.printable(command_line)}")
@@ -108,6 +113,20 @@ def command(ctx: click.Context, config: Path | None) -> None:
     if bad:
         click.echo(f"\n{bad} {'things need' if bad > 1 else 'thing needs'} attention.")
         ctx.exit(1)
+
+
+def _on_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def _wrapped(text: str) -> str:
+    """For a terminal, lines that stay in their column; commands below them are left whole."""
+    if not _on_terminal():
+        return text
+    width = max(shutil.get_terminal_size().columns - INDENT, INDENT)
+    return f"\n{'':<{INDENT}}".join(
+        textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    )
 
 
 def lines(config: Config) -> Iterator[Line]:

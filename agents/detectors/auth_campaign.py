@@ -313,8 +313,8 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
             f" {many(len(stranger.tried), 'account')}, as one of many that try by"
             f" {stranger.sought}",
             evidence=[
-                Evidence("accounts", len(stranger.tried), 1),
-                Evidence("tries", tries, 1),
+                Evidence("accounts", len(stranger.tried), 0),
+                Evidence("tries", tries, 0),
             ],
             clients=[view.value],
             checks=["it never succeeded in 30 days"],

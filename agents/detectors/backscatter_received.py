@@ -219,7 +219,7 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
 
     def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
         at, value = view.at, view.value
-        reflectors = HOUR.evidence("servers that report", seen.reflectors, at, 1)
+        reflectors = HOUR.evidence("servers that report", seen.reflectors, at, 0)
         most = ", ".join(name for name, _ in HOUR.top(seen.reflectors)[:3]) or "servers unknown"
         if mark.shape == "domain":
             count = self._of_domain(seen, at)

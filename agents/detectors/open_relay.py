@@ -79,8 +79,8 @@ class OpenRelay(Detector, frozen=True, kw_only=True):
             f" for {elsewhere} elsewhere. {cure}",
             evidence=[
                 Evidence("messages that left", left, 1),
-                TODAY.evidence("recipients elsewhere", seen.recipients, at, 1),
-                TODAY.evidence("senders", seen.senders, at, 1),
+                TODAY.evidence("recipients elsewhere", seen.recipients, at, 0),
+                TODAY.evidence("senders", seen.senders, at, 0),
             ],
             clients=[view.value],
             targets=TODAY.names(seen.recipients),

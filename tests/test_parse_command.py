@@ -149,3 +149,11 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
         said = running.stderr.read()
         running.wait(60)
     assert (running.returncode, said) == (0, b"")
+
+
+def test_a_packed_log_on_standard_input_is_unpacked(tmp_path):
+    program = [sys.executable, str(ROOT / "mailwarden.py"), "parse", "--year", "2025", "-"]
+    packed = gzip.compress(FIRST)
+    result = subprocess.run(program, input=packed, capture_output=True, check=True, cwd=tmp_path)
+    assert b'"client":"192.0.2.7"' in result.stdout
+    assert b"1 line: 1 event" in result.stderr

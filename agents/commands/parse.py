@@ -21,10 +21,9 @@ from agents.words import many
 from schemas.events import EVENTS, Fact
 from streams.reader import DeadLine, Reader, ReadOptions
 from streams.sources.archive import open_lines
-from streams.sources.mails import mails, split
+from streams.sources.mails import mails
 
 MAILS = "dsn"  # the format whose files are mails, not lines
-CHUNK = 1 << 20  # bytes of standard input that are read at once
 MOST_DEAD = 20  # broken lines that are shown; the rest is only counted
 
 
@@ -55,8 +54,9 @@ def command(
 ) -> None:
     """Read log FILEs, one after the other, and print their events.
 
-    `-` is standard input; .gz, .bz2, .xz and .zst are unpacked. Every field of an event is
-    printed, also one that is empty. Lines that cannot be read are told on standard error.
+    `-` is standard input; what is packed by gzip, bzip2, xz or zstd is unpacked. Every field of
+    an event is printed, also one that is empty. Lines that cannot be read are told on standard
+    error.
 
     Formats of a site's own ([parsers.custom.NAME] in the settings) are read as well.
 
@@ -121,9 +121,8 @@ def _read_mails(files: Iterable[str], now: float, host: str, *, table: bool) -> 
 
     def events() -> Iterator[Fact]:
         for name in files:
-            found = _stdin_mails() if name == "-" else mails(Path(name))
             try:
-                for _, mail in found:
+                for _, mail in mails(Path(name)):
                     counts["mails"] += 1
                     read = reports.read(mail, now=now, gateway=host)
                     counts["events"] += len(read)
@@ -144,10 +143,6 @@ def _read_mails(files: Iterable[str], now: float, host: str, *, table: bool) -> 
         sys.exit(2)
 
 
-def _stdin_mails() -> Iterator[tuple[str, bytes]]:
-    return (("-", mail) for mail in split(sys.stdin.buffer))
-
-
 class _Dead:
     """Tells the first few lines that are ours and cannot be read."""
 
@@ -165,22 +160,14 @@ class _Dead:
 
 def _events(reader: Reader, files: Iterable[str], unread: list[str]) -> Iterator[Fact]:
     for name in files:
-        lines = _stdin() if name == "-" else open_lines(Path(name))
         try:
-            for _, event in reader.read([(name, lines)]):
+            for _, event in reader.read([(name, open_lines(Path(name)))]):
                 yield event
         except OSError as error:
             unread.append(name)
             click.echo(f"mailwarden: {name}: {error.strerror or error}", err=True)
     for _, event in reader.close():
         yield event
-
-
-def _stdin() -> Iterator[tuple[int, bytes]]:
-    offset = 0
-    for line in sys.stdin.buffer:
-        yield offset, line
-        offset += len(line)
 
 
 _FULL: dict[type[Fact], Any] = {

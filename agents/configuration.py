@@ -26,12 +26,20 @@ from agents.shard import Shard
 from schemas import net
 from schemas.events import Fact
 from schemas.keys import Key, Site
-from schemas.settings import CustomSettings, Settings, SettingsError, convert, read
+from schemas.settings import (
+    CustomSettings,
+    KafkaSettings,
+    Settings,
+    SettingsError,
+    convert,
+    read,
+)
 from streams.blocklist import Blocklist
 from streams.gateway import Gateway
 from streams.gateways import GATEWAYS
 from streams.parsers import PARSERS
 from streams.parsers.part import Format
+from streams.said import said
 from streams.sink import Sink
 from streams.sinks import SINKS
 
@@ -154,13 +162,10 @@ class Broken:
         self.count += 1
         if (detector.name, type(error)) not in self._told:
             self._told.add((detector.name, type(error)))
-            log.error(
-                "detector=%s failed event=%s at=%s",
-                detector.name,
-                event.type,
-                event.at,
-                exc_info=error,
+            what = said(
+                "detector failed", detector=detector.name, event=event.type, event_at=event.at
             )
+            log.error(what, exc_info=error)
 
 
 # -- sections ---------------------------------------------------------------------------------
@@ -356,6 +361,7 @@ def _check(settings: Settings, where: str) -> None:
             bool(brokers) and all(broker and _is_listen(broker) for broker in brokers),
             "host:port of one broker or more",
         ),
+        *_credentials(settings.kafka),
         ("kafka.session", settings.kafka.session > 0, "a number of seconds above 0"),
         ("kafka.outbox_bytes", settings.kafka.outbox_bytes > 0, "1 or more bytes"),
         ("kafka.partitions", settings.kafka.partitions > 0, "1 or more"),
@@ -365,6 +371,17 @@ def _check(settings: Settings, where: str) -> None:
         if not right:
             raise SettingsError(f"{where}: {key}: expected {expected}")
     _check_numbers(settings, where)
+
+
+def _credentials(kafka: KafkaSettings) -> Iterator[tuple[str, bool, str]]:
+    """What kafka.security asks for. Whether the files are there is asked by those that talk to
+    Kafka (agents/running/kafka_files.py)."""
+    if kafka.security.startswith("SASL"):
+        asked = f"as kafka.security is {kafka.security}"
+        yield "kafka.username", bool(kafka.username), f"a name, {asked}"
+        secret = bool(kafka.password or kafka.password_file)
+        yield "kafka.password_file", secret, f"a file with the password, {asked}"
+    yield "kafka.certificate", bool(kafka.certificate or not kafka.key), "that of kafka.key"
 
 
 def _check_numbers(section: Struct, where: str, key: str = "", *, zero: bool = True) -> None:

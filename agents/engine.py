@@ -312,6 +312,7 @@ class Engine:
             first=first,
             last=event.at,
             samples=list(record.recent),
+            before=max(0, len(record.recent), record.offences) - (self._bad and key[0] in "cm"),
         )
 
     def _tell(
@@ -341,15 +342,13 @@ class Engine:
                 accounts_count=episode.accounts_count,
                 targets=list(episode.targets),
                 targets_count=episode.targets_count,
-                evidence=[
-                    Evidence(sign, peak, threshold, unit)
-                    for sign, (peak, threshold, unit) in episode.evidence.items()
-                ],
+                evidence=[Evidence(sign, *counted) for sign, counted in episode.evidence.items()],
                 technique=detector.technique,
                 rule=detector.name,
                 version=detector.version,
                 window=detector.horizon,
                 samples=[Sample(*sample) for sample in episode.samples],
+                events=episode.before + episode.touches,
                 blind_to=detector.blind_to,
                 checks=judgement.checks,
                 wish=judgement.wish,
@@ -362,9 +361,11 @@ class Engine:
         at = event.at
         if at - record.offended_last > DAY or not record.offended:
             record.offended = at
+            record.offences = 0
         record.offended = min(record.offended, at)
         record.offended_last = max(record.offended_last, at)
         if key[0] in "cm":
+            record.offences += 1
             recent = record.recent
             if len(recent) >= RECENT:
                 del recent[: 1 - RECENT]
@@ -388,9 +389,11 @@ def _served(record: Record, at: float) -> bool:
 def _absorb(episode: Episode, judgement: Judgement) -> None:
     """Keep the peak of each count, and every name up to the bound."""
     for seen in judgement.evidence:
+        peak: tuple[float, bool] = (seen.count, seen.estimated)
         before = episode.evidence.get(seen.sign)
-        peak = seen.count if before is None else max(before[0], seen.count)
-        episode.evidence[seen.sign] = [peak, seen.threshold, seen.unit]
+        if before is not None and before[0] > seen.count:
+            peak = (before[0], before[3:] == [True])  # older records have no fourth
+        episode.evidence[seen.sign] = [peak[0], seen.threshold, seen.unit, peak[1]]
     episode.clients, episode.clients_count = _grown(
         episode.clients, episode.clients_count, judgement.clients, judgement.clients_count
     )

@@ -166,8 +166,7 @@ class Response:
             if RANK[action] <= RANK[held]:
                 action = held
                 if before.enforced or not enforced:
-                    said = _words(action, target, before.until, now, before.enforced)
-                    return None, f"{said}, since before"
+                    return None, _as_before(action, target, before.until, before.enforced)
             level = before.level
             until = max(before.until, self._end(finding, level - 1, now))
         else:
@@ -246,6 +245,7 @@ class Response:
             version=finding.version,
             window=finding.window,
             samples=finding.samples,
+            events=finding.events,
             checks=finding.checks,
             origins=self._origins(finding.clients or _subject(finding)),
             domains=self._concerned(finding),
@@ -303,8 +303,8 @@ def _refusal(
     held = sentences.get(_text(target)) if target else None
     if target is None or held is None or not _is_in_force(held, now):
         return f"nothing: {refused}"
-    said = _words(held.action, target, held.until, now, held.enforced)
-    return f"{said}, since before; nothing more: {refused}"
+    said = _as_before(held.action, target, held.until, held.enforced)
+    return f"{said}; this finding adds nothing: {refused}"
 
 
 def _undo(target: Target) -> str:
@@ -314,6 +314,13 @@ def _undo(target: Target) -> str:
 
 
 def _words(action: str, target: Target, until: float, now: float, enforced: bool) -> str:
+    return f"{action} {target.value} for {span(until - now)}, {_until(until, enforced)}"
+
+
+def _as_before(action: str, target: Target, until: float, enforced: bool) -> str:
+    return f"{action} {target.value} as decided before, {_until(until, enforced)}"
+
+
+def _until(until: float, enforced: bool) -> str:
     end = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    seen = "" if enforced else " (observed only, not enforced)"
-    return f"{action} {target.value} for {span(until - now)}, until {end}{seen}"
+    return f"until {end}" if enforced else f"until {end} (observed only, not enforced)"

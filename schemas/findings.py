@@ -60,12 +60,13 @@ class Target(Struct, frozen=True):
 
 
 class Evidence(Struct, frozen=True):
-    """A count beside the threshold that it is measured by."""
+    """A count beside the threshold that it is measured by. Threshold 0: it is told, not judged."""
 
     sign: str
     count: float
     threshold: float
     unit: str = ""
+    estimated: bool = False  # the count is near the truth, not exact: there were too many
 
 
 class Sample(Struct, frozen=True):
@@ -111,6 +112,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     version: int = 1
     window: float = 0.0  # seconds
     samples: list[Sample] = field(default_factory=list)
+    events: int = 0  # that it rests on, those without a sample included
     blind_to: str = ""
     checks: list[str] = field(default_factory=list)  # what was looked at in the subject's favour
     wish: Wish | None = None
@@ -142,6 +144,7 @@ class Alert(Struct, frozen=True, kw_only=True):
     version: int = 1
     window: float = 0.0
     samples: list[Sample] = field(default_factory=list)
+    events: int = 0  # that it rests on; samples are some of them. 0: nobody counted
     checks: list[str] = field(default_factory=list)
     origins: list[str] = field(default_factory=list)  # AS and country of its clients
     domains: list[str] = field(default_factory=list)  # our domains that it concerns

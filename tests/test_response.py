@@ -299,7 +299,7 @@ def test_what_is_told_again_meanwhile_renews_nothing() -> None:
     assert first is not None
     alert, again = response.answer(found(at=NOW + 599), sentences, NOW + 599)
     assert again is None
-    assert alert.decision == ("drop 192.0.2.1 for 1 s, until 2023-11-14 22:23:20 UTC, since before")
+    assert alert.decision == "drop 192.0.2.1 as decided before, until 2023-11-14 22:23:20 UTC"
     assert alert.undo == "mailwarden decisions remove network:192.0.2.1"
     assert sentences[KEY].until == first.until
     assert response.answer(found(at=NOW + 600), sentences, NOW + 600)[1] is not None
@@ -342,8 +342,8 @@ def test_a_refusal_does_not_hide_what_holds_already() -> None:
     alert, decision = response.answer(found(at=NOW - 901), sentences, NOW + 1)
     assert decision is None
     assert alert.decision == (
-        "drop 192.0.2.1 for 9.98 min, until 2023-11-14 22:23:20 UTC, since before;"
-        " nothing more: its newest event is 15 min old"
+        "drop 192.0.2.1 as decided before, until 2023-11-14 22:23:20 UTC;"
+        " this finding adds nothing: its newest event is 15 min old"
     )
     assert alert.undo == "mailwarden decisions remove network:192.0.2.1"
     late, _ = response.answer(found(at=NOW - 901), sentences, NOW + 600)
@@ -426,7 +426,7 @@ def test_what_renews_nothing_costs_nothing() -> None:
     response, sentences = responding(budget=1), {}
     response.answer(found(), sentences, NOW)
     alert, _ = response.answer(found(), sentences, NOW)
-    assert alert.decision.endswith("since before")
+    assert alert.decision.startswith("drop 192.0.2.1 as decided before, until ")
 
 
 @pytest.mark.parametrize(
@@ -538,5 +538,5 @@ def test_who_returns_after_the_sentence_climbs_the_ladder() -> None:
     ]
     assert all(d.enforced and d.id == "network:192.0.2.1:drop" for d in decisions)
     last = alerts[-1]
-    assert last.decision.startswith("drop 192.0.2.1 for ")
+    assert last.decision.startswith("drop 192.0.2.1 as decided before, until ")
     assert last.undo == "mailwarden decisions remove network:192.0.2.1"

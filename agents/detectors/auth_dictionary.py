@@ -312,12 +312,12 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         passwords = max((self._passwords(tried, at) for tried in seen.tried.values()), default=0)
         daily = max((len(tried.daily.seen) for tried in seen.tried.values()), default=0)
         counts = [
-            Evidence("accounts", self._short.distinct(seen.accounts, at), self.accounts),
-            Evidence("unknown accounts", self._short.distinct(seen.unknown, at), self.unknown),
-            Evidence("honeypots", self._long.distinct(seen.honeypots, at), 1),
+            self._short.evidence("accounts", seen.accounts, at, self.accounts),
+            self._short.evidence("unknown accounts", seen.unknown, at, self.unknown),
+            self._long.evidence("honeypots", seen.honeypots, at, 1),
             Evidence("passwords at one account", passwords, self.passwords),
             Evidence("passwords at one account in a day", daily, self.daily),
-            Evidence("accounts in a day", strange, self.wide),
+            self._long.evidence("accounts in a day", seen.strange, at, self.wide),
             Evidence("failures in a day", tries + nameless, logins + 1),
             Evidence("failures without a name", nameless, self.nameless),
             Evidence("accounts opened", len(seen.breached), 1),
@@ -364,7 +364,8 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
 def _summary(client: str, tries: int, nameless: int, accounts: int, seen: Seen) -> str:
     said = []
     if tries:
-        said.append(f"{many(tries, 'wrong password')} at {many(accounts, 'account')}")
+        named = many(accounts, "account", about=seen.strange.estimated)
+        said.append(f"{many(tries, 'wrong password')} at {named}")
     if seen.honeypots.names:
         said.append(f"honeypots {', '.join(seen.honeypots.names.values())}")
     if nameless:

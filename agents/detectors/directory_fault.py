@@ -15,7 +15,6 @@ from agents.windows import DAY, Counts, Distinct, Window
 from agents.words import many
 from schemas import net
 from schemas.events import Message, Recipient, Signal
-from schemas.findings import Evidence
 
 SHORT = Window(600.0)
 WEEK = Window(7 * DAY, 14)
@@ -99,13 +98,14 @@ class DirectoryFault(Detector, frozen=True, kw_only=True):
     def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
         at = view.at
         clients = SHORT.distinct(seen.clients, at)
+        servers = many(clients, "server", about=seen.clients.estimated)
         return Judgement(
-            summary=f"{view.value} refuses addresses as unknown for {many(clients, 'server')} that"
+            summary=f"{view.value} refuses addresses as unknown for {servers} that"
             f" have long sent us mail, as {', '.join(SHORT.names(seen.recipients)[:3])}. Look at"
             " its recipient map or directory: this mail bounces",
             evidence=[
-                Evidence("servers that suddenly miss", clients, self.clients),
-                Evidence("providers", SHORT.distinct(seen.places, at), self.clients),
+                SHORT.evidence("servers that suddenly miss", seen.clients, at, self.clients),
+                SHORT.evidence("providers", seen.places, at, self.clients),
             ],
             targets=SHORT.names(seen.recipients),
             targets_count=SHORT.distinct(seen.recipients, at),

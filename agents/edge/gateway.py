@@ -28,6 +28,7 @@ from schemas.gateways import GatewayState
 from streams import atomic, metrics
 from streams.blocklist import Blocklist
 from streams.bus import Bus, Message
+from streams.said import said
 
 log = logging.getLogger(__name__)
 
@@ -178,7 +179,7 @@ class Edge:
             except ValueError as error:
                 metrics.DEAD.inc()
                 place = f"{message.topic}/{message.partition}:{message.offset}"
-                log.error('decision unreadable place=%s reason="%s"', place, error)
+                log.error(said("decision unreadable", place=place, reason=error))
                 return
         if blocklist is self._blocklist:  # not one that is still to come
             self._changed = self._unsaved = True
@@ -239,10 +240,10 @@ class Edge:
         except FileNotFoundError:
             return False
         except (OSError, ValueError) as error:
-            log.warning('snapshot=%s passed over reason="%s"', self._snapshot, error)
+            log.warning(said("snapshot passed over", snapshot=self._snapshot, reason=error))
             return False
         self._blocklist.expire(self._clock())
-        log.info("snapshot=%s decisions=%d", self._snapshot, len(self._blocklist))
+        log.info(said("snapshot read", snapshot=self._snapshot, decisions=len(self._blocklist)))
         return True
 
     def _save(self) -> None:
@@ -252,7 +253,7 @@ class Edge:
         except OSError as error:
             trouble = f"{self._snapshot}: {error.strerror}"
             if trouble != self._trouble:
-                log.error('snapshot failed reason="%s"', trouble)
+                log.error(said("snapshot failed", reason=trouble))
             self._trouble = trouble
             metrics.STORE_FAILURES.inc()
             return

@@ -14,6 +14,7 @@ from agents.shard import Shard
 from agents.single.store import Changes, Store, StoreError, Told
 from schemas.findings import Alert, Decision
 from streams.metrics import STORE_FAILURES
+from streams.said import said
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +106,7 @@ class Checkpoint:
             self._failed(str(error))
             return False
         if self.trouble:
-            log.info("store=%s works again", self._store.path)
+            log.info(said("store works again", store=self._store.path))
             self.trouble = ""
         self._positions, self._memory = dict(positions), memory
         for waiting in (self._alerts, self._decisions, self._owed, self._told):
@@ -118,7 +119,8 @@ class Checkpoint:
     def _failed(self, trouble: str) -> None:
         STORE_FAILURES.inc()
         if trouble != self.trouble:
-            log.error('store failed reason="%s" meanwhile="kept in memory, tried again"', trouble)
+            kept = "kept in memory, tried again"
+            log.error(said("store failed", reason=trouble, meanwhile=kept))
         self.trouble = trouble
 
 

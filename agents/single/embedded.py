@@ -29,6 +29,7 @@ from schemas.events import Fact
 from schemas.findings import Alert, Decision
 from streams import metrics
 from streams.reader import DeadLine
+from streams.said import said
 from streams.sink import Sink
 from streams.sources.follow import Lines
 
@@ -250,7 +251,7 @@ class Embedded:
 
         lines = self._fold([(name, watched(lines)) for name, lines in self._follow.history()])
         self._abandoned = stopped
-        log.info("history %s lines=%d", "abandoned" if stopped else "read", lines)
+        log.info(said("history abandoned" if stopped else "history read", lines=lines))
         return not stopped
 
     def _fold(self, sources: list[tuple[str, Lines]]) -> int:
@@ -383,7 +384,7 @@ class Embedded:
         try:
             self._store.retire(now, self.config.settings.storage.keep_days)
         except StoreError as error:
-            log.warning('store failed reason="%s" while="forgetting old alerts"', error)
+            log.warning(said("store failed", reason=error, task="forgetting old alerts"))
 
     def _look_for_manual(self) -> None:
         """A person may have put or removed decisions with another command."""
@@ -394,7 +395,7 @@ class Embedded:
                 return
             stored = {decision.id: decision for decision in self._store.decisions(now)}
         except StoreError as error:
-            log.warning('store failed reason="%s" while="looking for decisions"', error)
+            log.warning(said("store failed", reason=error, task="looking for decisions"))
             return
         self._revised = revised
         for decision in list(self._blocklist):
@@ -447,7 +448,7 @@ class Embedded:
         try:
             return self._store.owed(sink.name, most)
         except StoreError as error:
-            log.error('store failed reason="%s" while="looking for what is owed"', error)
+            log.error(said("store failed", reason=error, task="looking for what is owed"))
             return []
 
     def _connect(self, decisions: Iterable[Decision]) -> None:
@@ -459,7 +460,7 @@ class Embedded:
         try:
             self._store.forget_sinks([sink.name for sink in self.config.sinks])
         except StoreError as error:
-            log.warning('store failed reason="%s" while="forgetting former sinks"', error)
+            log.warning(said("store failed", reason=error, task="forgetting former sinks"))
         self._deliveries = [Delivery(sink, self._owed(sink)) for sink in self.config.sinks]
 
     def _disconnect(self) -> None:

@@ -190,6 +190,8 @@ class Response:
             until=until,
             generation=generation,
             enforced=enforced,
+            detector=finding.detector,
+            severity=finding.severity,
         )
         return decision, _words(action, target, until, now, enforced)
 

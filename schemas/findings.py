@@ -169,6 +169,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     until: float = 0.0  # Unix seconds
     generation: int = 1  # a higher one replaces a lower one
     enforced: bool = False  # False: observe only, no gateway acts on it
+    detector: str = ""  # name of the finding, as "auth_breach"; "" where a person decided
+    severity: Severity | Literal[""] = ""  # of the finding when this was decided
 
 
 def finding_id(detector: str, subject: Subject, first: float) -> str:

@@ -87,6 +87,8 @@ def test_a_wish_that_nothing_speaks_against_is_decided() -> None:
         until=NOW + 600,
         generation=1,
         enforced=True,
+        detector="auth_dictionary",
+        severity="high",
     )
     assert alert.decision == "drop 192.0.2.1 for 10 min, until 2023-11-14 22:23:20 UTC"
     assert alert.undo == "mailwarden decisions remove network:192.0.2.1"

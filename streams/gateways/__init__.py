@@ -2,11 +2,13 @@
 
 from streams.gateway import Gateway
 from streams.gateways.auth_policy import AuthPolicy
+from streams.gateways.lapi import Lapi
 from streams.gateways.policy import Policy
 from streams.gateways.postfix import Postfix
 
 GATEWAYS: dict[str, type[Gateway]] = {
     "auth_policy": AuthPolicy,
+    "lapi": Lapi,
     "policy": Policy,
     "postfix": Postfix,
 }

@@ -152,6 +152,7 @@ def test_an_account_that_does_not_exist_is_learnt_from_the_line() -> None:
     finding = story.finding("auth_dictionary")
     assert finding.shape == "unknown_names"
     assert count(finding, "failures in a day").count == 3
+    assert finding.events == 4  # the last line is what made it one
 
 
 def test_what_only_adds_to_an_attempt_is_heard_by_those_who_care() -> None:

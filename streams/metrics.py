@@ -52,6 +52,11 @@ ANSWERS = Counter(
 SHED = Counter(
     "mailwarden_gateway_shed", "Questions answered neutrally for want of room", ["gateway"]
 )
+REFUSED_PACKETS = Counter(
+    "mailwarden_gateway_refused_packets",
+    "Packets that a firewall refused for us, by what became of them",
+    ["gateway", "fate"],
+)
 REPORTS_DROPPED = Counter(
     "mailwarden_reports_dropped", "Events that gateways saw and nobody had room for"
 )

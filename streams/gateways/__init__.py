@@ -4,6 +4,7 @@ from streams.gateway import Gateway
 from streams.gateways.auth_policy import AuthPolicy
 from streams.gateways.feeds import Feeds
 from streams.gateways.lapi import Lapi
+from streams.gateways.nftables import Nftables
 from streams.gateways.policy import Policy
 from streams.gateways.postfix import Postfix
 
@@ -11,6 +12,7 @@ GATEWAYS: dict[str, type[Gateway]] = {
     "auth_policy": AuthPolicy,
     "feeds": Feeds,
     "lapi": Lapi,
+    "nftables": Nftables,
     "policy": Policy,
     "postfix": Postfix,
 }

@@ -34,7 +34,6 @@ userdb {{
 service imap-login {{
     inet_listener imap {{
         port = {port}
-        {listener}
     }}
     inet_listener imaps {{
         port = 0
@@ -51,37 +50,24 @@ service anvil {{
 
 class Dovecot:
     """Everybody's password is ``right``. `first` is configuration that comes before the usual
-    passdb; `command` runs it elsewhere, as in a network namespace; `listener` is said of the
-    IMAP port."""
+    passdb; `command` runs it elsewhere, as in a network namespace."""
 
-    def __init__(self, port: int, command: tuple[str, ...] = (), listener: str = "") -> None:
+    def __init__(self, port: int, command: tuple[str, ...] = ()) -> None:
         self.port = port
-        self.listener = listener
         self.folder = Path(tempfile.mkdtemp(prefix="mailwarden-dovecot-"))
         self.folder.chmod(0o755)  # Dovecot's own users must reach their sockets
         self.log = self.folder / "log"
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
 
-    def write(self, first: str = "") -> Path:
-        """The configuration."""
-        config = self.folder / "dovecot.conf"
-        config.write_text(
-            CONFIG.format(
-                folder=self.folder,
-                port=self.port,
-                listener=self.listener,
-                first=first,
-                password=PASSWORD,
-            )
-        )
-        return config
-
     def start(self, first: str = "") -> None:
-        config = self.write(first)
+        config = self.folder / "dovecot.conf"
         mail = self.folder / "mail"
         mail.mkdir()
         shutil.chown(mail, "nobody", "nogroup")
+        config.write_text(
+            CONFIG.format(folder=self.folder, port=self.port, first=first, password=PASSWORD)
+        )
         self._process = subprocess.Popen([*self._command, "dovecot", "-F", "-c", str(config)])
 
     def ready(self) -> bool:
@@ -96,26 +82,19 @@ class Dovecot:
         shutil.rmtree(self.folder)
 
 
-FRONT = "127.0.0.1"  # whose word on the client's address Dovecot takes
-
-
 class Imap(imaplib.IMAP4):
-    """From an address that is chosen. Where this machine has no such address, Dovecot is told of
-    it as a front end tells it."""
+    """From an address that is chosen."""
 
     def __init__(self, server: str, port: int, client: str) -> None:
-        elsewhere = server == FRONT and not client.startswith("127.")
-        self._source = FRONT if elsewhere else client
+        self._client = client
         super().__init__(server, port, 30.0)
-        if elsewhere:
-            self.xatom("ID", f'("x-originating-ip" "{client}")')
 
     def _create_socket(self, timeout: float | None) -> socket.socket:
-        return socket.create_connection((self.host, self.port), timeout, (self._source, 0))
+        return socket.create_connection((self.host, self.port), timeout, (self._client, 0))
 
 
 def logs_in(
-    account: str, password: str = PASSWORD, *, server: str = FRONT, port: int, client: str
+    account: str, password: str = PASSWORD, *, server: str = "127.0.0.1", port: int, client: str
 ) -> bool:
     """Whether that client may log in. Raises OSError where it is not even served."""
     imap = Imap(server, port, client)

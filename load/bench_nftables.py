@@ -1,0 +1,87 @@
+"""What sets of the kernel cost, in a network namespace: ``python -m load.bench_nftables``.
+
+Each kind of target is loaded in full, as at every change: the commands are written, one
+transaction takes the place of all that was there. `look` reads the counters while all of it is
+loaded. The best of a few turns is shown.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from schemas.findings import Decision, Target
+from streams.gateways.nftables import Nftables, NftablesSettings, ruleset
+from tools.namespaces import Namespace
+
+RESULTS = Path(__file__).parent / "results"
+TURNS = 3
+
+KINDS: dict[str, Callable[[int], str]] = {
+    "IPv4 hosts": lambda n: f"{n >> 16 & 255 | 16}.{n >> 8 & 255}.{n & 255}.{7 * n & 255}",
+    "IPv4 /24": lambda n: f"{16 + (n >> 15)}.{n >> 7 & 255}.{2 * n & 255}.0/24",
+    "IPv6 /64": lambda n: f"2001:db8:{n >> 16:x}:{n & 65535:x}::/64",
+}
+
+
+def decisions(text: Callable[[int], str], count: int) -> list[Decision]:
+    until = time.time() + 3600
+    return [
+        Decision(id=str(n), target=Target("network", text(n)), action="drop", until=until + n % 600)
+        for n in range(count)
+    ]
+
+
+def timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def measured(gateway: Nftables, given: list[Decision]) -> tuple[float, ...]:
+    """Seconds to write, to write and load, and to look at, the best of a few turns."""
+    work = (
+        lambda: ruleset.elements("mailwarden", given, time.time()),
+        lambda: gateway.enforce(given),
+        gateway._look,
+    )
+    return tuple(min(timed(each) for _ in range(TURNS)) for each in work)
+
+
+def rows(counts: tuple[int, ...]) -> Iterator[tuple[str, ...]]:
+    namespace = Namespace()
+    try:
+        settings = NftablesSettings(nft=(*namespace.command, "nft"))
+        for kind, text in KINDS.items():
+            for count in counts:
+                gateway = Nftables(settings, ticks=lambda: 0.0)
+                seconds = measured(gateway, decisions(text, count))
+                yield (kind, f"{count:,}", *(f"{1000 * each:,.0f}" for each in seconds))
+    finally:
+        namespace.remove()
+
+
+@click.command()
+@click.option("--counts", default="1,100,10000,100000", show_default=True, help="Decisions.")
+@click.option("--keep", is_flag=True, help="Keep the table in load/results/.")
+def main(counts: str, keep: bool) -> None:
+    shown = Table(box=box.MARKDOWN)
+    shown.add_column("decisions about")
+    for head in ("number", "write ms", "write and load ms", "look ms"):
+        shown.add_column(head, justify="right")
+    numbers = tuple(int(count) for count in counts.split(","))
+    for row in rows(numbers):
+        shown.add_row(*row)
+    Console().print(shown)
+    if keep:
+        with (RESULTS / "nftables.md").open("w", encoding="utf-8") as file:
+            file.write(f"# nftables\n\n`python -m load.bench_nftables --counts {counts}`\n")
+            Console(file=file, width=100).print(shown)
+
+
+if __name__ == "__main__":
+    main()

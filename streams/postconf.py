@@ -50,6 +50,11 @@ def services(command: Sequence[str], asked: Iterable[str]) -> list[Service]:
     return found
 
 
+def table_types(command: Sequence[str]) -> list[str]:
+    """The types of tables that this Postfix reads. Raises as `services` does."""
+    return _ask(command, "-m").split()
+
+
 def split(restrictions: str) -> list[str]:
     """The items of a restriction list: by commas and white space, which mean the same to Postfix;
     ``{...}`` is one item."""

@@ -195,7 +195,7 @@ def test_without_an_smtpd_nobody_is_looked_up(postfix: Any) -> None:
 
 
 def test_a_postfix_that_cannot_be_asked_is_said(postfix: Any) -> None:
-    found = notes(postfix, postconf="/none/postconf")
+    found = notes(postfix, postconf="/none/postconf", accounts=f"lmdb:{postfix.config}/x")
     assert len(found) == 1
     assert found[0].text.startswith("/none/postconf cannot be asked what is used: ")
     found = notes(postfix, config_directory="/none")
@@ -241,3 +241,37 @@ def test_check_tells_it(postfix: Any, tmp_path: Path) -> None:
 
 def test_restriction_lists_are_split_as_postfix_does() -> None:
     assert split("a, b c\td,{ check x, y } e") == ["a", "b", "c", "d", "{ check x, y }", "e"]
+
+
+def test_both_tables_of_a_setting_with_lmdb_are_looked_for(postfix: Any) -> None:
+    live = postfix.config / "clients"
+    key = f"127.0.0.1:{postfix.port}/inet"
+    place = f"lmdb:{live}"
+    found = notes(postfix, clients=place)
+    assert bad(found) == [f"{key}: does not look into {live} and {live}.cidr: refuses nobody"]
+    postfix.set("-e", f"smtpd_client_restrictions=check_client_access {place}")
+    found = notes(postfix, clients=place)
+    assert bad(found) == [f"{key}: does not look into {live}.cidr: refuses not all"]
+    follow(postfix, found)
+    assert notes(postfix, clients=place) == [
+        Note(True, f"{key}: refuses the clients of {live} and {live}.cidr (it takes no logins)")
+    ]
+
+
+def test_accounts_in_a_table_of_lmdb(postfix: Any) -> None:
+    submission(postfix)
+    accounts = postfix.config / "accounts"
+    found = notes(postfix, clients="", accounts=f"lmdb:{accounts}")
+    assert bad(found) == [f"{SUBMISSION}: does not look into {accounts}: no login is stopped"]
+    follow(postfix, found)
+    assert bad(notes(postfix, clients="", accounts=f"lmdb:{accounts}")) == []
+
+
+def test_a_postfix_without_lmdb_is_told(postfix: Any, tmp_path: Path) -> None:
+    asked = tmp_path / "postconf"
+    asked.write_text('#!/bin/sh\ncase "$*" in *-m) echo cidr;; *) exec postconf "$@";; esac\n')
+    asked.chmod(0o755)
+    live = postfix.config / "clients"
+    found = notes(postfix, clients=f"lmdb:{live}", postconf=str(asked))
+    assert "this Postfix does not read tables of LMDB" in bad(found)
+    assert found[0].remedy == ("apt-get install postfix-lmdb",)

@@ -14,6 +14,7 @@ import orjson
 from msgspec import Meta
 
 from schemas.findings import Decision
+from streams import targets
 from streams.gateway import Gateway, GatewayError, GatewaySettings, Note
 from streams.gateways.nftables import ruleset
 from streams.metrics import REFUSED_PACKETS
@@ -87,7 +88,7 @@ class Nftables(Gateway):
         return True
 
     def reaches(self, decision: Decision) -> bool:
-        return decision.action in ruleset.REFUSALS and ruleset.prefix(decision) is not None
+        return decision.action in ruleset.REFUSALS and targets.prefix(decision) is not None
 
     def review(self) -> list[Note]:
         ours = f"table inet {self.settings.table}"

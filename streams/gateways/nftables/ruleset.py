@@ -10,7 +10,7 @@ from typing import Any
 
 from schemas import net
 from schemas.findings import Decision
-from streams import prefixes
+from streams import prefixes, targets
 
 Command = dict[str, Any]
 
@@ -82,10 +82,10 @@ def elements(name: str, decisions: Iterable[Decision], now: float) -> list[Comma
     """The content of the sets: each piece of a network with the seconds that are left of its
     lease. A milder decision, or a pardon, is a hole in a wider one that comes after it."""
     sets: dict[str, list[Command]] = {}
-    rows = ((found, decision) for decision in decisions if (found := prefix(decision)))
+    rows = ((found, decision) for decision in decisions if (found := targets.prefix(decision)))
     for found, decision in prefixes.disjoint(rows):
         left = math.ceil(min(max(decision.until - now, 0.0), LONGEST))
-        if decision.action in REFUSALS and decision.origin != "pardon" and left > 0:
+        if decision.action in REFUSALS and not targets.pardoned(decision) and left > 0:
             kind, value = _value(found)
             element = {"elem": {"val": value, "timeout": left}}
             sets.setdefault(f"{decision.action}_{kind}", []).append(element)
@@ -94,17 +94,6 @@ def elements(name: str, decisions: Iterable[Decision], now: float) -> list[Comma
         {"add": {"element": {**ours, "name": found, "elem": content}}}
         for found, content in sets.items()
     ]
-
-
-def prefix(decision: Decision) -> prefixes.Prefix | None:
-    """The network that a decision is about; None where it is about none, or about the mail of
-    one domain only, which no firewall can tell."""
-    if decision.target.kind != "network" or decision.domain:
-        return None
-    try:
-        return prefixes.parse(decision.target.value)
-    except ValueError:
-        return None
 
 
 def _value(found: prefixes.Prefix) -> tuple[str, Any]:

@@ -3,30 +3,33 @@
 Which restriction looks them up is the administrator's to say; `review` tells whether any does.
 """
 
-import subprocess
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from schemas.findings import Decision
-from streams import atomic
-from streams.gateway import Gateway, GatewayError, GatewaySettings, Note
+from streams import targets
+from streams.gateway import GatewaySettings, Note
 from streams.gateways.postfix import tables
 from streams.gateways.postfix.review import review
-from streams.gateways.postfix.settings import PostfixSettings
+from streams.gateways.postfix.settings import (
+    LMDB,
+    PostfixSettings,
+    login_tables,
+    network_tables,
+    path,
+)
+from streams.reloading import Reload
+from streams.writing import Writing
 
 __all__ = ["Postfix", "PostfixSettings"]
 
-PATIENCE = 30.0  # seconds that a reload may take
 
-
-class Postfix(Gateway):
+class Postfix(Writing):
     """Writes the tables and has them read.
 
-    Postfix reads these tables when a process starts, so a change needs ``postfix reload``, and
-    that ends every idle smtpd: it is done when a text has changed, at a bounded rate, without
-    waiting for it. Until it has come back well the work is unfinished. What an earlier life of
-    this process has written but not reloaded cannot be told, so the first call always reloads.
+    Postfix reads most tables when a process starts, so a change needs ``postfix reload``, and
+    that ends every idle smtpd: it is done when a text has changed, at a bounded rate. A table of
+    LMDB is replaced by postmap in one transaction, and the next look-up sees it.
     """
 
     Settings = PostfixSettings
@@ -41,88 +44,53 @@ class Postfix(Gateway):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(settings, name, lifted)
-        self._clock = clock
-        self._written: dict[str, str] = {}
-        self._stale = True  # Postfix may not have read what the tables say
-        self._reloading: subprocess.Popen[bytes] | None = None
-        self._reloaded = float("-inf")  # when the last reload began
+        chosen = self.settings
+        self._reload = Reload(chosen.reload_command, chosen.reload_interval, clock)
+        self._makes = {
+            path(table): Reload(chosen.make_command(path(table)), 0.0, clock)
+            for table in (chosen.clients, chosen.postscreen, chosen.accounts)
+            if table.startswith(LMDB)
+        }
 
     def render(self, decisions: Sequence[Decision]) -> dict[str, str]:
         """The text of each table, by its path."""
         settings = self.settings
-        texts = {}
-        if settings.clients:
-            texts[settings.clients] = tables.clients(decisions, settings.tarpit)
-        if settings.postscreen:
-            texts[settings.postscreen] = tables.postscreen(decisions)
-        if settings.accounts:
-            texts[settings.accounts] = tables.accounts(decisions, settings.login_domain)
-        return texts
+        return {
+            **_networks(decisions, settings.clients, self._client_action),
+            **_networks(decisions, settings.postscreen, tables.postscreen_action),
+            **{
+                path(table): tables.logins(decisions, settings.login_domain)
+                for table in login_tables(settings.accounts)
+            },
+        }
 
-    def enforce(self, decisions: Sequence[Decision]) -> bool:
-        for path, text in self.render(decisions).items():
-            if self._written.get(path) != text:
-                self._stale = True
-                try:
-                    atomic.replace(Path(path), text)
-                except OSError as error:
-                    raise GatewayError(f"{path}: {error.strerror}") from error
-                self._written[path] = text
-        return self._settled()
+    def reload(self, path: str) -> Reload:
+        return self._makes.get(path, self._reload)
 
     def reaches(self, decision: Decision) -> bool:
         settings = self.settings
+        network = targets.prefix(decision) is not None
         return bool(
-            (
-                settings.clients
-                and tables.network(decision)
-                and tables.client_action(decision, settings.tarpit)
-            )
-            or (
-                settings.postscreen
-                and tables.network(decision)
-                and tables.postscreen_action(decision)
-            )
-            or (settings.accounts and tables.login(decision) and tables.account_action(decision))
+            (network and settings.clients and self._client_action(decision))
+            or (network and settings.postscreen and tables.postscreen_action(decision))
+            or (settings.accounts and targets.login(decision) and tables.account_action(decision))
         )
 
     def review(self) -> list[Note]:
         return review(self.settings)
 
-    def _settled(self) -> bool:
-        """Whether Postfix has read what is written; begins a reload where one is due."""
-        if self._reloading is None:
-            if not self._stale:
-                return True
-            if self._clock() - self._reloaded < self.settings.reload_interval:
-                return False
-            self._reload()
-            return False
-        status = self._reloading.poll()
-        if status is None:
-            if self._clock() - self._reloaded < PATIENCE:
-                return False
-            self._reloading.kill()
-            self._reloading.wait()
-        self._reloading = None
-        if status == 0:
-            return not self._stale
-        self._stale = True
-        raise GatewayError(
-            f"{' '.join(self.settings.reload_command)}: "
-            + ("no end within 30 s" if status is None else f"exit status {status}")
-        )
+    def _client_action(self, decision: Decision) -> str:
+        return tables.client_action(decision, self.settings.tarpit)
 
-    def _reload(self) -> None:
-        self._reloaded = self._clock()
-        self._stale = False
-        try:
-            self._reloading = subprocess.Popen(
-                self.settings.reload_command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        except OSError as error:
-            self._stale = True
-            raise GatewayError(f"{self.settings.postfix}: {error.strerror}") from error
+
+def _networks(decisions: Sequence[Decision], place: str, act: tables.Act) -> dict[str, str]:
+    match network_tables(place):
+        case [live, other]:
+            return {
+                path(live): tables.indexed(decisions, act),
+                path(other): tables.cidr(decisions, act, versions=(6,)),
+            }
+        case [only]:
+            return {path(only): tables.cidr(decisions, act)}
+        case _:
+            return {}

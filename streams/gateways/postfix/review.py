@@ -6,14 +6,19 @@ for RCPT TO, and AUTH comes before (postconf(5); RESTRICTION_CLASS_README). So e
 takes logins is looked at, and postscreen in front of it.
 """
 
-import os
 import shlex
-from pathlib import Path
 
 from streams import postconf
 from streams.gateway import Note
-from streams.gateways.postfix.settings import PostfixSettings
+from streams.gateways.postfix.settings import (
+    LMDB,
+    PostfixSettings,
+    login_tables,
+    network_tables,
+    path,
+)
 from streams.postconf import Service
+from streams.writing import unwritable
 
 LOGIN_FIRST = {"permit_sasl_authenticated", "reject"}
 """Restrictions that refuse everybody when they are asked before the login."""
@@ -62,32 +67,48 @@ def review(settings: PostfixSettings) -> list[Note]:
 
 
 def _files(settings: PostfixSettings) -> list[Note]:
-    notes = []
-    for path in filter(None, (settings.clients, settings.postscreen, settings.accounts)):
-        folder = Path(os.path.realpath(path)).parent
-        if not folder.is_dir():
-            notes.append(Note(False, f"{path}: there is no directory {folder}"))
-        elif not os.access(folder, os.W_OK):
-            notes.append(Note(False, f"{path}: {folder} may not be written by this user"))
+    chosen = (settings.clients, settings.postscreen, settings.accounts)
+    tables = [
+        *network_tables(settings.clients),
+        *network_tables(settings.postscreen),
+        *login_tables(settings.accounts),
+    ]
+    notes = unwritable(path(table) for table in tables)
+    if any(place.startswith(LMDB) for place in chosen):
+        notes += _lmdb(settings)
     return notes
+
+
+def _lmdb(settings: PostfixSettings) -> list[Note]:
+    """Whether this Postfix reads such tables; if it cannot be asked, others say so."""
+    try:
+        known = postconf.table_types([settings.postconf, *settings.instance])
+    except postconf.FAILURES:
+        return []
+    if LMDB.rstrip(":") in known:
+        return []
+    remedy = ("apt-get install postfix-lmdb",)
+    return [Note(False, "this Postfix does not read tables of LMDB", remedy)]
 
 
 def _postscreen(settings: PostfixSettings, services: list[Service], notes: list[Note]) -> bool:
     """Whether postscreen drops whom the table names, before any smtpd sees them."""
     if not settings.postscreen:
         return False
-    table = f"cidr:{settings.postscreen}"
+    tables = network_tables(settings.postscreen)
     screens = [service for service in services if service.program == "postscreen"]
     if not screens:
         notes.append(Note(False, f"{settings.postscreen}: master.cf has no postscreen"))
         return False
     screen = screens[0]
-    if table not in screen.items("postscreen_access_list"):
-        wanted = [*screen.items("postscreen_access_list"), table]
+    present = screen.items("postscreen_access_list")
+    missing = [table for table in tables if table not in present]
+    if missing:
+        wanted = [*present, *missing]
         notes.append(
             Note(
                 False,
-                f"postscreen does not look into {settings.postscreen}",
+                f"postscreen does not look into {_and(missing)}",
                 (_set("postscreen_access_list", wanted, settings),),
             )
         )
@@ -111,54 +132,59 @@ def _clients(settings: PostfixSettings, service: Service, screened: bool) -> Not
     """Whether a decision against a client has effect here, and on logins."""
     if screened and service.key.endswith("/pass"):
         return Note(True, f"{service.key}: postscreen stands in front of it")
-    key, table = service.key, f"cidr:{settings.clients}"
+    key, tables = service.key, network_tables(settings.clients)
     present = service.items("smtpd_client_restrictions")
-    at = _position(present, "check_client_access", table)
+    places = {table: _position(present, "check_client_access", table) for table in tables}
+    rest = _without(present, "check_client_access", tables)
     early = service["smtpd_delay_reject"] == "no"
-    if at is None:
+    missing = [table for table, at in places.items() if at is None]
+    if missing:
+        whom = "nobody" if len(missing) == len(tables) else "not all"
         return Note(
             False,
-            f"{key}: does not look into {settings.clients}: refuses nobody",
-            _remedy(settings, service, present),
+            f"{key}: does not look into {_and(missing)}: refuses {whom}",
+            _remedy(settings, service, rest),
         )
     if service.takes_logins and not early:
-        rest = present[:at] + present[at + 2 :]
         return Note(
             False,
             f"{key}: refuses at RCPT TO only, after the login: password guessing goes on"
             " (smtpd_delay_reject is yes)",
             _remedy(settings, service, rest),
         )
-    before = sorted({"permit", "permit_sasl_authenticated"}.intersection(present[:at]))
+    last = max(at for at in places.values() if at is not None)
+    before = sorted({"permit", "permit_sasl_authenticated"}.intersection(present[:last]))
     if before:
         return Note(
             False,
-            f"{key}: looks into {settings.clients} only after {', '.join(before)}",
-            _remedy(settings, service, present[:at] + present[at + 2 :]),
+            f"{key}: looks into {_and(tables)} only after {', '.join(before)}",
+            _remedy(settings, service, rest),
         )
     when = "before the login" if service.takes_logins else "(it takes no logins)"
-    return Note(True, f"{key}: refuses the clients of {settings.clients} {when}")
+    return Note(True, f"{key}: refuses the clients of {_and(tables)} {when}")
 
 
 def _accounts(settings: PostfixSettings, service: Service) -> Note:
-    table = f"texthash:{settings.accounts}"
+    [table] = login_tables(settings.accounts)
     for name in (*AFTER_LOGIN, *AFTER_RECIPIENT):
         present = service.items(name)
         at = _position(present, "check_sasl_access", table)
         if at is not None and not LOGIN_FIRST.intersection(present[:at]):
-            return Note(True, f"{service.key}: refuses mail of the logins of {settings.accounts}")
+            return Note(True, f"{service.key}: refuses mail of the logins of {path(table)}")
     present = service.items("smtpd_sender_restrictions")
     wanted = ["check_sasl_access", table, *present]
     return Note(
         False,
-        f"{service.key}: does not look into {settings.accounts}: no login is stopped",
+        f"{service.key}: does not look into {path(table)}: no login is stopped",
         (_override(service, "smtpd_sender_restrictions", wanted, settings),),
     )
 
 
 def _remedy(settings: PostfixSettings, service: Service, rest: list[str]) -> tuple[str, ...]:
     """Commands that make this service refuse before the login, keeping `rest` in effect."""
-    lookup = ("check_client_access", f"cidr:{settings.clients}")
+    lookup: list[str] = []
+    for table in network_tables(settings.clients):
+        lookup += ["check_client_access", table]
     lines = []
     if service.takes_logins and LOGIN_FIRST.intersection(rest):
         later = next((name for name in AFTER_LOGIN if not service[name]), AFTER_LOGIN[-1])
@@ -178,6 +204,21 @@ def _position(items: list[str], restriction: str, table: str) -> int | None:
         if item == restriction and items[at + 1] == table:
             return at
     return None
+
+
+def _without(items: list[str], restriction: str, tables: list[str]) -> list[str]:
+    """The other restrictions."""
+    found = list(items)
+    for table in tables:
+        at = _position(found, restriction, table)
+        if at is not None:
+            del found[at : at + 2]
+    return found
+
+
+def _and(tables: list[str]) -> str:
+    """The files of tables."""
+    return " and ".join(path(table) for table in tables)
 
 
 def _override(service: Service, name: str, items: list[str], settings: PostfixSettings) -> str:

@@ -1,64 +1,54 @@
 """Decisions as the text of Postfix tables: cidr_table(5), access(5), postscreen(8).
 
-The order of the decisions is kept, since the first line of a cidr table that matches counts.
-What others wrote never reaches a table as it is: addresses are written anew by `ipaddress`,
-logins are taken only if they are plain, and ids keep harmless characters only.
+The order of the decisions is kept, since the first line of a cidr table that matches counts. An
+indexed table is asked for an address, then for its first three octets, two, one: what is more
+specific counts, and in the order of decisions that comes first.
 """
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
-from schemas import net
 from schemas.findings import Decision
+from streams import prefixes, targets
+from streams.prefixes import Prefix
 
 HEADER = "# Written by mailwarden from the decisions in force. Changes made here are lost.\n"
 
-# Without white space, quotes, comment signs and backslashes; texthash: keys are one such word.
-_PLAIN_LOGIN = re.compile(r"[\w!$%&'*+/=?^`{|}~.@-]{1,160}")
-_HARMFUL = re.compile(r"[^A-Za-z0-9:./@_-]")
+Act = Callable[[Decision], str]
+"""What a table says about a decision; "" where it can say nothing."""
 
 
-def clients(decisions: Iterable[Decision], tarpit: int) -> str:
-    """A cidr table for check_client_access. A tarpit sleeps so many seconds; 0: it defers."""
-    return _table(decisions, lambda decision: client_action(decision, tarpit))
+def cidr(decisions: Iterable[Decision], act: Act, versions: Iterable[int] = (4, 6)) -> str:
+    """A cidr table of the networks of these IP versions."""
+    wanted = set(versions)
+    rows = (
+        f"{prefixes.address(found)}/{found[2]} {action}\n"
+        for found, action in _networks(decisions, act)
+        if found[0] in wanted
+    )
+    return HEADER + "".join(rows)
 
 
-def postscreen(decisions: Iterable[Decision]) -> str:
-    """A cidr table for postscreen_access_list, which knows permit, reject and dunno only."""
-    return _table(decisions, postscreen_action)
+def indexed(decisions: Iterable[Decision], act: Act) -> str:
+    """A table of IPv4 networks for postmap. Prefixes between the octets are written out, in up
+    to 256 rows."""
+    rows: dict[str, str] = {}
+    for found, action in _networks(decisions, act):
+        if found[0] == 4:
+            for key in _keys(found):
+                rows.setdefault(key, action)
+    return HEADER + "".join(f"{key} {action}\n" for key, action in rows.items())
 
 
-def accounts(decisions: Iterable[Decision], login_domain: str) -> str:
-    """A texthash table for check_sasl_access. Logins of `login_domain` are written without it
-    as well, since people may log in either way."""
+def logins(decisions: Iterable[Decision], login_domain: str) -> str:
+    """A table for check_sasl_access. Logins of `login_domain` are written without it as well,
+    since people may log in either way."""
     rows: dict[str, str] = {}
     for decision in decisions:
-        name, action = login(decision), account_action(decision)
-        if not name or not action:
-            continue
-        rows.setdefault(name, action)
-        bare, _, domain = name.rpartition("@")
-        if bare and domain == login_domain:
-            rows.setdefault(bare, action)
+        action = account_action(decision)
+        if action:
+            for name in targets.logins(decision, login_domain):
+                rows.setdefault(name, action)
     return HEADER + "".join(f"{name} {action}\n" for name, action in rows.items())
-
-
-def network(decision: Decision) -> str:
-    """The canonical network of a decision; "" where it has none, or is about one domain's
-    mail, which a table of clients cannot tell."""
-    if decision.target.kind != "network" or decision.domain:
-        return ""
-    try:
-        return str(net.parse_network(decision.target.value))
-    except ValueError:
-        return ""
-
-
-def login(decision: Decision) -> str:
-    """The login of a decision; "" where it has none that can be written down."""
-    if decision.target.kind != "account" or decision.domain:
-        return ""
-    return decision.target.value if _PLAIN_LOGIN.fullmatch(decision.target.value) else ""
 
 
 def client_action(decision: Decision, tarpit: int) -> str:
@@ -69,17 +59,21 @@ def client_action(decision: Decision, tarpit: int) -> str:
     """
     match decision.action:
         case "drop":
-            return f"521 5.7.1 Refused {_reference(decision)}"
+            return f"521 5.7.1 Refused [{targets.reference(decision)}]"
         case "reject":
-            return f"REJECT 5.7.1 Refused {_reference(decision)}"
+            return f"REJECT 5.7.1 Refused [{targets.reference(decision)}]"
         case "hold":
-            return f"HOLD {_reference(decision)}"
+            return f"HOLD [{targets.reference(decision)}]"
         case "greylist":
-            return f"DEFER_IF_PERMIT 4.7.1 Try again later {_reference(decision)}"
+            return f"DEFER_IF_PERMIT 4.7.1 Try again later [{targets.reference(decision)}]"
         case "tarpit":
-            return f"sleep {tarpit}" if tarpit else f"DEFER 4.7.1 Later {_reference(decision)}"
+            return (
+                f"sleep {tarpit}"
+                if tarpit
+                else f"DEFER 4.7.1 Later [{targets.reference(decision)}]"
+            )
         case "stamp":
-            return f"PREPEND Mailwarden-Decision: {_reference(decision)}"
+            return f"PREPEND Mailwarden-Decision: [{targets.reference(decision)}]"
         case _:
             return _spared(decision, "DUNNO")
 
@@ -93,22 +87,31 @@ def postscreen_action(decision: Decision) -> str:
 def account_action(decision: Decision) -> str:
     match decision.action:
         case "drop" | "reject" | "lock":
-            return f"REJECT 5.7.1 This account may not send mail now {_reference(decision)}"
+            return (
+                f"REJECT 5.7.1 This account may not send mail now [{targets.reference(decision)}]"
+            )
         case "hold":
-            return f"HOLD {_reference(decision)}"
+            return f"HOLD [{targets.reference(decision)}]"
         case _:
             return _spared(decision, "DUNNO")
 
 
 def _spared(decision: Decision, word: str) -> str:
     """A pardon is written down, since it must win against a wider network further below."""
-    return word if decision.origin == "pardon" else ""
+    return word if targets.pardoned(decision) else ""
 
 
-def _reference(decision: Decision) -> str:
-    return f"[{_HARMFUL.sub('_', decision.id)[:120]}]"
+def _networks(decisions: Iterable[Decision], act: Act) -> Iterator[tuple[Prefix, str]]:
+    for decision in decisions:
+        found, action = targets.prefix(decision), act(decision)
+        if found is not None and action:
+            yield found, action
 
 
-def _table(decisions: Iterable[Decision], action: Callable[[Decision], str]) -> str:
-    rows = ((network(decision), action(decision)) for decision in decisions)
-    return HEADER + "".join(f"{left} {right}\n" for left, right in rows if left and right)
+def _keys(found: Prefix) -> Iterator[str]:
+    """What smtpd asks an indexed table for: whole octets (access(5))."""
+    _, first, length = found
+    octets = max(1, (length + 7) // 8)
+    for number in range(1 << (8 * octets - length)):
+        address = prefixes.address((4, first + (number << (32 - 8 * octets)), 32))
+        yield ".".join(address.split(".")[:octets])

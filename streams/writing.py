@@ -1,0 +1,96 @@
+"""Gateways that write files: mail servers look clients, logins and addresses up in them.
+
+A file is rendered whole and replaced at once, so that who reads it sees the old list or the new
+one. Where its reader must be told, that is done at a bounded rate (streams/reloading.py), and
+until it was, the work is unfinished. A file that somebody else has changed is written again.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from schemas.findings import Decision
+from streams import atomic
+from streams.gateway import Gateway, GatewayError, GatewaySettings, Note
+from streams.reloading import Reload
+
+Stamp = tuple[int, int, int]
+"""Which file, when it was written and how long it is."""
+
+
+class Writing(Gateway):
+    """A subclass defines `render`, and `reload` where a change must be told."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        name: str = "",
+        lifted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        super().__init__(settings, name, lifted)
+        self._written: dict[str, str] = {}
+        self._stamps: dict[str, Stamp | None] = {}
+
+    def render(self, decisions: Sequence[Decision]) -> dict[str, str]:
+        """The text of each file, by its path."""
+        raise NotImplementedError
+
+    def reload(self, path: str) -> Reload | None:
+        """How the reader of that file is told of a change; None: it looks by itself."""
+        return None
+
+    def apply(self, decisions: Sequence[Decision]) -> bool:
+        for path, stamp in list(self._stamps.items()):
+            if _stamp(path) != stamp:
+                del self._stamps[path]
+                self._written.pop(path, None)
+                self._given = None
+        return super().apply(decisions)
+
+    def enforce(self, decisions: Sequence[Decision]) -> bool:
+        """One file that cannot be written keeps no other back."""
+        troubles: list[str] = []
+        reloads: list[Reload] = []
+        for path, text in self.render(decisions).items():
+            reload = self.reload(path)
+            if self._written.get(path) != text:
+                try:
+                    atomic.replace(Path(path), text)
+                except OSError as error:
+                    troubles.append(f"{path}: {error.strerror}")
+                    continue
+                self._written[path] = text
+                self._stamps[path] = _stamp(path)
+                if reload is not None:
+                    reload.demand()
+            if reload is not None and reload not in reloads:
+                reloads.append(reload)
+        settled = True
+        for reload in reloads:
+            try:
+                settled &= reload.settled()
+            except GatewayError as error:
+                troubles.append(str(error))
+        if troubles:
+            raise GatewayError("; ".join(troubles))
+        return settled
+
+
+def unwritable(paths: Iterable[str]) -> list[Note]:
+    """Files that this user could not write."""
+    notes = []
+    for path in filter(None, paths):
+        folder = Path(os.path.realpath(path)).parent
+        if not folder.is_dir():
+            notes.append(Note(False, f"{path}: there is no directory {folder}"))
+        elif not os.access(folder, os.W_OK):
+            notes.append(Note(False, f"{path}: {folder} may not be written by this user"))
+    return notes
+
+
+def _stamp(path: str) -> Stamp | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size

@@ -39,13 +39,31 @@ def login(decision: Decision) -> str:
 
 
 def logins(decision: Decision, login_domain: str) -> Iterator[str]:
-    """The login; and without its domain, where people of that domain may log in either way."""
+    """The login, in all its spellings."""
     name = login(decision)
     if name:
-        yield name
-        bare, _, domain = name.rpartition("@")
-        if bare and domain == login_domain:
-            yield bare
+        yield from spellings(name, login_domain)
+
+
+def spellings(name: str, login_domain: str) -> Iterator[str]:
+    """How people may write a login of `login_domain`: with the domain, and without it."""
+    yield name
+    bare, _, domain = name.rpartition("@")
+    if bare and domain == login_domain:
+        yield bare
+
+
+def pair(decision: Decision) -> tuple[Prefix, str] | None:
+    """The client and the login of a decision about the two together, if it is about that."""
+    if decision.target.kind != "client_account" or decision.domain:
+        return None
+    client, _, name = decision.target.value.partition(" ")
+    if not _PLAIN_LOGIN.fullmatch(name):
+        return None
+    try:
+        return prefixes.parse(client), name
+    except ValueError:
+        return None
 
 
 def mailbox(decision: Decision) -> str:

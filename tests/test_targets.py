@@ -63,6 +63,20 @@ def test_a_login_of_the_usual_domain_is_known_without_it_too() -> None:
     assert names("@example.org") == ["@example.org"]
 
 
+def test_a_client_and_a_login_together() -> None:
+    def found(value: str) -> object:
+        return targets.pair(about("client_account", value))
+
+    assert found("192.0.2.1 anna") == ((4, 0xC0000201, 32), "anna")
+    assert found("2001:db8::/64 anna@example.org") == (
+        (6, 0x20010DB8 << 96, 64),
+        "anna@example.org",
+    )
+    for value in ("192.0.2.1", "192.0.2.1 ", "anna 192.0.2.1", "192.0.2.1 an na", "192.0.2.1 a:b"):
+        assert found(value) is None
+    assert targets.pair(about("client_account", "192.0.2.1 anna", domain="example.org")) is None
+
+
 @pytest.mark.parametrize(
     "value",
     [

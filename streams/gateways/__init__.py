@@ -2,6 +2,7 @@
 
 from streams.gateway import Gateway
 from streams.gateways.auth_policy import AuthPolicy
+from streams.gateways.dovecot_deny import DovecotDeny
 from streams.gateways.feeds import Feeds
 from streams.gateways.lapi import Lapi
 from streams.gateways.nftables import Nftables
@@ -10,6 +11,7 @@ from streams.gateways.postfix import Postfix
 
 GATEWAYS: dict[str, type[Gateway]] = {
     "auth_policy": AuthPolicy,
+    "dovecot_deny": DovecotDeny,
     "feeds": Feeds,
     "lapi": Lapi,
     "nftables": Nftables,

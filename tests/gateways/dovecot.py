@@ -60,14 +60,19 @@ class Dovecot:
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, first: str = "") -> None:
+    def write(self, first: str = "") -> Path:
+        """The configuration."""
         config = self.folder / "dovecot.conf"
-        mail = self.folder / "mail"
-        mail.mkdir()
-        shutil.chown(mail, "nobody", "nogroup")
         config.write_text(
             CONFIG.format(folder=self.folder, port=self.port, first=first, password=PASSWORD)
         )
+        return config
+
+    def start(self, first: str = "") -> None:
+        config = self.write(first)
+        mail = self.folder / "mail"
+        mail.mkdir()
+        shutil.chown(mail, "nobody", "nogroup")
         self._process = subprocess.Popen([*self._command, "dovecot", "-F", "-c", str(config)])
 
     def ready(self) -> bool:
@@ -82,19 +87,26 @@ class Dovecot:
         shutil.rmtree(self.folder)
 
 
+FRONT = "127.0.0.1"  # whose word on the client's address Dovecot takes
+
+
 class Imap(imaplib.IMAP4):
-    """From an address that is chosen."""
+    """From an address that is chosen. Where this machine has no such address, Dovecot is told of
+    it as a front end tells it."""
 
     def __init__(self, server: str, port: int, client: str) -> None:
-        self._client = client
+        elsewhere = server == FRONT and not client.startswith("127.")
+        self._source = FRONT if elsewhere else client
         super().__init__(server, port, 30.0)
+        if elsewhere:
+            self.xatom("ID", f'("x-originating-ip" "{client}")')
 
     def _create_socket(self, timeout: float | None) -> socket.socket:
-        return socket.create_connection((self.host, self.port), timeout, (self._client, 0))
+        return socket.create_connection((self.host, self.port), timeout, (self._source, 0))
 
 
 def logs_in(
-    account: str, password: str = PASSWORD, *, server: str = "127.0.0.1", port: int, client: str
+    account: str, password: str = PASSWORD, *, server: str = FRONT, port: int, client: str
 ) -> bool:
     """Whether that client may log in. Raises OSError where it is not even served."""
     imap = Imap(server, port, client)

@@ -3,6 +3,7 @@
 from streams.gateway import Gateway
 from streams.gateways.auth_policy import AuthPolicy
 from streams.gateways.dovecot_deny import DovecotDeny
+from streams.gateways.exim_lists import EximLists
 from streams.gateways.feeds import Feeds
 from streams.gateways.lapi import Lapi
 from streams.gateways.nftables import Nftables
@@ -12,6 +13,7 @@ from streams.gateways.postfix import Postfix
 GATEWAYS: dict[str, type[Gateway]] = {
     "auth_policy": AuthPolicy,
     "dovecot_deny": DovecotDeny,
+    "exim_lists": EximLists,
     "feeds": Feeds,
     "lapi": Lapi,
     "nftables": Nftables,

@@ -6,6 +6,7 @@ until it was, the work is unfinished. A file that somebody else has changed is w
 """
 
 import os
+import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from schemas.findings import Decision
 from streams import atomic
 from streams.gateway import Gateway, GatewayError, GatewaySettings, Note
 from streams.reloading import Reload
+
+HEADER = "# Written by mailwarden from the decisions in force. Changes made here are lost.\n"
+"""The first line of a file where # begins a comment."""
+
+PATIENCE = 20.0  # seconds that a program may take to say what its configuration is
 
 Stamp = tuple[int, int, int]
 """Which file, when it was written and how long it is."""
@@ -86,6 +92,16 @@ def unwritable(paths: Iterable[str]) -> list[Note]:
         elif not os.access(folder, os.W_OK):
             notes.append(Note(False, f"{path}: {folder} may not be written by this user"))
     return notes
+
+
+def asked(command: Sequence[str]) -> str:
+    """What a program says of its configuration. Raises GatewayError."""
+    try:
+        return subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=True
+        ).stdout.decode(errors="replace")
+    except (OSError, subprocess.SubprocessError) as error:
+        raise GatewayError(f"{command[0]} cannot be asked what is used: {error}") from error
 
 
 def _stamp(path: str) -> Stamp | None:

@@ -10,7 +10,7 @@ import pytest
 from schemas.findings import Decision, Target
 from streams.gateway import GatewayError, GatewaySettings, Note
 from streams.reloading import Reload
-from streams.writing import Writing, unwritable
+from streams.writing import Writing, asked, unwritable
 
 Until = Callable[[Callable[[], object]], None]
 
@@ -238,6 +238,13 @@ def test_files_that_could_not_be_written_are_named(
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     [note] = unwritable([str(tmp_path / "list")])
     assert note.text.endswith("may not be written by this user")
+
+
+def test_a_program_says_what_its_configuration_is() -> None:
+    assert asked(["echo", "all", "is", "well"]) == "all is well\n"
+    for command in (["/none/conf"], ["false"]):
+        with pytest.raises(GatewayError, match=rf"{command[0]} cannot be asked what is used: "):
+            asked(command)
 
 
 @pytest.fixture

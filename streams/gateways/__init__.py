@@ -9,6 +9,7 @@ from streams.gateways.lapi import Lapi
 from streams.gateways.nftables import Nftables
 from streams.gateways.policy import Policy
 from streams.gateways.postfix import Postfix
+from streams.gateways.rspamd import Rspamd
 
 GATEWAYS: dict[str, type[Gateway]] = {
     "auth_policy": AuthPolicy,
@@ -19,4 +20,5 @@ GATEWAYS: dict[str, type[Gateway]] = {
     "nftables": Nftables,
     "policy": Policy,
     "postfix": Postfix,
+    "rspamd": Rspamd,
 }

@@ -7,17 +7,14 @@ IPv6 address cannot be one.
 """
 
 import re
-import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from schemas.findings import Decision
 from streams import prefixes, targets
-from streams.gateway import GatewaySettings, Note
-from streams.writing import Writing, unwritable
+from streams.gateway import GatewayError, GatewaySettings, Note
+from streams.writing import HEADER, Writing, asked, unwritable
 
-PATIENCE = 20.0  # seconds for doveconf
 DENIED = ("reject", "drop", "lock")
-HEADER = "# Written by mailwarden from the decisions in force. Changes made here are lost.\n"
 
 _PASSDB = re.compile(r"^passdb[^\n{]*\{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 
@@ -57,17 +54,10 @@ class DovecotDeny(Writing):
     def review(self) -> list[Note]:
         paths = [path for path, _ in self._files()]
         notes = unwritable(paths)
-        command = self.settings.doveconf
         try:
-            text = subprocess.run(
-                [*command, "passdb"],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=PATIENCE,
-                check=True,
-            ).stdout.decode(errors="replace")
-        except (OSError, subprocess.SubprocessError) as error:
-            return [*notes, Note(False, f"{command[0]} cannot be asked what is used: {error}")]
+            text = asked([*self.settings.doveconf, "passdb"])
+        except GatewayError as error:
+            return [*notes, Note(False, str(error))]
         return [*notes, *(_placed(path, _PASSDB.findall(text)) for path in paths)]
 
     def _files(self) -> Iterator[tuple[str, Callable[[Decision], Iterator[str]]]]:

@@ -5,16 +5,12 @@ matches: the order of the decisions counts, and a long file costs each connectio
 a key, a colon, and what the ACL is to do; the ACL of our page understands it.
 """
 
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 
 from schemas.findings import Decision
 from streams import prefixes, targets
-from streams.gateway import GatewaySettings, Note
-from streams.writing import Writing, unwritable
-
-PATIENCE = 20.0  # seconds for one call of exim
-HEADER = "# Written by mailwarden from the decisions in force. Changes made here are lost.\n"
+from streams.gateway import GatewayError, GatewaySettings, Note
+from streams.writing import HEADER, Writing, asked, unwritable
 
 CLIENT_WORDS = {"drop": "drop", "reject": "reject", "tarpit": "defer", "greylist": "defer"}
 LOGIN_WORDS = {"drop": "reject", "reject": "reject", "lock": "reject", "hold": "hold"}
@@ -57,17 +53,10 @@ class EximLists(Writing):
     def review(self) -> list[Note]:
         paths = [path for path, _ in self._files()]
         notes = unwritable(paths)
-        command = self.settings.exim
         try:
-            config = subprocess.run(
-                [*command, "-bP", "config"],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=PATIENCE,
-                check=True,
-            ).stdout.decode(errors="replace")
-        except (OSError, subprocess.SubprocessError) as error:
-            return [*notes, Note(False, f"{command[0]} cannot be asked what is used: {error}")]
+            config = asked([*self.settings.exim, "-bP", "config"])
+        except GatewayError as error:
+            return [*notes, Note(False, str(error))]
         for path in paths:
             if f"lsearch{{{path}}}" in config:
                 notes.append(Note(True, f"an ACL of Exim looks into {path}"))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from msgspec import convert
 
 from schemas.findings import ACTIONS, Action, Decision
-from streams.gateways.dovecot_deny import HEADER, DovecotDeny, DovecotDenySettings
+from streams.gateways.dovecot_deny import DovecotDeny, DovecotDenySettings
+from streams.writing import HEADER
 from tests.gateways.decided import decided
 from tests.gateways.dovecot import Dovecot, logs_in
 from tests.gateways.loop import HONEYPOT, Loop

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from msgspec import convert
 
 from schemas.findings import ACTIONS, Action, Decision
-from streams.gateways.exim_lists import HEADER, EximLists, EximListsSettings
+from streams.gateways.exim_lists import EximLists, EximListsSettings
+from streams.writing import HEADER
 from tests.gateways.decided import decided, pardoned
 from tests.gateways.exim_server import Exim
 from tests.gateways.loop import HONEYPOT, Loop

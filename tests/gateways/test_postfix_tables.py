@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from schemas.findings import ACTIONS, Action, Decision, Target, decision_id
 from streams.gateways.postfix import tables
+from streams.writing import HEADER
 
 KINDS = ("network", "account", "address", "domain", "client_account")
 
@@ -34,8 +35,8 @@ def clients(decisions: list[Decision], tarpit: int) -> str:
 
 
 def rows(text: str) -> list[str]:
-    assert text.startswith(tables.HEADER)
-    return text.removeprefix(tables.HEADER).splitlines()
+    assert text.startswith(HEADER)
+    return text.removeprefix(HEADER).splitlines()
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from schemas.findings import Decision
 from streams import prefixes, targets
 from streams.prefixes import Prefix
-
-HEADER = "# Written by mailwarden from the decisions in force. Changes made here are lost.\n"
+from streams.writing import HEADER
 
 Act = Callable[[Decision], str]
 """What a table says about a decision; "" where it can say nothing."""

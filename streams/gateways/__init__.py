@@ -5,6 +5,7 @@ from streams.gateways.auth_policy import AuthPolicy
 from streams.gateways.dovecot_deny import DovecotDeny
 from streams.gateways.exim_lists import EximLists
 from streams.gateways.feeds import Feeds
+from streams.gateways.haproxy import Haproxy
 from streams.gateways.lapi import Lapi
 from streams.gateways.nftables import Nftables
 from streams.gateways.policy import Policy
@@ -16,6 +17,7 @@ GATEWAYS: dict[str, type[Gateway]] = {
     "dovecot_deny": DovecotDeny,
     "exim_lists": EximLists,
     "feeds": Feeds,
+    "haproxy": Haproxy,
     "lapi": Lapi,
     "nftables": Nftables,
     "policy": Policy,

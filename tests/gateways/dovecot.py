@@ -34,6 +34,7 @@ userdb {{
 service imap-login {{
     inet_listener imap {{
         port = {port}
+        {listener}
     }}
     inet_listener imaps {{
         port = 0
@@ -50,10 +51,12 @@ service anvil {{
 
 class Dovecot:
     """Everybody's password is ``right``. `first` is configuration that comes before the usual
-    passdb; `command` runs it elsewhere, as in a network namespace."""
+    passdb; `command` runs it elsewhere, as in a network namespace; `listener` is said of the
+    IMAP port."""
 
-    def __init__(self, port: int, command: tuple[str, ...] = ()) -> None:
+    def __init__(self, port: int, command: tuple[str, ...] = (), listener: str = "") -> None:
         self.port = port
+        self.listener = listener
         self.folder = Path(tempfile.mkdtemp(prefix="mailwarden-dovecot-"))
         self.folder.chmod(0o755)  # Dovecot's own users must reach their sockets
         self.log = self.folder / "log"
@@ -64,7 +67,13 @@ class Dovecot:
         """The configuration."""
         config = self.folder / "dovecot.conf"
         config.write_text(
-            CONFIG.format(folder=self.folder, port=self.port, first=first, password=PASSWORD)
+            CONFIG.format(
+                folder=self.folder,
+                port=self.port,
+                listener=self.listener,
+                first=first,
+                password=PASSWORD,
+            )
         )
         return config
 

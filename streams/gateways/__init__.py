@@ -8,6 +8,7 @@ from streams.gateways.feeds import Feeds
 from streams.gateways.haproxy import Haproxy
 from streams.gateways.lapi import Lapi
 from streams.gateways.nftables import Nftables
+from streams.gateways.nginx import Nginx
 from streams.gateways.policy import Policy
 from streams.gateways.postfix import Postfix
 from streams.gateways.rspamd import Rspamd
@@ -20,6 +21,7 @@ GATEWAYS: dict[str, type[Gateway]] = {
     "haproxy": Haproxy,
     "lapi": Lapi,
     "nftables": Nftables,
+    "nginx": Nginx,
     "policy": Policy,
     "postfix": Postfix,
     "rspamd": Rspamd,

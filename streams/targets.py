@@ -85,9 +85,14 @@ def pardoned(decision: Decision) -> bool:
     return decision.origin == "pardon"
 
 
+def word(text: str) -> str:
+    """An id, as one word."""
+    return _HARMFUL.sub("_", text)[:120]
+
+
 def reference(decision: Decision) -> str:
-    """The id, as one word."""
-    return _HARMFUL.sub("_", decision.id)[:120]
+    """The id of a decision, as one word."""
+    return word(decision.id)
 
 
 def reason(decision: Decision, most: int) -> str:

@@ -2,6 +2,7 @@
 
 from streams.gateway import Gateway
 from streams.gateways.auth_policy import AuthPolicy
+from streams.gateways.dnsbl import Dnsbl
 from streams.gateways.dovecot_deny import DovecotDeny
 from streams.gateways.exim_lists import EximLists
 from streams.gateways.feeds import Feeds
@@ -15,6 +16,7 @@ from streams.gateways.rspamd import Rspamd
 
 GATEWAYS: dict[str, type[Gateway]] = {
     "auth_policy": AuthPolicy,
+    "dnsbl": Dnsbl,
     "dovecot_deny": DovecotDeny,
     "exim_lists": EximLists,
     "feeds": Feeds,

@@ -52,6 +52,13 @@ ANSWERS = Counter(
 SHED = Counter(
     "mailwarden_gateway_shed", "Questions answered neutrally for want of room", ["gateway"]
 )
+REFUSED = Counter(
+    "mailwarden_decisions_refused", "Decisions from Kafka that were not taken: an alarm", ["reason"]
+)
+GENERATION = Gauge(
+    "mailwarden_gateway_generation", "Messages of mail.decisions up to which all is applied"
+)
+LIFTED = Gauge("mailwarden_gateway_lifted", "1 while the kill switch is pulled")
 REPORTS_DROPPED = Counter(
     "mailwarden_reports_dropped", "Events that gateways saw and nobody had room for"
 )

@@ -25,8 +25,9 @@ class Postfix(Gateway):
 
     Postfix reads these tables when a process starts, so a change needs ``postfix reload``, and
     that ends every idle smtpd: it is done when a text has changed, at a bounded rate, without
-    waiting for it. Until it has come back well the work is unfinished. What an earlier life of
-    this process has written but not reloaded cannot be told, so the first call always reloads.
+    waiting for it; to lift everything waits for no rate. Until it has come back well the work is
+    unfinished. What an earlier life of this process has written but not reloaded cannot be told,
+    so the first call always reloads.
     """
 
     Settings = PostfixSettings
@@ -46,6 +47,7 @@ class Postfix(Gateway):
         self._stale = True  # Postfix may not have read what the tables say
         self._reloading: subprocess.Popen[bytes] | None = None
         self._reloaded = float("-inf")  # when the last reload began
+        self._lifts = False  # everything
 
     def render(self, decisions: Sequence[Decision]) -> dict[str, str]:
         """The text of each table, by its path."""
@@ -60,6 +62,7 @@ class Postfix(Gateway):
         return texts
 
     def enforce(self, decisions: Sequence[Decision]) -> bool:
+        self._lifts = not decisions
         for path, text in self.render(decisions).items():
             if self._written.get(path) != text:
                 self._stale = True
@@ -94,7 +97,8 @@ class Postfix(Gateway):
         if self._reloading is None:
             if not self._stale:
                 return True
-            if self._clock() - self._reloaded < self.settings.reload_interval:
+            early = self._clock() - self._reloaded < self.settings.reload_interval
+            if early and not self._lifts:
                 return False
             self._reload()
             return False

@@ -15,6 +15,7 @@ COMMANDS = {
     "decisions": "list, add, remove and export blocks",
     "phishing": "the site's list of addresses that phishers collect answers at",
     "gateways": "what each gateway has applied, and which are behind",
+    "purged": "mail of accounts in other hands that was taken out of the queue",
     "panic": "lift everything that is enforced, at once",
     "resume": "enforce again, after panic",
     "ship": "follow logs and publish their events to Kafka",

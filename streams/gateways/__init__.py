@@ -1,6 +1,11 @@
 """The gateways, one line each."""
 
 from streams.gateway import Gateway
+from streams.gateways.account_actions import AccountActions
+from streams.gateways.postfix import Postfix
+
+GATEWAYS: dict[str, type[Gateway]] = {
+    "account_actions": AccountActions,
 from streams.gateways.auth_policy import AuthPolicy
 from streams.gateways.feeds import Feeds
 from streams.gateways.lapi import Lapi

@@ -1,14 +1,9 @@
 """``[gateways.account_actions]``"""
 
-from typing import Literal
-
-from schemas.findings import Action
-from streams.gateway import GatewaySettings
-
-From = Action | Literal[""]
+from streams.stepping import From, SteppingSettings
 
 
-class AccountActionsSettings(GatewaySettings, frozen=True):
+class AccountActionsSettings(SteppingSettings, frozen=True):
     """Each step names the mildest action of a decision from which it is taken."""
 
     kick: From = ""  # sessions of IMAP and POP3 end, once; "" never

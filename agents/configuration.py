@@ -9,12 +9,11 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, structs
 
-from agents import custom_rules
 from agents.detector import Detector
 from agents.detectors import DETECTORS
 from agents.engine import Engine, Variants
@@ -34,14 +33,16 @@ from schemas.settings import (
     convert,
     read,
 )
+from streams import signing as signing_keys
 from streams.blocklist import Blocklist
 from streams.gateway import Gateway
 from streams.gateways import GATEWAYS
-from streams.parsers import PARSERS
-from streams.parsers.part import Format
 from streams.said import said
 from streams.sink import Sink
 from streams.sinks import SINKS
+
+if TYPE_CHECKING:
+    from streams.parsers.part import Format
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class Config(Struct, frozen=True):
     gateways: list[Gateway]
     sinks: list[Sink]
     custom: dict[str, CustomSettings] = {}  # the rules of the site's own formats, by name
-    formats: tuple[Format, ...] = ()  # made of them
+    formats: "tuple[Format, ...]" = ()  # made of them
     path: Path | None = None  # the file that was read; None: these are the defaults
 
     @property
@@ -148,7 +149,17 @@ def build_blocklist(config: Config) -> Blocklist:
     """An empty list of decisions that refuses what the configuration spares."""
     response = config.settings.response
     spared = net.Networks([*config.allowed, *config.site.own, *config.site.trusted])
-    return Blocklist(spared, (response.widest_v4, response.widest_v6))
+    widest = (response.widest_v4, response.widest_v6)
+    return Blocklist(spared, widest, domains=config.site.domains)
+
+
+def signing(config: Config) -> signing_keys.Keys | None:
+    """The keys that sign decisions on Kafka, if any are configured. Raises SettingsError."""
+    named = config.settings.response.signing_key_file
+    try:
+        return signing_keys.load(Path(named)) if named else None
+    except signing_keys.SigningError as error:
+        raise SettingsError(f"{config.where}: response.signing_key_file: {error}") from error
 
 
 class Broken:
@@ -238,7 +249,13 @@ def _lifted(settings: Settings) -> bool:
     return os.path.lexists(state.panic(settings))
 
 
-def _formats(rules: dict[str, CustomSettings], where: str) -> tuple[Format, ...]:
+def _formats(rules: dict[str, CustomSettings], where: str) -> "tuple[Format, ...]":
+    if not rules:
+        return ()
+    # All parsers come with them: a gateway that starts again must not wait for those.
+    from agents import custom_rules  # noqa: PLC0415
+    from streams.parsers import PARSERS  # noqa: PLC0415
+
     found = []
     for name, rule in rules.items():
         key = f"parsers.custom.{name}"
@@ -335,8 +352,12 @@ def _check(settings: Settings, where: str) -> None:
         ("response.collateral", response.collateral >= 0, "0 or more accounts"),
         ("response.widest_v4", 8 <= response.widest_v4 <= 32, "a prefix length from 8 to 32"),
         ("response.widest_v6", 16 <= response.widest_v6 <= 128, "a prefix length from 16 to 128"),
+        ("response.canary", 0 <= response.canary <= 1, "a share from 0 to 1"),
+        ("response.canary_gateways", all(response.canary_gateways), "names of gateways"),
+        ("response.overdue", response.overdue > 0, "a number of seconds above 0"),
         ("site.zone", _is_zone(settings.site.zone), "an IANA zone such as Europe/Berlin"),
         ("site.silent_after", settings.site.silent_after > 0, "a number of seconds above 0"),
+        ("storage.audit_days", settings.storage.audit_days > 0, "1 or more days"),
         ("storage.keep_days", settings.storage.keep_days > 0, "1 or more days"),
         (
             "intake.lmtp.listen",

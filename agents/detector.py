@@ -7,7 +7,7 @@ from msgspec import Struct, field
 
 from agents.windows import Past
 from schemas.events import Fact, Signal
-from schemas.findings import Evidence, Severity, Wish
+from schemas.findings import Evidence, Severity, Stage, Wish
 from schemas.keys import Key, Site
 
 
@@ -118,7 +118,7 @@ class Detector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, di
     state: ClassVar[type[Struct]]  # called without arguments for a subject not seen before
 
     enabled: bool = True
-    enforce: bool = False  # its decisions are carried out, not only shown
+    stage: Stage = "alert"  # its findings are kept; told as well; what it decides enforced as well
 
     @property
     def horizon(self) -> float:

@@ -353,7 +353,7 @@ class Engine:
                 checks=judgement.checks,
                 wish=judgement.wish,
                 collateral=record.past.regulars(episode.first) if key[0] in "cn" else 0,
-                enforce=detector.enforce,
+                stage=detector.stage,
             )
         )
 

@@ -25,10 +25,12 @@ from schemas import net
 from schemas.findings import ACTIONS, Action, Alert, Decision, Finding, Target, decision_id
 from schemas.net import Networks
 from schemas.settings import ResponseSettings
+from streams.blocklist import ALWAYS
 
 MINUTE = 60.0
 HOUR = 3600.0
 WEEK = 7 * 86400.0
+APPROVERS = 2  # who must approve of an action that waits for approval
 TOP = 64.0  # steps of the ladder; far beyond a week
 INCIDENTS = 64  # in a minute
 SENTENCES = 16  # targets that a subject's record remembers decisions for
@@ -112,6 +114,9 @@ class Response:
         target, action = wish.target, wish.action
         if target.kind == "domain" and target.value in self._domains:
             raise RefusedError(f"{target.value} is a domain of ours")
+        name, _, domain = target.value.rpartition("@")
+        if target.kind == "address" and name in ALWAYS and domain in self._domains:
+            raise RefusedError(f"{target.value} must take mail")
         if target.kind in ("network", "client_account"):
             client = target.value.partition(" ")[0]
             asked = self._spare(client)
@@ -158,7 +163,7 @@ class Response:
         sentences: dict[str, Sentence],
         now: float,
     ) -> tuple[Decision | None, str]:
-        enforced = self._settings.enforce and finding.enforce
+        enforced = self._settings.enforce and finding.stage == "enforce"
         text = _text(target)
         before = sentences.get(text) or Sentence()
         if _is_in_force(before, now):
@@ -180,6 +185,7 @@ class Response:
             raise RefusedError(self._spent_up(finding), MINUTE)
         generation = before.generation + 1
         _keep(sentences, text, Sentence(level, until, generation, action, enforced))
+        needs = APPROVERS if enforced and action in self._settings.approve else 0
         decision = Decision(
             id=decision_id(target, action),
             target=target,
@@ -189,11 +195,15 @@ class Response:
             since=now,
             until=until,
             generation=generation,
-            enforced=enforced,
+            enforced=enforced and not needs,
             detector=finding.detector,
             severity=finding.severity,
+            needs=needs,
         )
-        return decision, _words(action, target, until, now, enforced)
+        said = _words(action, target, until, now, enforced)
+        if needs:
+            said += f" (waits for {needs} persons: {_approval(decision)})"
+        return decision, said
 
     def _end(self, finding: Finding, level: float, now: float) -> float:
         """When a decision ends that is made at this step of the ladder."""
@@ -254,6 +264,7 @@ class Response:
             decision=word,
             undo=undo,
             revision=finding.revision,
+            stage=finding.stage,
             blind_to=finding.blind_to,
         )
 
@@ -313,6 +324,10 @@ def _undo(target: Target) -> str:
     """The command that lifts what holds for a target, quoted for a shell: attackers choose
     names."""
     return f"mailwarden decisions remove {shlex.quote(_text(target))}"
+
+
+def _approval(decision: Decision) -> str:
+    return f"mailwarden decisions approve {shlex.quote(decision.id)}"
 
 
 def _words(action: str, target: Target, until: float, now: float, enforced: bool) -> str:

@@ -34,7 +34,7 @@ panic = "{folder}/panic"
 [http]
 listen = ""
 [detectors.auth_dictionary]
-enforce = true
+stage = "enforce"
 [gateways.postfix]
 clients = "{folder}/clients.cidr"
 postfix = "true"

@@ -8,7 +8,7 @@ the UTC day of the first offence, so that every run and every worker names one t
 import hashlib
 from typing import Literal
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 Severity = Literal["info", "low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "low", "medium", "high", "critical")
@@ -46,13 +46,17 @@ SAMPLES = 20
 
 DAY = 86400.0
 
+Stage = Literal["observe", "alert", "enforce"]
+"""How far a detector is trusted: its findings are only kept; the SOC is told; what it decides is
+enforced as well."""
+
 
 class Subject(Struct, frozen=True):
     kind: Literal["client", "network", "account", "address", "domain", "gateway", "site"]
     value: str
 
 
-class Target(Struct, frozen=True):
+class Target(Struct, frozen=True, gc=False):
     """What a decision applies to; the value of ``client_account`` is ``client account``."""
 
     kind: Literal["network", "account", "address", "domain", "client_account"]
@@ -117,7 +121,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     checks: list[str] = field(default_factory=list)  # what was looked at in the subject's favour
     wish: Wish | None = None
     collateral: int = 0  # accounts with good evidence behind the target
-    enforce: bool = False  # the detector's decisions are switched on
+    stage: Stage = "alert"  # of the detector
 
 
 class Alert(Struct, frozen=True, kw_only=True):
@@ -152,10 +156,11 @@ class Alert(Struct, frozen=True, kw_only=True):
     undo: str = ""  # the command that undoes the decision
     revision: int = 1
     state: Literal["open", "withdrawn"] = "open"
+    stage: Stage = "alert"  # "observe": its detector is on trial, nobody is to be called for it
     blind_to: str = ""
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class Decision(Struct, frozen=True, kw_only=True, gc=False):
     """A lease on an action: it ends by itself at `until`, also at an edge that is cut off."""
 
     id: str
@@ -171,6 +176,15 @@ class Decision(Struct, frozen=True, kw_only=True):
     enforced: bool = False  # False: observe only, no gateway acts on it
     detector: str = ""  # name of the finding, as "auth_breach"; "" where a person decided
     severity: Severity | Literal[""] = ""  # of the finding when this was decided
+    needs: int = 0  # persons who must approve before it is enforced
+    approvals: tuple[str, ...] = ()  # their logins
+
+
+def approved(decision: Decision, by: str) -> Decision:
+    """The decision with one more approval; enforced where that was the last one needed."""
+    names = (*decision.approvals, by)
+    enforced = len(set(names)) >= decision.needs
+    return structs.replace(decision, approvals=names, enforced=enforced)
 
 
 def finding_id(detector: str, subject: Subject, first: float) -> str:

@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
+from schemas.audit import Audit
 from schemas.events import Event
 from schemas.findings import Alert, Decision
-from schemas.gateways import GatewayState
+from schemas.gateways import GatewayState, Switch
 
 HOLDS: dict[str, Any] = {
     "mail.events": Event,
@@ -16,6 +17,8 @@ HOLDS: dict[str, Any] = {
     "mail.alerts": Alert,
     "mail.decisions": Decision,
     "mail.gateways": GatewayState,
+    "mail.switch": Switch,
+    "mail.audit": Audit,
 }
 
 FOLDER = Path(__file__).parent / "json"

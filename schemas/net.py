@@ -14,6 +14,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _DOTTED = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}").fullmatch
+_LENGTH = re.compile("3[0-2]|[12]?[0-9]").fullmatch
 
 CLIENT_BITS = {4: 32, 6: 64}
 NETWORK_BITS = {4: 24, 6: 48}
@@ -91,6 +92,19 @@ def number(text: str) -> tuple[int, int, int]:
     return found.version, found.max_prefixlen, int(found.network_address)
 
 
+def prefix(text: str) -> tuple[int, int, int]:
+    """IP version, prefix length, and the prefix as a number of so many bits, of an address or a
+    network. Raises ValueError where it is neither."""
+    address, slash, length = text.partition("/")
+    if _DOTTED(address) and (not slash or _LENGTH(length)):
+        a, b, c, d = address.split(".")
+        bits = int(length) if slash else 32
+        return 4, bits, (int(a) << 24 | int(b) << 16 | int(c) << 8 | int(d)) >> (32 - bits)
+    found = parse_network(text)
+    bits = found.prefixlen
+    return found.version, bits, int(found.network_address) >> (found.max_prefixlen - bits)
+
+
 class Networks:
     """A set of networks that is asked for one address at a time.
 
@@ -99,6 +113,7 @@ class Networks:
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
         self._by_length: dict[tuple[int, int], set[int]] = {}
+        self._shifts: dict[int, list[tuple[int, set[int]]]] = {}  # the same, by version
         self._texts: list[str] = []
         self._known: dict[str, bool] = {}
         for text in networks:
@@ -107,7 +122,10 @@ class Networks:
     def add(self, text: str) -> None:
         found = parse_network(text)
         key = (found.version, found.max_prefixlen - found.prefixlen)
-        self._by_length.setdefault(key, set()).add(int(found.network_address) >> key[1])
+        if key not in self._by_length:
+            self._by_length[key] = set()
+            self._shifts.setdefault(found.version, []).append((key[1], self._by_length[key]))
+        self._by_length[key].add(int(found.network_address) >> key[1])
         self._texts.append(str(found))
         self._known.clear()
 
@@ -139,16 +157,16 @@ class Networks:
 
     def overlapping(self, text: str) -> bool:
         """Whether a network shares any address with one of ours."""
-        asked = parse_network(text)
-        host_bits = asked.max_prefixlen - asked.prefixlen
-        value = int(asked.network_address)
-        for (version, shift), values in self._by_length.items():
-            if version != asked.version:
-                continue
+        return self.meet(*prefix(text))
+
+    def meet(self, version: int, length: int, value: int) -> bool:
+        """The same for a network as `prefix` gives it."""
+        host_bits = (32 if version == 4 else 128) - length
+        for shift, values in self._shifts.get(version, ()):
             if shift >= host_bits:
-                if value >> shift in values:
+                if value >> (shift - host_bits) in values:
                     return True
-            elif any(ours << shift >> host_bits == value >> host_bits for ours in values):
+            elif any(own >> (host_bits - shift) == value for own in values):
                 return True
         return False
 

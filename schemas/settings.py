@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeVar, get_args
 import msgspec
 from msgspec import Struct, field
 
+from schemas.findings import Action
+
 T = TypeVar("T")
 
 
@@ -65,6 +67,13 @@ class ResponseSettings(Section, frozen=True):
     widest_v4: int = 24  # the shortest prefixes that may be decided about
     widest_v6: int = 48
     panic: str = ""  # while this file exists, nothing is enforced; "": panic, beside the store
+    signing_key_file: str = ""  # keys that sign decisions on Kafka, one a line; unsigned ones are
+    # refused then. The first signs
+    approve: tuple[Action, ...] = ()  # actions that wait until two persons have approved them
+    canary: float = 0.0  # share of the gateways that enforce a new decision first; 0: all do
+    canary_gateways: tuple[str, ...] = ()  # those instead, by name
+    canary_seconds: float = 300.0  # until the others follow, unless a person takes it back
+    overdue: float = 60.0  # seconds until a gateway that is gone or behind is an alert
 
 
 class StorageSettings(Section, frozen=True):
@@ -73,6 +82,7 @@ class StorageSettings(Section, frozen=True):
     path: str = ""  # the SQLite file; "" is the state directory's mailwarden.db
     dead: str = ""  # dead letters as JSON lines; "" is beside it
     keep_days: int = 90  # alerts
+    audit_days: int = 730  # who changed what
 
 
 class ListedSettings(Section, frozen=True):
@@ -231,7 +241,8 @@ def explain(message: str, kind: type[Any], prefix: str = "") -> str:
         full = ".".join(part for part in (full, name) if part)
         return f"{full}: no such setting; there are: {', '.join(known)}"
     if text.startswith("Invalid enum value"):
-        words = ", ".join(get_args(_type(kind, key)))
+        choice = get_args(_type(kind, key))
+        words = ", ".join(get_args(choice[0]) or choice)  # one of them, or a list of them
         return f"{full}: expected one of {words}, not {text.removeprefix('Invalid enum value ')}"
     return f"{full}: {text[:1].lower()}{text[1:]}" if full else text
 

@@ -27,6 +27,7 @@ CHANGELOG = {
     "delete.retention.ms": "600000",  # the workers free a slot by deleting it
     "max.message.bytes": "1048588",
 }
+FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1"}
 LEASES = {
     "cleanup.policy": "compact,delete",
     "retention.ms": str(8 * DAY_MS),
@@ -38,6 +39,8 @@ TOPICS: tuple[Topic, ...] = (
     Topic("mail.alerts", "what the SOC reads", "alert id", config=COMPACT),
     Topic("mail.decisions", "what the gateways enforce", "target and action", config=LEASES),
     Topic("mail.gateways", "what each gateway has applied", "gateway", many=False, config=COMPACT),
+    Topic("mail.switch", "the kill switch of all gateways", "panic", many=False, config=COMPACT),
+    Topic("mail.audit", "who changed what, and why", "decision", fixed=False, config=FOR_EVER),
     Topic(
         "mail.dead",
         "what could not be read, with the reason",

@@ -15,8 +15,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from schemas.audit import Audit
 from schemas.events import Event, Fact
 from schemas.findings import Alert, Decision
+from schemas.gateways import GatewayState, Switch
 
 T = TypeVar("T")
 
@@ -58,6 +60,7 @@ def decode_positions(data: bytes) -> list[int]:
 
 _alert = msgspec.json.Decoder(Alert)
 _decision = msgspec.json.Decoder(Decision)
+_decisions = msgspec.json.Decoder(list[Decision])
 
 
 def decode_alert(data: bytes) -> Alert:
@@ -66,3 +69,25 @@ def decode_alert(data: bytes) -> Alert:
 
 def decode_decision(data: bytes) -> Decision:
     return _decision.decode(data)
+
+
+def decode_decisions(data: bytes) -> list[Decision]:
+    """A JSON array of decisions."""
+    return _decisions.decode(data)
+
+
+_state = msgspec.json.Decoder(GatewayState)
+_switch = msgspec.json.Decoder(Switch)
+_audit = msgspec.json.Decoder(Audit)
+
+
+def decode_state(data: bytes) -> GatewayState:
+    return _state.decode(data)
+
+
+def decode_switch(data: bytes) -> Switch:
+    return _switch.decode(data)
+
+
+def decode_audit(data: bytes) -> Audit:
+    return _audit.decode(data)

@@ -7,7 +7,9 @@ the more severe one, then the one on the wider network. A pardon rules by doing 
 `in_force` gives the decisions in that order, so that a gateway whose table is read from the top
 needs no more than to write them down.
 
-Networks that we must never act against are asked about here once more, whatever was decided.
+What must never be decided is asked about here once more, whoever decided it: against networks
+of ours, against our own domains, against the mailboxes that must take mail, about networks that
+are too wide. `admit` says which of these it is.
 
 One thread changes a block list; `lookup` may be asked by others meanwhile. What it walks over is
 replaced, never changed in place.
@@ -16,28 +18,37 @@ replaced, never changed in place.
 import heapq
 import math
 from collections.abc import Iterable, Iterator
-
-import msgspec
+from typing import Literal
 
 from schemas import net
 from schemas.findings import ACTIONS, Decision, Target
 
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(list[Decision])
-
 SEVERITY = {action: rank for rank, action in enumerate(ACTIONS)}
 
-_Rank = tuple[bool, bool, int, float, int, str]
-_Place = tuple[int, int, int] | tuple[str, str]
-"""Where a target is found: (IP version, prefix length, prefix), or (kind, value)."""
+SHORTEST = {4: 8, 6: 19}
+"""The shortest prefixes that a person may decide about or pardon: no registry gives anybody more
+at once, so what is wider is a slip or an attack."""
+
+ALWAYS = frozenset({"postmaster", "abuse"})
+"""Mailboxes that take mail whatever happens (RFC 5321, 4.5.1; RFC 2142)."""
+
+Refusal = Literal["", "older", "target", "spared", "wide", "mailbox", "domain", "full"]
+"""Why a decision is not taken; "" where it is."""
+
+_Rank = tuple[int, float, float]
+_Place = int | str
+"""Where a target is found: a network as one number (`_numbered`), what has a name by kind and
+value. One object each, not tuples: there are as many as decisions."""
+
+_Held = Decision | tuple[Decision, ...]
 
 
 class Blocklist:
-    """Decisions by id. Bounded: beyond `limit` the machine's soonest to end goes, and is counted
-    in `evicted`.
+    """Decisions by id. Bounded: beyond `limit` none is taken; a person's word then takes the
+    place of the machine's that is soonest to end, which `evicted` counts.
 
-    `spared` are networks that no decision may touch; `widest` the shortest prefixes that the
-    machine may decide about, by IP version.
+    `spared` are networks that no decision may touch, and `domains` are ours; `widest` are the
+    shortest prefixes that the machine may decide about, IPv4 and IPv6.
     """
 
     def __init__(
@@ -45,15 +56,16 @@ class Blocklist:
         spared: net.Networks | None = None,
         widest: tuple[int, int] = (24, 48),
         limit: int = 200_000,
+        domains: frozenset[str] = frozenset(),
     ) -> None:
         self.evicted = 0
+        self._domains = domains
         self._spared = spared or net.Networks()
         self._widest = {4: widest[0], 6: widest[1]}
         self._limit = limit
         self._decisions: dict[str, Decision] = {}
-        self._ranks: dict[str, _Rank] = {}
-        self._places: dict[_Place, tuple[str, ...]] = {}
-        self._lengths: dict[tuple[int, int], int] = {}  # (version, prefix length): places
+        self._places: dict[_Place, _Held] = {}
+        self._lengths: dict[int, int] = {}  # places, by the end of their number: version, length
         self._known_lengths: tuple[tuple[int, int], ...] = ()
         self._ends: list[tuple[float, str]] = []  # heap; entries of replaced decisions linger
 
@@ -63,44 +75,57 @@ class Blocklist:
     def __iter__(self) -> Iterator[Decision]:
         return iter(self._decisions.values())
 
+    def get(self, decision_id: str) -> Decision | None:
+        return self._decisions.get(decision_id)
+
     def put(self, decision: Decision) -> bool:
-        """Take a decision in; False where it is refused: older than what is here under its id,
-        about networks that are spared or too wide, or no target at all."""
-        before = self._decisions.get(decision.id)
+        """Take a decision in; whether it was taken."""
+        return not self.admit(decision)
+
+    def admit(self, decision: Decision) -> Refusal:
+        """Take a decision in; why it was not taken, if so. "older" is no offence: a newer one is
+        here under its id."""
+        name = decision.id
+        before = self._decisions.get(name)
         if before is not None and _age(decision) < _age(before):
-            return False
-        place = self._place_if_allowed(decision)
-        if place is None:
-            return False
+            return "older"
+        try:
+            place, refusal = self._place_of(decision)
+        except ValueError:
+            return "target"
+        if refusal:
+            return refusal
         if before is not None:
-            self.remove(decision.id)
-        elif len(self._decisions) >= self._limit:
-            self._make_room()
-        self._decisions[decision.id] = decision
-        self._ranks[decision.id] = _rank(decision, place)
-        here = self._places.get(place, ())
-        self._places[place] = (*here, decision.id)
-        if not here:
-            self._count_length(place, 1)
-        heapq.heappush(self._ends, (decision.until, decision.id))
+            self.remove(name)
+        elif len(self._decisions) >= self._limit and not self._make_room(decision):
+            return "full"
+        self._decisions[name] = decision
+        here = self._places.get(place)
+        if here is None:
+            self._places[place] = decision
+            if type(place) is int:
+                self._count_length(place, 1)
+        else:
+            self._places[place] = (*_all(here), decision)
+        heapq.heappush(self._ends, (decision.until, name))
         if len(self._ends) > 2 * len(self._decisions) + 1024:
             self._ends = [(d.until, d.id) for d in self._decisions.values()]
             heapq.heapify(self._ends)
-        return True
+        return ""
 
     def remove(self, decision_id: str) -> bool:
         """Take a decision out; whether it was here."""
         decision = self._decisions.pop(decision_id, None)
         if decision is None:
             return False
-        del self._ranks[decision_id]
         place = _place(decision.target)
-        here = tuple(name for name in self._places[place] if name != decision_id)
+        here = tuple(one for one in _all(self._places[place]) if one.id != decision_id)
         if here:
-            self._places[place] = here
+            self._places[place] = here[0] if len(here) == 1 else here
         else:
             del self._places[place]
-            self._count_length(place, -1)
+            if type(place) is int:
+                self._count_length(place, -1)
         return True
 
     def expire(self, now: float) -> list[Decision]:
@@ -127,21 +152,29 @@ class Blocklist:
     def in_force(self, now: float) -> list[Decision]:
         """The decisions that hold at `now`, the ruling ones first; those that another rules out
         everywhere are left out."""
-        held = (decision for decision in self._decisions.values() if decision.until > now)
-        seen: dict[tuple[int, int], set[int]] = {}  # prefixes, by version and length
+        alike: dict[_Rank, list[tuple[str, _Place, Decision]]] = {}
+        for place, here in self._places.items():
+            for decision in _all(here):
+                if decision.until > now:
+                    row = (decision.id, place, decision)
+                    alike.setdefault(_rank(decision, place), []).append(row)
+        seen: dict[int, dict[int, set[int]]] = {4: {}, 6: {}}  # prefixes, by version and length
         named: set[_Place] = set()
         found = []
-        for decision in sorted(held, key=lambda decision: self._ranks[decision.id]):
-            place = _place(decision.target)
-            if place in named or (len(place) == 3 and _covered(place, seen)):
-                continue
-            found.append(decision)
-            if decision.domain:
-                continue
-            if len(place) == 3:
-                seen.setdefault(place[:2], set()).add(place[2])
-            else:
-                named.add(place)
+        for rank in sorted(alike):
+            for _, place, decision in sorted(alike[rank], key=_name):
+                if type(place) is int:
+                    version, length, prefix = _parts(place)
+                    around = seen[version]
+                    if _covered(prefix, length, around):
+                        continue
+                    if not decision.domain:
+                        around.setdefault(length, set()).add(prefix)
+                elif place in named:
+                    continue
+                elif not decision.domain:
+                    named.add(place)
+                found.append(decision)
         return found
 
     def lookup(
@@ -159,126 +192,145 @@ class Blocklist:
         for: decisions for one domain rule only there. Raises ValueError where `address` is none.
         """
         places = self._about(address, account)
-        places += [("address", mailbox) for mailbox in mailboxes]
-        places += [("domain", domain) for domain in domains]
-        found: Decision | None = None
-        rank: _Rank | None = None
+        places += [f"address:{mailbox}" for mailbox in mailboxes]
+        places += [f"domain:{domain}" for domain in domains]
+        found: list[tuple[Decision, _Place]] = []
         for place in places:
-            for name in self._places.get(place, ()):
-                decision, its = self._decisions.get(name), self._ranks.get(name)
-                if decision is None or its is None or decision.until <= now:
-                    continue
-                if decision.domain and decision.domain != ours:
-                    continue
-                if rank is None or its < rank:
-                    found, rank = decision, its
-        return None if found is None or found.origin == "pardon" else found
-
-    def snapshot(self) -> bytes:
-        """All decisions, as a JSON array."""
-        return _encoder.encode(list(self._decisions.values()))
-
-    def restore(self, data: bytes) -> int:
-        """Put in what a snapshot held; returns how many were taken. Raises ValueError where
-        `data` is none."""
-        return sum(self.put(decision) for decision in _decoder.decode(data))
+            here = self._places.get(place)
+            if here is not None:
+                found += [
+                    (decision, place)
+                    for decision in _all(here)
+                    if decision.until > now and decision.domain in ("", ours)
+                ]
+        if not found:
+            return None
+        ruling = found[0][0]
+        if len(found) > 1:
+            ruling = min(found, key=lambda one: (_rank(*one), one[0].id))[0]
+        return None if ruling.origin == "pardon" else ruling
 
     # -- what is behind it ------------------------------------------------------------------
 
-    def _count_length(self, place: _Place, change: int) -> None:
+    def _count_length(self, place: int, change: int) -> None:
         """One place more or less of this prefix length."""
-        if len(place) != 3:
-            return
-        length = (place[0], place[1])
+        length = place & 0x1FF
         count = self._lengths.get(length, 0) + change
-        if count:
-            self._lengths[length] = count
-        else:
-            del self._lengths[length]
-        if len(self._lengths) != len(self._known_lengths):
-            self._known_lengths = tuple(self._lengths)
+        self._lengths[length] = count
+        if (change, count) in ((1, 1), (-1, 0)):  # the first one came, or the last one went
+            self._known_lengths = tuple(
+                _parts(one)[:2] for one, many in self._lengths.items() if many
+            )
 
     def _about(self, address: str, account: str) -> list[_Place]:
         places: list[_Place] = []
         if address:
             places += self._around(address)
         if account:
-            places.append(("account", account))
+            places.append(f"account:{account}")
         if address and account:
-            places.append(("client_account", f"{net.client(address)} {account}"))
+            places.append(f"client_account:{net.client(address)} {account}")
         return places
 
-    def _around(self, address: str) -> list[_Place]:
+    def _around(self, address: str) -> list[int]:
         version, bits, value = net.number(address)
         return [
-            (version, length, value >> (bits - length))
+            _numbered(version, length, value >> (bits - length))
             for known, length in self._known_lengths
             if known == version
         ]
 
-    def _place_if_allowed(self, decision: Decision) -> _Place | None:
-        try:
-            place = _place(decision.target)
-            client = _client(decision.target)
-        except ValueError:
-            return None
-        if decision.origin == "pardon":
-            return place
-        if client and self._spared and self._spared.overlapping(client):
-            return None
-        if len(place) == 3 and decision.origin == "automatic":
-            return place if place[1] >= self._widest[place[0]] else None
-        return place
+    def _place_of(self, decision: Decision) -> tuple[_Place, Refusal]:
+        """Where a decision is found, or what speaks against its target. Raises ValueError where
+        it is none."""
+        target = decision.target
+        kind, value = target.kind, target.value
+        if kind == "network":
+            prefix = net.prefix(value)
+            return _numbered(*prefix), self._objection(decision, *prefix)
+        place = f"{kind}:{value}"
+        if kind == "client_account":
+            client, _, account = value.partition(" ")
+            if not account:
+                raise ValueError("a client and an account, with a space between them")
+            return place, self._objection(decision, *net.prefix(client))
+        if kind == "address" and self._must_take_mail(value):
+            return place, "mailbox"
+        if kind == "domain" and value in self._domains:
+            return place, "domain"
+        return place, ""
 
-    def _make_room(self) -> None:
+    def _objection(self, decision: Decision, version: int, length: int, value: int) -> Refusal:
+        """What speaks against a decision about this network."""
+        shortest = self._widest if decision.origin == "automatic" else SHORTEST
+        if length < shortest[version]:
+            return "wide"
+        if decision.origin != "pardon" and self._spared.meet(version, length, value):
+            return "spared"
+        return ""
+
+    def _must_take_mail(self, mailbox: str) -> bool:
+        name, _, domain = mailbox.rpartition("@")
+        return name in ALWAYS and domain in self._domains
+
+    def _make_room(self, coming: Decision) -> bool:
+        """For a person's decision, at the cost of the machine's; whether there is any."""
+        if coming.origin == "automatic":
+            return False
         mildest = min(
             self._decisions.values(), key=lambda d: (d.origin != "automatic", d.until, d.id)
         )
+        if mildest.origin != "automatic":
+            return False
         self.remove(mildest.id)
         self.evicted += 1
+        return True
 
 
 def _age(decision: Decision) -> tuple[int, float]:
     return decision.generation, decision.since
 
 
+def _all(held: _Held) -> tuple[Decision, ...]:
+    return held if type(held) is tuple else (held,)  # type: ignore[return-value]
+
+
+def _name(row: tuple[str, _Place, Decision]) -> str:
+    return row[0]
+
+
 def _rank(decision: Decision, place: _Place) -> _Rank:
-    """Sorts what rules first."""
-    bits = place[1] if len(place) == 3 else 0
-    severity = -SEVERITY[decision.action]
+    """Sorts what rules first; of what is alike, the id decides. The number says: only observed;
+    the machine's; then a person's by the length of the prefix (the longest first), the machine's
+    by severity and that length (the shortest first)."""
+    bits = place >> 1 & 0xFF if type(place) is int else 0
+    severity = len(ACTIONS) - SEVERITY[decision.action]
+    order = 0 if decision.enforced else 1 << 24
     if decision.origin == "automatic":
-        return (not decision.enforced, True, severity, bits, -decision.generation, decision.id)
-    return (not decision.enforced, False, -bits, -decision.since, severity, decision.id)
+        order += 1 << 20 | severity << 8 | bits
+        return order, -decision.generation, 0
+    return order + 128 - bits, -decision.since, severity
 
 
-def _covered(place: tuple[int, int, int], seen: dict[tuple[int, int], set[int]]) -> bool:
-    """Whether a network lies in one of those seen."""
-    version, length, prefix = place
-    return any(
-        prefix >> (length - wider) in prefixes
-        for (v, wider), prefixes in seen.items()
-        if v == version and wider <= length
-    )
+def _covered(prefix: int, length: int, seen: dict[int, set[int]]) -> bool:
+    """Whether a network lies in one of those seen, of its version."""
+    for wider, prefixes in seen.items():
+        if wider <= length and prefix >> (length - wider) in prefixes:
+            return True
+    return False
+
+
+def _numbered(version: int, length: int, prefix: int) -> int:
+    """A network as one number: the prefix, its length in eight bits, and the version in one."""
+    return prefix << 9 | length << 1 | (version == 6)
+
+
+def _parts(place: int) -> tuple[int, int, int]:
+    """Version, length and prefix of a network that is one number."""
+    return 6 if place & 1 else 4, place >> 1 & 0xFF, place >> 9
 
 
 def _place(target: Target) -> _Place:
     if target.kind != "network":
-        return target.kind, target.value
-    found = net.parse_network(target.value)
-    return (
-        found.version,
-        found.prefixlen,
-        int(found.network_address) >> (found.max_prefixlen - found.prefixlen),
-    )
-
-
-def _client(target: Target) -> str:
-    """The network that a target is about, if it is about one. Raises ValueError for nonsense."""
-    if target.kind == "network":
-        return target.value
-    if target.kind == "client_account":
-        client, _, account = target.value.partition(" ")
-        if not account:
-            raise ValueError("a client and an account, with a space between them")
-        return str(net.parse_network(client))
-    return ""
+        return f"{target.kind}:{target.value}"
+    return _numbered(*net.prefix(target.value))

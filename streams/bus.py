@@ -64,6 +64,10 @@ class Subscription(Protocol):
     def caught_up(self) -> bool:
         """Whether all that lay there at the time of `subscribe` was polled."""
 
+    def ends(self) -> dict[tuple[str, int], int]:
+        """Where each partition, by topic and number, ended at the time of `subscribe`: the
+        offset of the message that was to come next."""
+
     def commit(self) -> None:
         """All that was polled is done with; a later member of the group begins after it."""
 

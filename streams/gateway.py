@@ -13,6 +13,7 @@ from typing import ClassVar, Protocol
 
 from msgspec import Struct
 
+from schemas.audit import Audit
 from schemas.events import Fact
 from schemas.findings import Decision
 from schemas.settings import Section
@@ -40,6 +41,9 @@ class Site(Protocol):
     ) -> Decision | None:
         """The decision in force now that rules these (streams/blocklist.py `lookup`). `account`
         may have any spelling."""
+
+    def record(self, entries: Sequence[Audit]) -> None:
+        """What the gateway did to people, for the trail of changes. Never waits."""
 
     def publish(self, events: Sequence[Fact]) -> None:
         """Events that the gateway saw, for the detectors. Never waits: what is too much is

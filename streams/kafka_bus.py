@@ -268,6 +268,11 @@ class KafkaSubscription:
         assigned = consumer.assignment()
         return bool(assigned) and all(self._reached(place) for place in assigned)
 
+    def ends(self) -> dict[tuple[str, int], int]:
+        return {
+            (place.topic[self._prefix :], place.partition): end for place, end in self._ends.items()
+        }
+
     def commit(self) -> None:
         if self._group is not None:
             with explained("cannot commit"):

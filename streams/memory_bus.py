@@ -105,6 +105,9 @@ class MemorySubscription:
         with self._bus.arrival:
             return all(at >= self._ends[place] for place, at in self._assigned().items())
 
+    def ends(self) -> dict[tuple[str, int], int]:
+        return dict(self._ends)
+
     def commit(self) -> None:
         with self._bus.arrival:
             self._group.committed.update(self._positions)

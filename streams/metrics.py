@@ -57,6 +57,13 @@ REFUSED_PACKETS = Counter(
     "Packets that a firewall refused for us, by what became of them",
     ["gateway", "fate"],
 )
+REFUSED = Counter(
+    "mailwarden_decisions_refused", "Decisions from Kafka that were not taken: an alarm", ["reason"]
+)
+GENERATION = Gauge(
+    "mailwarden_gateway_generation", "Messages of mail.decisions up to which all is applied"
+)
+LIFTED = Gauge("mailwarden_gateway_lifted", "1 while the kill switch is pulled")
 REPORTS_DROPPED = Counter(
     "mailwarden_reports_dropped", "Events that gateways saw and nobody had room for"
 )

@@ -41,13 +41,13 @@ class Reload:
         """Something was written."""
         self._due = True
 
-    def settled(self) -> bool:
-        """Whether all that was written is read; begins a run where one is due. Raises
-        GatewayError where it failed; it is due again then."""
+    def settled(self, *, at_once: bool = False) -> bool:
+        """Whether all that was written is read; begins a run where one is due, with `at_once`
+        whenever the last one was. Raises GatewayError where it failed; it is due again then."""
         if self._running is None:
             if not self._due:
                 return True
-            if self._clock() - self._began >= self._interval:
+            if at_once or self._clock() - self._began >= self._interval:
                 self._begin()
             return False
         if self._running.is_alive():

@@ -54,7 +54,8 @@ class Writing(Gateway):
         return super().apply(decisions)
 
     def enforce(self, decisions: Sequence[Decision]) -> bool:
-        """One file that cannot be written keeps no other back."""
+        """One file that cannot be written keeps no other back. To lift everything waits for no
+        rate: whoever pulls the kill switch waits for it."""
         troubles: list[str] = []
         reloads: list[Reload] = []
         for path, text in self.render(decisions).items():
@@ -74,7 +75,7 @@ class Writing(Gateway):
         settled = True
         for reload in reloads:
             try:
-                settled &= reload.settled()
+                settled &= reload.settled(at_once=not decisions)
             except GatewayError as error:
                 troubles.append(str(error))
         if troubles:

@@ -189,6 +189,16 @@ def test_accounts_are_found_by_name() -> None:
     assert blocklist.in_force(1.0) == [severe]
 
 
+def test_three_decisions_about_one_login_come_and_go_apart() -> None:
+    hold, lock, kick = (
+        decided("alice@example.org", action, kind="account") for action in ("hold", "lock", "kick")
+    )
+    blocklist = holding(hold, kick, lock)
+    for gone, ruling in ((lock, kick), (hold, kick), (kick, None)):
+        assert blocklist.remove(gone.id)
+        assert blocklist.lookup(1.0, account="alice@example.org") == ruling
+
+
 @pytest.mark.parametrize(
     ("value", "address"),
     [("192.0.2.1 alice", "192.0.2.1"), ("2001:db8::/64 alice", "2001:db8::5")],
@@ -233,8 +243,28 @@ def test_a_pardon_of_spared_networks_does_no_harm() -> None:
     ],
 )
 def test_the_machine_may_not_decide_about_wide_networks(value: str, taken: bool) -> None:
-    assert Blocklist().put(decided(value)) is taken
-    assert Blocklist().put(decided(value, origin="manual"))
+    refusal = "" if taken else "wide"
+    assert Blocklist().admit(decided(value)) == refusal
+    both = decided(f"{value} alice", "reject", kind="client_account")
+    assert Blocklist().admit(both) == refusal
+
+
+@pytest.mark.parametrize("origin", ["manual", "pardon"])
+@pytest.mark.parametrize(
+    ("value", "refusal"),
+    [
+        ("198.0.0.0/8", ""),
+        ("198.0.0.0/7", "wide"),
+        ("0.0.0.0/0", "wide"),
+        ("2001:c000::/19", ""),
+        ("2001:c000::/18", "wide"),
+        ("::/0", "wide"),
+    ],
+)
+def test_a_person_may_decide_about_wider_ones_but_not_about_everybody(
+    value: str, refusal: str, origin: str
+) -> None:
+    assert Blocklist().admit(decided(value, origin=origin)) == refusal
 
 
 @pytest.mark.parametrize(
@@ -242,40 +272,53 @@ def test_the_machine_may_not_decide_about_wide_networks(value: str, taken: bool)
     [("network", "nonsense"), ("client_account", "192.0.2.1"), ("client_account", "x alice")],
 )
 def test_nonsense_is_refused(kind: str, value: str) -> None:
-    assert not Blocklist().put(decided(value, kind=kind))
+    assert Blocklist().admit(decided(value, kind=kind)) == "target"
 
 
-def test_a_full_list_drops_what_ends_first_and_counts_it() -> None:
+@pytest.mark.parametrize("origin", ["automatic", "manual"])
+@pytest.mark.parametrize(
+    ("kind", "value", "refusal"),
+    [
+        ("domain", "example.org", "domain"),
+        ("domain", "example.net", ""),
+        ("address", "postmaster@example.org", "mailbox"),
+        ("address", "abuse@example.org", "mailbox"),
+        ("address", "abuse@example.net", ""),
+        ("address", "alice@example.org", ""),
+        ("account", "postmaster@example.org", ""),
+    ],
+)
+def test_what_must_be_reachable_stays_so(kind: str, value: str, refusal: str, origin: str) -> None:
+    blocklist = Blocklist(domains=frozenset({"example.org"}))
+    assert blocklist.admit(decided(value, "reject", kind=kind, origin=origin)) == refusal
+
+
+def test_a_decision_that_is_older_than_the_one_that_is_here_says_so() -> None:
+    newer = decided(generation=2)
+    blocklist = holding(newer)
+    assert blocklist.admit(decided(generation=1)) == "older"
+    assert blocklist.get(newer.id) == newer
+    assert blocklist.get("unknown") is None
+
+
+def test_a_full_list_takes_nothing_more_of_the_machine() -> None:
+    blocklist = holding(decided("192.0.2.1"), decided("192.0.2.2"), limit=2)
+    assert blocklist.admit(decided("192.0.2.3")) == "full"
+    assert blocklist.put(decided("192.0.2.2", generation=2))  # it takes no more room
+    assert {d.target.value for d in blocklist} == {"192.0.2.1", "192.0.2.2"}
+    blocklist.expire(1000.0)
+    assert blocklist.put(decided("192.0.2.3", until=2000.0))
+
+
+def test_a_persons_word_finds_room_in_a_full_list() -> None:
     blocklist = Blocklist(limit=2)
-    blocklist.put(decided("192.0.2.1", until=10.0, origin="manual"))
-    blocklist.put(decided("192.0.2.2", until=30.0))
-    blocklist.put(decided("192.0.2.3", until=20.0))
+    blocklist.put(decided("192.0.2.1", until=30.0))
+    blocklist.put(decided("192.0.2.2", until=20.0))
+    assert blocklist.put(decided("192.0.2.3", origin="manual"))
     assert blocklist.evicted == 1
     assert {d.target.value for d in blocklist} == {"192.0.2.1", "192.0.2.3"}
-    blocklist.put(decided("192.0.2.3", until=40.0, generation=2))
-    assert blocklist.evicted == 1
-
-
-def test_a_snapshot_brings_all_back() -> None:
-    decisions = [
-        decided("192.0.2.0/24"),
-        decided("alice@example.org", "lock", kind="account"),
-        decided("2001:db8::/64", "observe", origin="pardon"),
-    ]
-    restored = Blocklist()
-    assert restored.restore(holding(*decisions).snapshot()) == 3
-    assert list(restored) == decisions
-
-
-def test_a_snapshot_that_is_none_is_a_value_error() -> None:
-    with pytest.raises(ValueError, match="Expected `array`"):
-        Blocklist().restore(b"{}")
-
-
-def test_a_restored_list_spares_what_is_spared_by_now() -> None:
-    data = holding(decided("192.0.2.1"), decided("192.0.2.2")).snapshot()
-    blocklist = Blocklist(Networks(["192.0.2.2"]))
-    assert blocklist.restore(data) == 1
+    assert blocklist.put(decided("192.0.2.4", "observe", origin="pardon"))
+    assert blocklist.admit(decided("192.0.2.5", origin="manual")) == "full"
 
 
 _networks = st.sampled_from(

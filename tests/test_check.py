@@ -60,7 +60,7 @@ def rows(result: Result) -> list[str]:
 
 ENFORCING = """
 [detectors.auth_dictionary]
-enforce = true
+stage = "enforce"
 [detectors.stale_client]
 enabled = false
 [response]
@@ -76,7 +76,9 @@ def test_settings_that_only_observe_are_well(run: Run, tmp_path: Path) -> None:
     assert said[0] == f"{tmp_path}/mailwarden.toml: valid"
     assert said[1] == f"{tmp_path}/mail.log"
     assert "only observes: response.enforce is off" in said
-    assert any(line.startswith("on, only shown: ") and "auth_dictionary" in line for line in said)
+    assert any(
+        line.startswith("told, nothing enforced: ") and "auth_dictionary" in line for line in said
+    )
     assert f"none; `run` writes JSON lines to {tmp_path}/alerts.jsonl" in said
     assert said[-1] == f"{tmp_path}/mailwarden.db"
 
@@ -170,7 +172,7 @@ def test_our_domains_are_said(run: Run) -> None:
 
 def test_what_is_carried_out_and_what_is_only_shown(run: Run) -> None:
     said = rows(run(ENFORCING + "[gateways.fence]\n"))
-    assert "decisions carried out: auth_dictionary" in said
+    assert "decisions enforced: auth_dictionary" in said
     assert "off: stale_client" in said
     assert any(line.startswith("blocks for 10 min at first, 7 d at most") for line in said)
 
@@ -287,3 +289,25 @@ def test_on_a_terminal_lines_stay_in_their_column(
     assert second[:13] == " " * 13
     assert second[13] != " "
     assert max(len(first), len(second)) <= 80
+
+
+def test_what_makes_decisions_safer_is_said(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("k" * 32)
+    settings = f"""
+    [site]
+    host = "mx1"
+    [response]
+    signing_key_file = "{tmp_path}/keys"
+    approve = ["lock"]
+    canary_gateways = ["mx1"]
+    """
+    said = rows(run(settings))
+    assert "decisions on Kafka are signed; unsigned ones are refused" in said
+    assert "lock: only when two persons have approved" in said
+    assert "a gateway on mx1 enforces new decisions first (canary)" in said
+    said = rows(run(settings.replace('["mx1"]', '["mx2"]')))
+    assert "a gateway on mx1 enforces new decisions 5 min later (canary)" in said
+    (tmp_path / "keys").write_text("short")
+    result = run(settings)
+    assert result.exit_code == 1
+    assert "keys: expected keys of 32 characters or more, one a line" in result.output

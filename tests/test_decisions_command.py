@@ -60,6 +60,8 @@ def run(settings: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> Run:
 
     def call(name: str, *arguments: str, eyes: bool = False) -> Result:
         monkeypatch.setattr(options, "for_eyes", lambda as_json: eyes and not as_json)
+        if name in ("add", "remove", "pardon") and "--reason" not in arguments:
+            arguments = (*arguments, "--reason", "by hand")
         return CliRunner().invoke(command, [name, "-c", str(settings), *arguments])
 
     return call
@@ -232,7 +234,7 @@ def test_removing_what_the_machine_decided_leaves_a_pardon(run: Run, store: Stor
     assert lines(run("export", "--format", "json")) != []
     assert run("export").stdout == ""
     [listed] = lines(run("list"))
-    assert (listed["origin"], listed["reason"]) == ("pardon", "removed by hand (alice)")
+    assert (listed["origin"], listed["reason"]) == ("pardon", "by hand (alice)")
 
 
 def test_removing_what_a_person_decided_deletes_it(run: Run, store: Store) -> None:
@@ -352,7 +354,8 @@ def test_kafka_is_asked_where_that_is_said(
     run: Run, monkeypatch: pytest.MonkeyPatch, store: Store
 ) -> None:
     bus = MemoryBus()
-    bus.create(BY_NAME["mail.decisions"], 2, 1)
+    for name in ("mail.decisions", "mail.audit"):
+        bus.create(BY_NAME[name], 2, 1)
     monkeypatch.setattr("streams.kafka_bus.KafkaBus", lambda settings: bus)
     monkeypatch.setattr(bus, "close", lambda: None)
     result = run("add", "192.0.2.1", "--kafka")
@@ -380,6 +383,133 @@ def test_whoever_has_no_name_signs_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("SUDO_USER", raising=False)
     monkeypatch.setattr("pwd.getpwuid", nobody)
     assert decisions.signed("why") == "why"
+
+
+def test_whoever_changes_something_says_why(run: Run, settings: Path, store: Store) -> None:
+    result = CliRunner().invoke(command, ["add", "-c", str(settings), "192.0.2.1"])
+    assert result.exit_code == 2
+    assert "--reason is missing: colleagues will ask why" in result.output
+    assert run("add", "192.0.2.1", "--reason", "  ").exit_code == 2
+    assert store.decisions(NOW) == []
+
+
+def test_a_person_who_did_not_say_why_is_asked(
+    run: Run, settings: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decisions, "_asks", lambda: True)
+    result = CliRunner().invoke(
+        command, ["add", "-c", str(settings), "192.0.2.1"], input="scans us\n"
+    )
+    assert result.exit_code == 0, result.output
+    assert store.decisions(NOW)[0].reason == "scans us (alice)"
+
+
+def test_the_trail_says_who_changed_what_and_why(run: Run, store: Store) -> None:
+    machine(store, decided("198.51.100.1"))
+    run("add", "192.0.2.1", "--reason", "scans us")
+    run("remove", "192.0.2.1", "--reason", "no more")
+    run("pardon", "198.51.100.1", "--reason", "a partner")
+    run("pardon", "198.51.100.1", "--end", "--reason", "not one")
+    told = lines(run("log"))
+    assert [(one["what"], one["by"], one["reason"], one["target"]) for one in told] == [
+        ("removed", "alice", "not one", "network:198.51.100.1"),
+        ("pardoned", "alice", "a partner", "network:198.51.100.1"),
+        ("removed", "alice", "no more", "network:192.0.2.1"),
+        ("added", "alice", "scans us", "network:192.0.2.1"),
+        ("decided", "mailwarden", "guesses", "network:198.51.100.1"),
+    ]
+    assert all(one["host"] for one in told[:4])
+    assert len(lines(run("log", "--limit", "2"))) == 2
+    assert [one["what"] for one in lines(run("log", "network:192.0.2.1"))] == ["removed", "added"]
+    by_id = lines(run("log", "network:198.51.100.1:drop"))
+    assert [one["what"] for one in by_id] == ["decided"]
+    text = run("log", eyes=True).stdout
+    assert text.split()[:4] == ["WHEN", "WHAT", "BY", "DECISION"]
+    assert "a partner" in text
+
+
+def test_a_trail_without_entries_is_said(run: Run) -> None:
+    assert run("log", eyes=True).stdout == "Nothing was changed.\n"
+
+
+def test_a_pardon_of_half_the_world_is_refused(run: Run, store: Store) -> None:
+    result = run("pardon", "0.0.0.0/1")
+    assert result.exit_code == 2
+    assert "too wide: at least a /8; `mailwarden panic` lifts everything" in result.output
+    assert store.decisions(NOW) == []
+
+
+# -- a second person ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def needing_two(settings: Path) -> None:
+    settings.write_text(
+        settings.read_text().replace("[response]", '[response]\napprove = ["lock"]')
+    )
+
+
+@pytest.mark.usefixtures("needing_two")
+def test_a_persons_order_waits_for_another_person(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run("add", "mallory@example.org")
+    name = "account:mallory@example.org:lock:manual"
+    assert f"It waits for another person: mailwarden decisions approve {name}" in result.stdout
+    [waiting] = store.decisions(NOW)
+    assert (waiting.enforced, waiting.needs, waiting.approvals) == (False, 2, ("alice",))
+    assert "waits for 1" in run("list", eyes=True).stdout
+    same = run("approve", name)
+    assert same.exit_code == 2
+    assert "alice has approved already: it needs another person" in same.output
+    assert run("approve", name, "--by", "bob").exit_code == 2  # it is still alice's login
+    monkeypatch.setenv("SUDO_USER", "bob")
+    result = run("approve", name)
+    assert result.stdout.startswith("lock mallory@example.org until")
+    [decision] = store.decisions(NOW)
+    assert (decision.enforced, decision.approvals) == (True, ("alice", "bob"))
+    assert [(one["what"], one["by"]) for one in lines(run("log"))] == [
+        ("approved", "bob"),
+        ("added", "alice"),
+    ]
+    again = run("approve", name)
+    assert again.exit_code == 2
+    assert "waits for nobody's approval" in again.output
+
+
+@pytest.mark.usefixtures("needing_two")
+def test_what_a_detector_decided_needs_two_persons(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = decided("m@example.org", "lock", kind="account", enforced=False, needs=2)
+    machine(store, waiting)
+    assert run("approve", waiting.id).stdout == "Noted; it waits for 1 more person.\n"
+    monkeypatch.setenv("SUDO_USER", "bob")
+    assert run("approve", waiting.id, "--by", "Bob Baker").exit_code == 0
+    [decision] = store.decisions(NOW)
+    assert decision.enforced
+    assert decision.approvals == ("alice", "Bob Baker (bob)")
+
+
+@pytest.mark.usefixtures("needing_two")
+def test_a_login_that_several_share_is_nobodys_name(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_USER", "root")
+    result = run("add", "mallory@example.org")
+    assert result.exit_code == 2
+    assert "say with --by who you are" in result.output
+    assert run("add", "mallory@example.org", "--by", "alice").exit_code == 0
+    name = store.decisions(NOW)[0].id
+    assert run("approve", name, "--by", "alice").exit_code == 2
+    assert run("approve", name, "--by", "bob").exit_code == 0
+    assert store.decisions(NOW)[0].enforced
+
+
+def test_what_is_not_there_cannot_be_approved(run: Run) -> None:
+    result = run("approve", "account:x:lock")
+    assert result.exit_code == 1
+    assert "nothing is in force under account:x:lock" in result.output
 
 
 def test_kafka_is_not_imported_for_one_server() -> None:

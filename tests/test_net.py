@@ -161,3 +161,35 @@ def test_overlaps_are_those_that_ipaddress_finds(ours: list[str], asked: str) ->
     other = ipaddress.ip_network(asked)
     expected = any(ipaddress.ip_network(text).overlaps(other) for text in ours)
     assert net.Networks(ours).overlapping(asked) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix"),
+    [
+        ("192.0.2.1", (4, 32, 0xC0000201)),
+        ("192.0.2.1/24", (4, 24, 0xC00002)),
+        ("192.0.2.1/0", (4, 0, 0)),
+        ("192.0.2.1/32", (4, 32, 0xC0000201)),
+        ("2001:db8::1", (6, 128, 0x20010DB8 << 96 | 1)),
+        ("2001:db8::/32", (6, 32, 0x20010DB8)),
+        ("::ffff:192.0.2.0/120", (4, 24, 0xC00002)),
+    ],
+)
+def test_networks_as_numbers(text: str, prefix: tuple[int, int, int]) -> None:
+    assert net.prefix(text) == prefix
+
+
+@pytest.mark.parametrize(
+    "text", ["192.0.2.1/33", "192.0.2.1/", "192.0.2.1/24/", "192.0.2.256", "x", ""]
+)
+def test_what_is_no_network_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        net.prefix(text)
+
+
+def test_addresses_as_numbers() -> None:
+    assert net.number("192.0.2.1") == (4, 32, 0xC0000201)
+    assert net.number("::ffff:192.0.2.1") == (4, 32, 0xC0000201)
+    assert net.number("2001:db8::1") == (6, 128, 0x20010DB8 << 96 | 1)
+    with pytest.raises(ValueError, match="nonsense"):
+        net.number("nonsense")

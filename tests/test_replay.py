@@ -85,7 +85,7 @@ def test_two_files_are_merged_by_time() -> None:
 def test_nothing_is_enforced_even_where_the_settings_would() -> None:
     settings = Settings(
         response=ResponseSettings(enforce=True),
-        detectors={"auth_dictionary": {"enforce": True}},
+        detectors={"auth_dictionary": {"stage": "enforce"}},
     )
     # until a week of logins was seen a dictionary is only shown
     week_before = failure(1, "zoe", "198.51.100.7").replace("2026-03-02", "2026-02-20")

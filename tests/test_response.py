@@ -37,7 +37,7 @@ def found(
         "at": at,
         "summary": "guesses passwords",
         "wish": wish or Wish(action, Target("network", target)),
-        "enforce": True,
+        "stage": "enforce",
     }
     return Finding(**(fields | more))  # type: ignore[arg-type]
 
@@ -122,9 +122,11 @@ def test_the_alert_carries_all_that_the_finding_told() -> None:
     assert alert.state == "open"
 
 
-@pytest.mark.parametrize(("site", "detector"), [(False, True), (True, False), (False, False)])
-def test_without_both_switches_it_is_only_observed(site: bool, detector: bool) -> None:
-    alert, decision = once(found(enforce=detector), responding(enforce=site))
+@pytest.mark.parametrize(
+    ("site", "stage"), [(False, "enforce"), (True, "alert"), (True, "observe"), (False, "alert")]
+)
+def test_without_both_switches_it_is_only_observed(site: bool, stage: str) -> None:
+    alert, decision = once(found(stage=stage), responding(enforce=site))
     assert decision is not None
     assert not decision.enforced
     assert alert.decision.endswith("(observed only, not enforced)")
@@ -516,7 +518,7 @@ def test_whatever_comes_every_lease_is_bounded_and_every_word_is_said(
 
 def test_who_returns_after_the_sentence_climbs_the_ladder() -> None:
     site = SiteSettings(domains=("example.org",), honeypots=("scanner@example.org",))
-    detector = {"enforce": True, "honeypot_seconds": 600.0}
+    detector = {"stage": "enforce", "honeypot_seconds": 600.0}
     settings = Settings(
         site=site,
         response=ResponseSettings(enforce=True),

@@ -20,6 +20,7 @@ import pytest
 
 from agents.demo.traffic import Plan, Traffic
 from agents.single.store import Store
+from schemas.audit import decided as said
 from schemas.findings import Alert, Decision, Target, decision_id
 
 ROOT = Path(__file__).parent.parent
@@ -154,7 +155,7 @@ honeypots = ["name7@example.org"]
 [response]
 enforce = true
 [detectors.auth_dictionary]
-enforce = true
+stage = "enforce"
 [gateways.postfix]
 clients = "{site.folder}/clients.cidr"
 postfix = "true"
@@ -174,7 +175,7 @@ def test_an_attacker_is_in_the_table_until_a_person_takes_it_out(site: Site) -> 
         wait_for(lambda: "203.0.113.5" in table(site), process)
         (made,) = decisions(site)
         with Store(site.state / "mailwarden.db") as store:
-            store.remove_decision(made.id)
+            store.remove_decision(made.id, said(made))
         wait_for(lambda: "203.0.113.5" not in table(site), process)
         manual = Decision(
             id=decision_id(Target("network", "203.0.113.77"), "drop"),
@@ -186,7 +187,7 @@ def test_an_attacker_is_in_the_table_until_a_person_takes_it_out(site: Site) -> 
             enforced=True,
         )
         with Store(site.state / "mailwarden.db") as store:
-            store.put_decision(manual)
+            store.put_decision(manual, said(manual))
         wait_for(lambda: "203.0.113.77" in table(site), process)
 
 

@@ -29,6 +29,8 @@ def test_all_topics_are_made_with_the_partitions_of_the_settings() -> None:
         "mail.alerts": 4,
         "mail.decisions": 4,
         "mail.gateways": 1,
+        "mail.switch": 1,
+        "mail.audit": 4,
         "mail.dead": 4,
         "mail.raw": 4,
         "mail.lines": 4,

@@ -146,6 +146,7 @@ def whole(alert: Alert) -> RenderableType:
             rows.add_row(name, Text(report.printable(value)))
 
     row("alert", f"{alert.id}, revision {alert.revision}, {alert.state}")
+    row("stage", "observe: its detector is on trial" if alert.stage == "observe" else "")
     row("rule", f"{alert.rule} version {alert.version}, window {span(alert.window)}")
     row("technique", alert.technique)
     about = any(seen.estimated for seen in alert.evidence)

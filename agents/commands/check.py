@@ -16,13 +16,14 @@ from msgspec import Struct
 
 from agents import custom_rules
 from agents.commands import options
-from agents.configuration import Config
+from agents.configuration import Config, signing
+from agents.edge.canary import Canary
 from agents.intake.topics import wanted
-from agents.operator import report
+from agents.operator import person, report
 from agents.running import kafka_files, reading, state
 from agents.words import many, span
 from schemas import net
-from schemas.findings import Action, Decision, Target
+from schemas.findings import Action, Decision, Stage, Target
 from schemas.settings import KafkaSettings, Settings, SettingsError
 from streams.gateway import Gateway
 from streams.parsers import PARSERS
@@ -141,6 +142,7 @@ def lines(config: Config) -> Iterator[Line]:
     yield from _listed(config)
     yield from _detectors(config)
     yield from _response(config)
+    yield from _care(config)
     for gateway in config.gateways:
         yield from _gateway(gateway)
     yield from _unreached(config)
@@ -273,8 +275,9 @@ def _listed(config: Config) -> Iterator[Line]:
 
 def _detectors(config: Config) -> Iterator[Line]:
     groups = (
-        ("decisions carried out", [d.name for d in config.detectors if d.enabled and d.enforce]),
-        ("on, only shown", [d.name for d in config.detectors if d.enabled and not d.enforce]),
+        ("decisions enforced", _at_stage(config, "enforce")),
+        ("told, nothing enforced", _at_stage(config, "alert")),
+        ("on trial, only kept", _at_stage(config, "observe")),
         ("off", [d.name for d in config.detectors if not d.enabled]),
     )
     for words, names in groups:
@@ -284,16 +287,20 @@ def _detectors(config: Config) -> Iterator[Line]:
         yield Line("detectors", f"{name} has settings of its own for {', '.join(domains)}")
 
 
+def _at_stage(config: Config, stage: Stage) -> list[str]:
+    return [d.name for d in config.detectors if d.enabled and d.stage == stage]
+
+
 def _response(config: Config) -> Iterator[Line]:
     response = config.settings.response
-    enforcing = [d.name for d in config.detectors if d.enabled and d.enforce]
+    enforcing = _at_stage(config, "enforce")
     if not response.enforce:
         yield Line("response", "only observes: response.enforce is off")
     elif not enforcing:
         yield Line(
             "response",
             "enforces only what people decide: no detector is switched on for it",
-            remedy=("[detectors.auth_dictionary]", "enforce = true"),
+            remedy=("[detectors.auth_dictionary]", 'stage = "enforce"'),
         )
     else:
         yield Line(
@@ -312,6 +319,27 @@ def _response(config: Config) -> Iterator[Line]:
             "bad",
             ("[gateways.postfix]",),
         )
+
+
+def _care(config: Config) -> Iterator[Line]:
+    """What makes decisions safer than they are by themselves, where it is switched on."""
+    response = config.settings.response
+    if response.signing_key_file:
+        try:
+            signing(config)
+        except SettingsError as error:
+            yield Line("response", str(error), "bad")
+        else:
+            yield Line(
+                "response", "decisions on Kafka are signed; unsigned ones are refused", "good"
+            )
+    if response.approve:
+        waits = ", ".join(response.approve)
+        yield Line("response", f"{waits}: only when two persons have approved")
+    if response.canary or response.canary_gateways:
+        name = config.settings.site.host or person.host()
+        turn = "first" if Canary(response, name).first else f"{span(response.canary_seconds)} later"
+        yield Line("response", f"a gateway on {name} enforces new decisions {turn} (canary)")
 
 
 def _gateway(gateway: Gateway) -> Iterator[Line]:

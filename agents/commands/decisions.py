@@ -1,8 +1,6 @@
 """`mailwarden decisions`: list, add, remove, pardon and export blocks."""
 
 import ipaddress
-import os
-import pwd
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,15 +15,16 @@ from rich.text import Text
 from agents.commands import options
 from agents.commands.kept import opened
 from agents.configuration import Config, build_blocklist
-from agents.operator import orders, report
+from agents.operator import orders, person, report
 from agents.operator.effect import Effect, effect, reached
 from agents.operator.effect import shown as in_words
 from agents.operator.ledger import LONGEST, Ledger
 from agents.operator.listing import Column, listing
 from agents.operator.orders import OrderError
 from agents.running import state
-from agents.words import span
+from agents.words import many, span
 from schemas import net, wire
+from schemas.audit import Audit, What, entry
 from schemas.findings import ACTIONS, Action, Decision, Target
 
 
@@ -34,13 +33,32 @@ def command() -> None:
     """What is blocked, and what is not to be.
 
     A person's word outranks the machine's: `add` blocks whatever the detectors think, and
-    `remove` leaves a pardon behind, so that a block does not come back at once.
+    `remove` leaves a pardon behind, so that a block does not come back at once. Whoever changes
+    something says why; `log` shows who did, and what the machine decided.
 
     \b
     mailwarden decisions list
     mailwarden decisions add 192.0.2.1 --for 1h --reason 'scans us'
-    mailwarden decisions remove 192.0.2.1
+    mailwarden decisions remove 192.0.2.1 --reason 'it was the partner'
+    mailwarden decisions log --since 1d
     """
+
+
+def _asked(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+    """Why. A person who did not say is asked; a program cannot be."""
+    if value is None and _asks():
+        value = click.prompt("Why? Colleagues will ask")
+    if not (value or "").strip():
+        raise click.UsageError("--reason is missing: colleagues will ask why", ctx)
+    return str(value).strip()
+
+
+def _asks() -> bool:
+    return click.get_text_stream("stdin").isatty()
+
+
+reason_option = click.option("--reason", callback=_asked, help="Why: colleagues will ask.")
+by_option = click.option("--by", default="", help="Who you are, where the login does not say.")
 
 
 @command.command("list", short_help="show the decisions in force")
@@ -82,7 +100,8 @@ def show(config: Path | None, kafka: bool, everything: bool, as_json: bool) -> N
 @options.kafka
 @click.argument("target")
 @click.option("--for", "seconds", type=options.Span(), default="1h", help="As 30m, 1h, 2d.")
-@click.option("--reason", default="by hand", help="Why: colleagues will ask.")
+@reason_option
+@by_option
 @click.option("--force", is_flag=True, help="Mean what looks like a slip: see below.")
 @click.option(
     "--action",
@@ -95,6 +114,7 @@ def add(
     target: str,
     seconds: float,
     reason: str,
+    by: str,
     force: bool,
     action: Action | None,
 ) -> None:
@@ -102,13 +122,14 @@ def add(
 
     One IPv6 address stands for its /64. What is our own, allowed or trusted is refused. So are,
     without --force, networks wider than response.widest_v4 and widest_v6, and names that no
-    domain or mailbox has.
+    domain or mailbox has. An action that needs two persons (response.approve) waits for the
+    second: `approve`.
 
     \b
     mailwarden decisions add 192.0.2.1 --for 1h --reason 'scans us' --action drop
-    mailwarden decisions add 2001:db8:7::/48 --for 2d
-    mailwarden decisions add alice@example.org --action hold
-    mailwarden decisions add domain:example.net --for 12h
+    mailwarden decisions add 2001:db8:7::/48 --for 2d --reason 'only spam from there'
+    mailwarden decisions add alice@example.org --action hold --reason 'ticket 4711'
+    mailwarden decisions add domain:example.net --for 12h --reason 'phishing'
     """
     settings = options.load(config)
     on = _target(target, settings)
@@ -122,14 +143,18 @@ def add(
             reason=signed(reason),
             now=time.time(),
             force=force,
+            by=by,
+            login=person.login(),
         )
     except OrderError as error:
         raise options.Unusable(str(error)) from error
     with opened(settings, kafka=kafka) as kept:
-        kept.put_decision(decision)
+        kept.put_decision(decision, _entry("added", decision, reason, by))
     click.echo(f"{decision.action} {_name(on)} until {_clock(decision.until)}")
     if settings.lifted():
         click.echo(f"{_pulled(settings)}: it holds from `mailwarden resume` on.", err=True)
+    if decision.needs:
+        click.echo(f"It waits for another person: mailwarden decisions approve {decision.id}")
     if not reached(decision, settings):
         click.echo(
             f"No gateway of {settings.where} can {decision.action} {_a(on)}:"
@@ -143,7 +168,7 @@ def add(
 @options.kafka
 @click.argument("target")
 @click.option("--for", "seconds", type=options.Span(), default="1d", help="How long it is spared.")
-@click.option("--reason", default="removed by hand", help="Why: colleagues will ask.")
+@reason_option
 def remove(config: Path | None, kafka: bool, target: str, seconds: float, reason: str) -> None:
     """Lift what holds against TARGET (as `add` takes it, or a decision's id).
 
@@ -152,7 +177,7 @@ def remove(config: Path | None, kafka: bool, target: str, seconds: float, reason
     changes nothing; `pardon --end` takes a pardon back.
 
     \b
-    mailwarden decisions remove 192.0.2.1
+    mailwarden decisions remove 192.0.2.1 --reason 'it was the partner'
     mailwarden decisions remove account:alice@example.org --for 2d --reason 'new password'
     """
     settings = options.load(config)
@@ -171,7 +196,7 @@ def remove(config: Path | None, kafka: bool, target: str, seconds: float, reason
             )
         for decision in [by_id] if by_id else found:
             if decision.origin == "manual":
-                kept.remove_decision(decision.id)
+                kept.remove_decision(decision.id, _entry("removed", decision, reason))
                 click.echo(f"{decision.action} of {_name(on)} removed")
         pardons = [decision for decision in found if decision.origin == "pardon"]
         if pardons:
@@ -185,7 +210,7 @@ def remove(config: Path | None, kafka: bool, target: str, seconds: float, reason
 @options.kafka
 @click.argument("target")
 @click.option("--for", "seconds", type=options.Span(), default="1d", help="As 30m, 1h, 2d.")
-@click.option("--reason", default="by hand", help="Why: colleagues will ask.")
+@reason_option
 @click.option("--end", is_flag=True, help="Take a pardon back.")
 def pardon(
     config: Path | None, kafka: bool, target: str, seconds: float, reason: str, end: bool
@@ -194,7 +219,7 @@ def pardon(
 
     \b
     mailwarden decisions pardon 198.51.100.0/24 --for 2d --reason 'partner moves house'
-    mailwarden decisions pardon 198.51.100.0/24 --end
+    mailwarden decisions pardon 198.51.100.0/24 --end --reason 'they have moved'
     """
     settings = options.load(config)
     _bounded(seconds, kafka=kafka)
@@ -207,8 +232,70 @@ def pardon(
         pardons = [d for d in kept.decisions(now) if d.target == on and d.origin == "pardon"]
         if not pardons:
             raise click.ClickException(f"{_name(on)} is not pardoned")
-        kept.remove_decision(pardons[0].id)
+        kept.remove_decision(pardons[0].id, _entry("removed", pardons[0], reason))
         click.echo(f"pardon of {_name(on)} ended")
+
+
+@command.command("approve", short_help="agree to an action that needs two persons")
+@options.config
+@options.kafka
+@click.argument("id", metavar="ID")
+@by_option
+@click.option("--reason", default="approved", show_default=True, help="What you looked at.")
+def approve(config: Path | None, kafka: bool, id: str, by: str, reason: str) -> None:  # noqa: A002
+    """Approve of the decision ID (as `list` and the alert name it), which waits for that.
+
+    What a detector decided needs two persons; what a person did, another one.
+
+    \b
+    mailwarden decisions approve account:alice@example.org:lock
+    mailwarden decisions approve account:alice@example.org:lock:manual --by bob
+    """
+    settings = options.load(config)
+    with opened(settings, kafka=kafka) as kept:
+        found = next((one for one in kept.decisions(time.time()) if one.id == id), None)
+        if found is None:
+            raise click.ClickException(f"nothing is in force under {report.printable(id)}")
+        try:
+            decision = orders.approval(found, name=by, login=person.login())
+        except OrderError as error:
+            raise options.Unusable(str(error)) from error
+        kept.put_decision(decision, _entry("approved", decision, reason, decision.approvals[-1]))
+    if decision.enforced:
+        click.echo(f"{decision.action} {_name(decision.target)} until {_clock(decision.until)}")
+    else:
+        more = decision.needs - len(decision.approvals)
+        click.echo(f"Noted; it waits for {many(more, 'more person')}.")
+
+
+@command.command("log", short_help="show who changed what, and why")
+@options.config
+@options.kafka
+@click.option("--since", type=options.Since(), default="0", help="A time, or how long ago: 24h.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@options.json_lines
+@click.argument("target", default="")
+def trail(
+    config: Path | None, kafka: bool, since: float, limit: int, as_json: bool, target: str
+) -> None:
+    """Show the trail of changes, the newest first: what was decided, by whom, why, what gateways
+    did about it. With TARGET (KIND:VALUE, or a decision's id) only what is about that.
+
+    \b
+    mailwarden decisions log --since 1d
+    mailwarden decisions log account:alice@example.org
+    """
+    with opened(options.load(config), kafka=kafka) as kept:
+        entries = kept.audit(limit=2**31 if target else limit, since=since)
+    if target:
+        entries = [one for one in entries if target in (one.target, one.decision)][:limit]
+    if not options.for_eyes(as_json):
+        for entry in entries:
+            click.echo(wire.encode(entry))
+    elif entries:
+        Console(highlight=False).print(_trail(entries))
+    else:
+        click.echo("Nothing was changed.")
 
 
 @command.command("export", short_help="print what is enforced, for other programs")
@@ -277,7 +364,7 @@ def _cut(whole: net.Network, hole: net.Network) -> list[net.Network]:
 
 def signed(reason: str) -> str:
     """The reason and who gave it."""
-    name = os.environ.get("SUDO_USER") or _login()
+    name = person.login()
     return f"{reason} ({name})" if name else reason
 
 
@@ -297,8 +384,11 @@ def _bounded(seconds: float, *, kafka: bool) -> None:
 
 
 def _spare(kept: Ledger, on: Target, seconds: float, reason: str, now: float) -> None:
-    decision = orders.pardon(on, seconds=seconds, reason=signed(reason), now=now)
-    kept.put_decision(decision)
+    try:
+        decision = orders.pardon(on, seconds=seconds, reason=signed(reason), now=now)
+    except OrderError as error:
+        raise options.Unusable(str(error)) from error
+    kept.put_decision(decision, _entry("pardoned", decision, reason))
     click.echo(f"{_name(on)} is pardoned until {_clock(decision.until)}")
 
 
@@ -359,19 +449,37 @@ def _reason(decision: Decision) -> str:
     return decision.reason.removeprefix(f"{name}:").removeprefix(name).lstrip()
 
 
+def _entry(what: What, decision: Decision, reason: str, by: str = "") -> Audit:
+    """What goes into the trail of changes."""
+    name = by or person.login()
+    return entry(what, decision, at=time.time(), by=name, reason=reason, host=person.host())
+
+
+def _trail(entries: list[Audit]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("WHEN", no_wrap=True, min_width=19)
+    for name in ("WHAT", "BY"):
+        table.add_column(name, no_wrap=True, min_width=len(name))
+    table.add_column("DECISION", no_wrap=True, overflow="ellipsis", max_width=48)
+    table.add_column("WHY", overflow="fold")
+    for one in entries:
+        why = f"{one.reason}; {one.detail}" if one.detail else one.reason
+        table.add_row(
+            _clock(one.at).removesuffix(" UTC"),
+            one.what,
+            Text(report.printable(one.by)),
+            Text(report.printable(one.decision), style="cyan"),
+            Text(report.printable(why)),
+        )
+    return table
+
+
 def _name(on: Target) -> str:
     return report.printable(on.value)
 
 
 def _a(on: Target) -> str:
     return f"{'an' if on.kind[0] in 'aeiou' else 'a'} {on.kind.replace('_', ' and ')}"
-
-
-def _login() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return ""
 
 
 def _clock(at: float) -> str:

@@ -7,10 +7,11 @@ import click
 
 from agents import configuration
 from agents.commands import options
-from agents.commands.run import serve
 from agents.edge.gateway import Edge
 from agents.running import introduction, logs, state
 from agents.running.control import Control
+from agents.running.http import serve
+from schemas.settings import SettingsError
 from streams.kafka_bus import KafkaBus
 
 log = logging.getLogger(__name__)
@@ -33,13 +34,18 @@ def command(config: Path | None) -> None:
     settings = loaded.settings
     if not loaded.gateways:
         log.warning("no gateway is configured: decisions are followed and enforced nowhere")
+    try:
+        signing_keys = configuration.signing(loaded)
+    except SettingsError as error:
+        raise options.Unusable(str(error)) from error
     snapshot = state.store(settings).with_name("decisions.json")
     edge = Edge(
         loaded,
         lambda: KafkaBus(settings.kafka),
         snapshot,
+        keys=signing_keys,
     )
-    server = serve(settings, edge.pulse)
+    server = serve(settings.http.listen, edge.pulse)
     topic = introduction.topics(settings.kafka, "mail.decisions")
     introduction.tell(
         f"mailwarden follows {topic} at {introduction.broker(settings.kafka)}",

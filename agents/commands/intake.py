@@ -6,10 +6,9 @@ import click
 
 from agents import configuration
 from agents.commands import options
-from agents.commands.run import serve
 from agents.running import logs
 from agents.running.control import Control
-from agents.running.http import Pulse
+from agents.running.http import Pulse, serve
 from schemas.settings import SettingsError
 
 
@@ -31,7 +30,7 @@ def command(config: Path | None) -> None:
     logs.configure()
     found = options.load_for_kafka(config)
     pulse = Pulse()
-    server = serve(found.settings, pulse)
+    server = serve(found.settings.http.listen, pulse)
     try:
         run(found, Control(lambda: configuration.load(config)), pulse)
     except SettingsError as error:

@@ -15,13 +15,12 @@ from agents.configuration import Config
 from agents.operator import report
 from agents.running import intakes, introduction, logs, reading, state
 from agents.running.control import Control
-from agents.running.http import Pulse, Server
+from agents.running.http import Server, serve
 from agents.running.letters import DeadLetters
 from agents.single.embedded import Embedded
 from agents.single.store import Store, StoreError
 from schemas.findings import Alert
-from schemas.settings import Settings, SettingsError
-from streams.said import said
+from schemas.settings import SettingsError
 from streams.sources.find import Found, NothingFoundError
 from streams.sources.follow import Follow
 from streams.sources.journal import Journal
@@ -122,7 +121,7 @@ def run(given: Given, *, once: bool) -> None:
             dead=letters,
             tell=_teller(),
         )
-        server = serve(config.settings, embedded.pulse)
+        server = serve(config.settings.http.listen, embedded.pulse)
         _introduce(config, found, store, server)
         control = Control(given.reload)
         try:
@@ -142,19 +141,6 @@ def open_sources(config: Config, positions: dict[str, bytes], *, once: bool) -> 
     journal = Journal(positions.get(Journal.name, b""), begin=begin) if found.journal else None
     patterns = [str(Path(pattern).absolute()) for pattern in found.patterns]
     return Follow(patterns, journal=journal, positions=positions, begin=begin)
-
-
-def serve(settings: Settings, pulse: Pulse) -> Server | None:
-    """Metrics and health, if they are wanted and their port is free."""
-    listen = settings.http.listen
-    if not listen:
-        return None
-    try:
-        return Server(listen, pulse.health)
-    except OSError as error:
-        what = said("http failed", listen=listen, reason=error.strerror, meanwhile="no metrics")
-        log.error(what)
-        return None
 
 
 def _introduce(config: Config, found: Found, store: Store, server: Server | None) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import click
 
 from agents.commands import options
-from agents.commands.run import Given, followed, open_sources, serve
+from agents.commands.run import Given, followed, open_sources
 from agents.running import intakes, introduction, kafka_files, logs, reading, state
 from agents.running.control import Control
+from agents.running.http import serve
 from agents.ship import Shipper
 from schemas.settings import Settings, SettingsError
 from streams.kafka_bus import KafkaBus
@@ -76,7 +77,7 @@ def ship(given: Given, *, once: bool) -> bool:
             lambda: KafkaBus(settings.kafka),
             lambda config, places: intakes.opened(config, places, once=once),
         )
-        server = serve(settings, shipper.pulse)
+        server = serve(settings.http.listen, shipper.pulse)
         introduction.tell(
             f"mailwarden ships {followed(config, found)}",
             f"to Kafka at {introduction.broker(settings.kafka)},"

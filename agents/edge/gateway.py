@@ -3,7 +3,8 @@
 It knows three lists: the one on disk from an earlier process, the one in force, and, while the
 topic is read from its beginning, the one that will take its place when that is complete. So a
 start without the broker enforces what was known, and a start with it lifts nothing for a moment.
-Leases end by this machine's clock, whatever becomes of the bus.
+Leases end by this machine's clock, whatever becomes of the bus. While the kill switch of the site
+is pulled the lists go on, and nothing of them is enforced.
 """
 
 import logging
@@ -15,20 +16,26 @@ from pathlib import Path
 import msgspec
 
 from agents.configuration import Config, build_blocklist
-from agents.edge.follower import Follower, News
+from agents.edge.admission import Admission, Alarm
+from agents.edge.canary import Canary
+from agents.edge.follower import SWITCH, TOPIC, Follower, News
+from agents.edge.switch import KillSwitch
 from agents.running import reading
 from agents.running.enforcement import Enforcement
 from agents.running.http import Health, Pulse
 from agents.running.inbox import Inbox
 from agents.running.loop import Control
-from schemas import keys, wire
+from schemas import keys as keyed
+from schemas import wire
+from schemas.audit import Audit
 from schemas.events import Fact
 from schemas.findings import Decision
-from schemas.gateways import GatewayState
+from schemas.gateways import GatewayState, reported
 from streams import atomic, metrics
 from streams.blocklist import Blocklist
 from streams.bus import Bus, Message
 from streams.said import said
+from streams.signing import Keys
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +50,7 @@ class Edge:
     """Keeps the gateways of `config` like the decisions of the site.
 
     `connect` makes buses for the follower's thread; `snapshot` is the file from which a start
-    without the broker knows what is in force.
+    without the broker knows what is in force; `keys` verify what comes, if there are any.
     """
 
     def __init__(
@@ -52,29 +59,37 @@ class Edge:
         connect: Callable[[], Bus],
         snapshot: Path,
         *,
+        keys: Keys | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.config = config
         self.pulse = Pulse()
         self._clock = clock
         self._snapshot = snapshot
+        self._keys = keys
+        self._alarm = Alarm()
+        self._switch = KillSwitch(snapshot.with_name("switch.json"), self._alarm, keys)
         self._blocklist = build_blocklist(self.config)
         self._coming: Blocklist | None = None  # while the topic is read from its beginning
         self._complete = False  # what is in force is all there is
-        self._inbox = Inbox()
+        self._inbox: Inbox[Fact] = Inbox()
+        self._audit: Inbox[Audit] = Inbox()
+        self._arrange()
         self._known = self._load()  # there is something to go by
-        self._changed = self._known
+        self._changed = self._known or self._switch.pulled
         self._unsaved = False
         self._trouble = ""  # why the snapshot cannot be written
         self._published = 0.0  # of the newest decision that is not applied yet
+        self._positions: dict[int, int] = {}  # next offsets of the topic, by partition
+        self._given = (0, "")  # generation and word of the switch that the gateways were given
         self._state = GatewayState(
             gateway=self.host, at=0.0, complete=False, decisions=0, enforced=0
         )
         self._next_list = 0.0
         self._next_save = 0.0
         self._next_report = 0.0
-        self._follower = Follower(connect, self._inbox)
-        self._enforcement = Enforcement(config.gateways, self)
+        self._follower = Follower(connect, self._inbox, self._audit)
+        self._enforcement = self._new_enforcement()
 
     def run(self, control: Control) -> None:
         """Turn until told to stop."""
@@ -88,8 +103,7 @@ class Edge:
         """Take what has come, end what has ended, do what is due."""
         self._take()
         now = time.monotonic()
-        if self._blocklist.expire(self._clock()):
-            self._changed = True
+        self._pass_time(self._clock())
         if self._changed and now >= self._next_list:
             self._enforce()
             self._next_list = now + SHARE * (time.monotonic() - now)
@@ -103,13 +117,15 @@ class Edge:
         self.pulse.beat(self._health())
 
     def reload(self, config: Config) -> None:
-        """Go on with other settings. Those of Kafka and HTTP stay until the next start."""
+        """Go on with other settings. Those of Kafka and HTTP, and the keys, stay until the next
+        start."""
         self._enforcement.close()
         self.config = config
-        known, self._blocklist = self._blocklist, build_blocklist(self.config)
-        for decision in known:
-            self._blocklist.put(decision)
-        self._enforcement = Enforcement(config.gateways, self)
+        known = list(self._canary.whole(self._blocklist))
+        before, self._blocklist = self._blocklist, build_blocklist(self.config)
+        self._arrange()
+        self._put_all(known, before)
+        self._enforcement = self._new_enforcement()
         self._changed = self._known
 
     def close(self) -> None:
@@ -135,10 +151,12 @@ class Edge:
         ours: str = "",
     ) -> Decision | None:
         """The decision that rules these now: see Blocklist.lookup."""
+        if self._switch.pulled:
+            return None
         return self._blocklist.lookup(
             self._clock(),
             address,
-            keys.mailbox(account, self.config.site.default_domain),
+            keyed.mailbox(account, self.config.site.default_domain),
             mailboxes=mailboxes,
             domains=domains,
             ours=ours,
@@ -147,6 +165,10 @@ class Edge:
     def publish(self, events: Sequence[Fact]) -> None:
         """On to the workers."""
         self._inbox.put(events)
+
+    def record(self, entries: Sequence[Audit]) -> None:
+        """On to the trail of changes."""
+        self._audit.put(entries)
 
     # -- in -----------------------------------------------------------------------------------
 
@@ -163,27 +185,50 @@ class Edge:
     def _hear(self, news: News) -> None:
         if news.begins:
             self._coming = build_blocklist(self.config)
+            self._positions = {}
         target = self._coming if self._coming is not None else self._blocklist
         for message in news.messages:
-            self._put(target, message)
-        if news.complete and self._coming is not None:
-            self._blocklist, self._coming = self._coming, None
-            self._complete = self._known = self._changed = self._unsaved = True
-
-    def _put(self, blocklist: Blocklist, message: Message) -> None:
-        if message.value is None:
-            blocklist.remove(message.key.decode(errors="replace"))
-        else:
             try:
-                blocklist.put(wire.decode_decision(message.value))
+                if message.topic == SWITCH:
+                    self._heed(message)
+                else:
+                    self._put(target, message)
             except ValueError as error:
                 metrics.DEAD.inc()
                 place = f"{message.topic}/{message.partition}:{message.offset}"
                 log.error(said("decision unreadable", place=place, reason=error))
-                return
+        if news.complete and self._coming is not None:
+            for (topic, partition), end in news.ends.items():
+                if topic == TOPIC:
+                    self._positions[partition] = max(end, self._positions.get(partition, 0))
+            self._blocklist, self._coming = self._coming, None
+            for decision in self._canary.review(self._blocklist):
+                self._blocklist.put(decision)
+            self._complete = self._known = self._changed = self._unsaved = True
+
+    def _heed(self, message: Message) -> None:
+        """A word about the kill switch: it waits for nothing."""
+        if self._switch.hear(message):
+            self._changed = True
+            self._next_list = 0.0
+
+    def _put(self, blocklist: Blocklist, message: Message) -> None:
+        self._positions[message.partition] = message.offset + 1
+        self._admission.take(blocklist, message, self._blocklist)
         if blocklist is self._blocklist:  # not one that is still to come
             self._changed = self._unsaved = True
             self._published = self._published or message.published
+
+    def _pass_time(self, now: float) -> None:
+        """End what has ended, enforce what others have tried for long enough."""
+        ended = self._blocklist.expire(now)
+        for decision in ended:
+            self._canary.forget(decision.id)
+        due = self._canary.due(now)
+        for decision in due:
+            self._blocklist.put(decision)
+        if ended or due:
+            self._changed = True
 
     # -- out ----------------------------------------------------------------------------------
 
@@ -193,6 +238,8 @@ class Edge:
         self._changed = False
         decisions = self._blocklist.in_force(self._clock())
         metrics.IN_FORCE.set(len(decisions))
+        said = self._switch.said
+        self._given = (sum(self._positions.values()), said.id if said else "")
         self._state = msgspec.structs.replace(
             self._state,
             decisions=len(decisions),
@@ -203,6 +250,11 @@ class Edge:
 
     def _look(self) -> None:
         """Whether the gateways are as they should be by now."""
+        lifted = self._enforcement.lifted()
+        metrics.LIFTED.set(lifted)
+        if lifted != self._state.lifted:
+            self._state = msgspec.structs.replace(self._state, lifted=lifted)
+            self._next_report = 0.0
         if not self._enforcement.done():
             return
         now = self._clock()
@@ -211,7 +263,13 @@ class Edge:
             lag = max(0.0, now - self._published)
             metrics.APPLIED_SECONDS.observe(lag)
             self._published = 0.0
-        self._state = msgspec.structs.replace(self._state, applied_at=now, lag=lag)
+        generation, switch = self._given
+        metrics.GENERATION.set(generation)
+        if switch != self._state.switch:
+            self._next_report = 0.0  # somebody waits for this word
+        self._state = msgspec.structs.replace(
+            self._state, applied_at=now, lag=lag, generation=generation, switch=switch
+        )
 
     def _tell(self) -> None:
         self._state = msgspec.structs.replace(
@@ -219,15 +277,20 @@ class Edge:
             at=self._clock(),
             complete=self._complete,
             troubles=self._enforcement.troubles(),
+            programs=[gateway.name for gateway in self.config.gateways],
+            refused=dict(self._alarm.counts),
+            canary=self._canary.first,
         )
-        self._follower.report(self._state)
+        self._follower.report(reported(self._state))
 
     def _health(self) -> Health:
         degraded = [f"gateway {n}: {why}" for n, why in self._enforcement.troubles().items()]
         if self._follower.trouble:
             degraded.append(self._follower.trouble)
-        if self._trouble:
-            degraded.append(self._trouble)
+        degraded += filter(None, (self._trouble, self._switch.trouble))
+        degraded += self._alarm.troubles()
+        if self._state.lifted:
+            degraded.append("the kill switch is pulled: nothing is enforced")
         failing = () if self._known else ("no decisions are known yet",)
         return Health(failing, tuple(degraded))
 
@@ -236,20 +299,22 @@ class Edge:
     def _load(self) -> bool:
         """Whether there was one. Raises nothing: without it, the bus tells everything."""
         try:
-            self._blocklist.restore(self._snapshot.read_bytes())
+            known = wire.decode_decisions(self._snapshot.read_bytes())
         except FileNotFoundError:
             return False
         except (OSError, ValueError) as error:
             log.warning(said("snapshot passed over", snapshot=self._snapshot, reason=error))
             return False
-        self._blocklist.expire(self._clock())
+        now = self._clock()
+        self._put_all([one for one in known if one.until > now], self._blocklist)
         log.info(said("snapshot read", snapshot=self._snapshot, decisions=len(self._blocklist)))
         return True
 
     def _save(self) -> None:
         try:
             self._snapshot.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            atomic.replace(self._snapshot, self._blocklist.snapshot().decode(), 0o600)
+            whole = list(self._canary.whole(self._blocklist))
+            atomic.replace(self._snapshot, wire.encode(whole).decode(), 0o600)
         except OSError as error:
             trouble = f"{self._snapshot}: {error.strerror}"
             if trouble != self._trouble:
@@ -259,3 +324,20 @@ class Edge:
             return
         self._trouble = ""
         self._unsaved = False
+
+    def _put_all(self, decisions: Sequence[Decision], known: Blocklist) -> None:
+        for decision in decisions:
+            self._admission.put(self._blocklist, decision, known)
+
+    # -- parts of a configuration -------------------------------------------------------------
+
+    def _new_enforcement(self) -> Enforcement:
+        return Enforcement(self.config.gateways, self, lifted=self._lifted)
+
+    def _lifted(self) -> bool:
+        return self._switch.pulled or self.config.lifted()
+
+    def _arrange(self) -> None:
+        """Who tries decisions first, and what may come in."""
+        self._canary = Canary(self.config.settings.response, self.host)
+        self._admission = Admission(self._alarm, self._keys, self._canary, self._clock)

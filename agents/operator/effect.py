@@ -7,11 +7,14 @@ from rich.text import Text
 from agents.configuration import Config
 from schemas.findings import Decision
 
-Effect = Literal["enforced", "observed", "nobody_can", "asked_for", "lifted", "spared", "outranked"]
+Effect = Literal[
+    "enforced", "observed", "waits", "nobody_can", "asked_for", "lifted", "spared", "outranked"
+]
 
 WORDS: dict[Effect, tuple[str, str]] = {
     "enforced": ("enforced", "bold red"),
     "observed": ("observed", "yellow"),
+    "waits": ("waits for approval", "magenta"),  # of two persons
     "nobody_can": ("nobody can", "magenta"),  # no gateway that is configured here
     "asked_for": ("asked for", "bold red"),  # of gateways elsewhere: these settings name none
     "lifted": ("lifted (panic)", "yellow"),
@@ -28,7 +31,7 @@ def effect(decision: Decision, config: Config, *, ruling: bool, kafka: bool) -> 
     if decision.origin == "pardon":
         return "spared"
     if not decision.enforced:
-        return "observed"
+        return "waits" if decision.needs else "observed"
     if not reached(decision, config):
         return "asked_for" if kafka else "nobody_can"
     return "lifted" if config.lifted() else "enforced"

@@ -1,4 +1,5 @@
-"""The alerts and decisions that people ask for and change, wherever they are kept.
+"""The alerts and decisions that people ask for and change, wherever they are kept. Whoever changes
+one says who it is and why: the trail of changes is kept with them.
 
 On one server that is `agents.single.store.Store`; on Kafka the compacted topics, which are read
 from their beginning for each question.
@@ -9,13 +10,19 @@ from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
 from schemas import wire
+from schemas.audit import Audit
 from schemas.findings import Alert, Decision
+from schemas.gateways import SWITCH, GatewayState, Switch
 from streams.bus import Bus, BusError
+from streams.signing import Keys
 
 T = TypeVar("T")
 
 ALERTS = "mail.alerts"
 DECISIONS = "mail.decisions"
+AUDIT = "mail.audit"
+GATEWAYS = "mail.gateways"
+SWITCHES = "mail.switch"
 LONGEST = 7 * 86400.0  # seconds: the topic forgets a lease after eight days
 PATIENCE = 60.0  # seconds for reading a whole topic
 
@@ -31,19 +38,35 @@ class Ledger(Protocol):
     def decisions(self, now: float) -> list[Decision]:
         """The decisions that have not ended at `now`, by id; observed ones included."""
 
-    def put_decision(self, decision: Decision) -> None:
+    def put_decision(self, decision: Decision, entry: Audit) -> None:
         """A person's decision: it takes the place of whatever has its id."""
 
-    def remove_decision(self, id: str) -> bool:  # noqa: A002
+    def remove_decision(self, id: str, entry: Audit) -> bool:  # noqa: A002
         """Whether there was one."""
+
+    def audit(self, limit: int = 100, since: float = 0.0) -> list[Audit]:
+        """The trail of changes from `since` on, the newest first."""
+
+    def note(self, entry: Audit) -> None:
+        """Add to the trail."""
+
+    def gateways(self) -> list[GatewayState]:
+        """The newest word of each gateway, by name."""
 
 
 class BusLedger:
-    """The ledger of many servers."""
+    """The ledger of many servers. `keys` sign what is decided, if there are any."""
 
-    def __init__(self, bus: Bus, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        patience: float = PATIENCE,
+        *,
+        keys: Keys | None = None,
+    ) -> None:
         self._bus = bus
         self._patience = patience
+        self._keys = keys
 
     def alerts(self, limit: int = 100, since: float = 0.0) -> list[Alert]:
         found: dict[str, Alert] = {}
@@ -70,15 +93,48 @@ class BusLedger:
                 found.pop(key.decode(errors="replace"), None)
         return sorted((d for d in found.values() if d.until > now), key=lambda d: d.id)
 
-    def put_decision(self, decision: Decision) -> None:
-        self._bus.publish(DECISIONS, decision.id.encode(), wire.encode(decision))
+    def put_decision(self, decision: Decision, entry: Audit) -> None:
+        self._say(DECISIONS, decision.id.encode(), wire.encode(decision), entry.at)
+        self.note(entry)
+
+    def remove_decision(self, id: str, entry: Audit) -> bool:  # noqa: A002
+        known = any(decision.id == id for decision in self.decisions(now=0.0))
+        # Whatever the clocks say, it comes after what it deletes (agents/edge/admission.py).
+        self._say(DECISIONS, id.encode(), None, max(entry.at, entry.since))
+        self.note(entry)
+        return known
+
+    def audit(self, limit: int = 100, since: float = 0.0) -> list[Audit]:
+        entries = (_decoded(wire.decode_audit, value) for _, value in self._read(AUDIT))
+        found = [entry for entry in entries if entry is not None and entry.at >= since]
+        return sorted(found, key=lambda entry: -entry.at)[:limit]
+
+    def note(self, entry: Audit) -> None:
+        self._bus.publish(AUDIT, entry.decision.encode(), wire.encode(entry))
         self._bus.flush(self._patience)
 
-    def remove_decision(self, id: str) -> bool:  # noqa: A002
-        known = any(decision.id == id for decision in self.decisions(now=0.0))
-        self._bus.publish(DECISIONS, id.encode(), None)
+    def gateways(self) -> list[GatewayState]:
+        return self.listen().states()
+
+    def listen(self) -> "Listener":
+        """What the gateways have said and go on to say, and the kill switch."""
+        return Listener(self._bus, self._patience)
+
+    def forget_gateway(self, name: str) -> None:
+        """Expect no further word of a gateway that is no more."""
+        self._bus.publish(GATEWAYS, name.encode(), None)
         self._bus.flush(self._patience)
-        return known
+
+    def set_switch(self, switch: Switch, entry: Audit) -> None:
+        """Pull the kill switch of all gateways, or let it go back."""
+        self._say(SWITCHES, SWITCH, wire.encode(switch), switch.at)
+        self.note(entry)
+
+    def _say(self, topic: str, key: bytes, value: bytes | None, at: float) -> None:
+        """Publish, signed where there are keys, and wait until it is safe."""
+        signature = self._keys.sign(topic, key, value, at) if self._keys else None
+        self._bus.publish(topic, key, value, headers=signature)
+        self._bus.flush(self._patience)
 
     def _read(self, topic: str) -> Iterator[tuple[bytes, bytes | None]]:
         """Key and value of each message there is. Raises BusError where that takes too long."""
@@ -95,6 +151,39 @@ class BusLedger:
                     raise BusError(f"{topic} was not read within {self._patience:g} s")
         finally:
             subscription.close()
+
+
+class Listener:
+    """Has read all there is of mail.gateways and mail.switch, and reads on when it is asked. It
+    lives as long as its bus."""
+
+    def __init__(self, bus: Bus, patience: float) -> None:
+        self.switch: Switch | None = None  # the newest word about the kill switch
+        self._states: dict[bytes, GatewayState] = {}
+        self._subscription = bus.subscribe([GATEWAYS, SWITCHES], None)
+        deadline = time.monotonic() + patience
+        while self._read(0.2) or not self._subscription.caught_up():
+            if time.monotonic() > deadline:
+                raise BusError(f"{GATEWAYS} was not read within {patience:g} s")
+
+    def states(self) -> list[GatewayState]:
+        """The newest word of each gateway, by name."""
+        self._read(0.05)
+        return sorted(self._states.values(), key=lambda state: state.gateway)
+
+    def _read(self, seconds: float) -> bool:
+        """Whether something came."""
+        messages = self._subscription.poll(seconds)
+        for message in messages:
+            if message.topic == SWITCHES:
+                self.switch = _decoded(wire.decode_switch, message.value) or self.switch
+                continue
+            state = _decoded(wire.decode_state, message.value)
+            if state is not None:
+                self._states[message.key] = state
+            elif message.value is None:
+                self._states.pop(message.key, None)
+        return bool(messages)
 
 
 def _decoded(decode: Callable[[bytes], T], value: bytes | None) -> T | None:

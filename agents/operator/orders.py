@@ -7,10 +7,11 @@ or trusted are refused to people as well: who locks themselves out cannot undo i
 import ipaddress
 
 from agents.configuration import Config
+from agents.operator.person import UNNAMED
+from agents.response import APPROVERS
 from schemas import keys, net
-from schemas.findings import Action, Decision, Target, decision_id
-
-SHORTEST = {4: 8, 6: 16}  # prefixes: wider ones are slips of the finger
+from schemas.findings import Action, Decision, Target, approved, decision_id
+from streams.blocklist import ALWAYS, SHORTEST
 
 STEPS = {4: 8, 6: 16}  # bits
 LONGEST_DOMAIN = 253  # characters
@@ -57,9 +58,12 @@ def decision(
     reason: str,
     now: float,
     force: bool = False,
+    by: str = "",
+    login: str = "",
 ) -> Decision:
     """A decision that holds whatever the machine thinks; `force` for what is likely a slip, and
-    is meant all the same. Raises OrderError."""
+    is meant all the same. Where its action needs two persons, who orders it is the first: `by` as
+    they say, `login` as the system does. Raises OrderError."""
     client, account = on.value, on.value
     if on.kind == "client_account":
         client, _, account = on.value.partition(" ")
@@ -71,7 +75,11 @@ def decision(
         raise OrderError(f"{on.value} is a domain of ours")
     if on.kind != "network" and not force:
         _plausible(on.kind, account, config)
+    name, _, domain = on.value.rpartition("@")
+    if on.kind == "address" and name in ALWAYS and domain in config.site.domains:
+        raise OrderError(f"{on.value} must take mail, whatever happens (RFC 5321, 4.5.1)")
     chosen = action or DEFAULT[on.kind]
+    waits = chosen in config.settings.response.approve
     return Decision(
         id=f"{decision_id(on, chosen)}:manual",
         target=on,
@@ -80,12 +88,44 @@ def decision(
         origin="manual",
         since=now,
         until=now + seconds,
-        enforced=True,
+        enforced=not waits,
+        needs=APPROVERS if waits else 0,
+        approvals=(named(by, login),) if waits else (),
     )
 
 
+def approval(decision: Decision, *, name: str, login: str) -> Decision:
+    """The decision with the approval of one more person. `name` is who they say they are,
+    `login` who the system says. Raises OrderError where it needs none, or not theirs."""
+    if not decision.needs or decision.enforced:
+        raise OrderError(f"{decision.id} waits for nobody's approval")
+    person = named(name, login)
+    for before in decision.approvals:
+        if _names(person) & _names(before):
+            raise OrderError(f"{before} has approved already: it needs another person")
+    return approved(decision, person)
+
+
+def named(name: str, login: str) -> str:
+    """A person by the name they give and their login; by one where they are the same. A login
+    that several share is no name. Raises OrderError."""
+    own = "" if login in UNNAMED else login
+    if not name and not own:
+        raise OrderError("several persons may be behind this login: say with --by who you are")
+    if not name or name == own:
+        return own
+    return f"{name} ({own})" if own else name
+
+
+def _names(person: str) -> set[str]:
+    return set(person.rstrip(")").split(" ("))
+
+
 def pardon(on: Target, *, seconds: float, reason: str, now: float) -> Decision:
-    """Nothing is done about the target, whatever the machine decides meanwhile."""
+    """Nothing is done about the target, whatever the machine decides meanwhile. Raises
+    OrderError."""
+    if on.kind in ("network", "client_account"):
+        _conceivable(on.value.partition(" ")[0], "; `mailwarden panic` lifts everything")
     return Decision(
         id=f"{decision_id(on, 'observe')}:pardon",
         target=on,
@@ -188,10 +228,14 @@ def _permitted(network: str, config: Config) -> None:
             raise OrderError(f"{network} is {what}: no decision may be made against it")
         if spared.overlapping(network):
             raise OrderError(f"{network} holds an address that is {what}")
+    _conceivable(network)
+
+
+def _conceivable(network: str, instead: str = "") -> None:
     found = net.parse_network(network)
     shortest = SHORTEST[found.version]
     if found.prefixlen < shortest:
-        raise OrderError(f"{network} is too wide: at least a /{shortest}")
+        raise OrderError(f"{network} is too wide: at least a /{shortest}{instead}")
 
 
 def _is_network(text: str) -> bool:

@@ -1,14 +1,14 @@
 """Decisions on their way to the gateways, in a thread of their own: a slow reload never slows
 detection.
 
-Only the newest list counts. Each gateway is asked about once a second besides, so that the kill
+Only the newest list counts. Each gateway is asked about twice a second besides, so that the kill
 switch, and what it has left undone, are seen to.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from schemas.findings import Decision
 from streams.gateway import Gateway, Site
@@ -16,17 +16,25 @@ from streams.metrics import GATEWAY_DIRTY, GATEWAY_FAILURES
 
 log = logging.getLogger(__name__)
 
-TICK = 1.0  # seconds
+TICK = 0.5  # seconds
 LAST = 6.0  # seconds that are given, at the end, to what is left undone: a reload that is not due
 
 
 class Enforcement:
-    """Keeps the gateways like the newest list of decisions in force."""
+    """Keeps the gateways like the newest list of decisions in force; like an empty one while
+    `lifted` says that the kill switch is pulled."""
 
     def __init__(
-        self, gateways: Sequence[Gateway], site: Site | None = None, tick: float = TICK
+        self,
+        gateways: Sequence[Gateway],
+        site: Site | None = None,
+        tick: float = TICK,
+        *,
+        lifted: Callable[[], bool] = lambda: False,
     ) -> None:
         self._gateways = tuple(gateways)
+        self._is_lifted = lifted
+        self._was_lifted = False  # when they were last asked
         if site is not None:
             for gateway in self._gateways:
                 gateway.connect(site)
@@ -53,6 +61,10 @@ class Enforcement:
         with self._changed:
             given = self._decisions is not None
             return given and not (self._new or self._busy or self._troubles)
+
+    def lifted(self) -> bool:
+        """Whether they were last told that the kill switch is pulled."""
+        return self._was_lifted
 
     def troubles(self) -> dict[str, str]:
         """Why gateways are not as they should be, by name."""
@@ -83,11 +95,12 @@ class Enforcement:
         with self._changed:
             decisions, self._new, self._busy = self._decisions, False, True
         undone = False
-        if decisions is not None:
+        lifted = self._is_lifted()
+        if lifted or decisions is not None:
             for gateway in self._gateways:
-                undone |= not self._apply(gateway, decisions)
+                undone |= not self._apply(gateway, decisions if decisions and not lifted else ())
         with self._changed:
-            self._busy = False
+            self._busy, self._was_lifted = False, lifted
         return undone
 
     def _apply(self, gateway: Gateway, decisions: Sequence[Decision]) -> bool:

@@ -5,6 +5,7 @@ so is itself a reason to be unwell. The server runs in a thread of its own.
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,8 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+log = logging.getLogger(__name__)
 
 STILL = 30.0  # seconds without a word from the loop until it counts as stuck
 START = 10.0  # seconds to wait for the socket
@@ -96,6 +99,17 @@ class Server:
             status=503 if health.failing else 200,
             content_type="application/json",
         )
+
+
+def serve(listen: str, pulse: Pulse) -> Server | None:
+    """Metrics and health at `listen`, if it is any and its port is free."""
+    if not listen:
+        return None
+    try:
+        return Server(listen, pulse.health)
+    except OSError as error:
+        log.error('http=%s failed reason="%s" meanwhile="no metrics"', listen, error.strerror)
+        return None
 
 
 async def _metrics(_: web.Request) -> web.Response:

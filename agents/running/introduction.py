@@ -36,7 +36,7 @@ def topics(kafka: KafkaSettings, *names: str) -> str:
 
 def blocks(config: Config, *, gateways: bool) -> str:
     """What becomes of decisions; `gateways` says that they would be carried out here."""
-    enforcing = [d.name for d in config.detectors if d.enabled and d.enforce]
+    enforcing = [d.name for d in config.detectors if d.enabled and d.stage == "enforce"]
     if not config.settings.response.enforce:
         return "only observes: nothing is blocked (response.enforce is off)"
     if not enforcing or (gateways and not config.gateways):

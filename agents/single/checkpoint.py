@@ -6,12 +6,14 @@ records being still dirty, with all that has come since.
 
 import logging
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
 from agents.record import pack
 from agents.shard import Shard
 from agents.single.store import Changes, Store, StoreError, Told
+from schemas.audit import Audit
 from schemas.findings import Alert, Decision
 from streams.metrics import STORE_FAILURES
 from streams.said import said
@@ -24,6 +26,7 @@ JOINER = "joiner"
 PRESENCE = "presence"
 LISTED = "listed"
 REPORTERS = "reporters"
+ENFORCING = "enforcing"
 
 _clocks = msgspec.msgpack.Decoder(tuple[float, float])
 
@@ -37,6 +40,8 @@ class Checkpoint:
         self._shard = shard
         self._alerts: dict[str, Alert] = {}
         self._decisions: dict[str, Decision] = {}
+        self._audit: dict[int, Audit] = {}
+        self._audited = 0
         self._owed: dict[tuple[str, str], Told] = {}
         self._told: dict[tuple[str, str], Told] = {}
         self._memory: dict[str, bytes] = {}  # as committed last
@@ -64,12 +69,19 @@ class Checkpoint:
         sinks = tuple(sinks)
         for alert in alerts:
             self._alerts[alert.id] = alert
-            for sink in sinks:
+            for sink in sinks if alert.stage != "observe" else ():
                 self._owed[sink, alert.id] = Told(sink, alert.id, alert.revision)
         for decision in decisions:
             self._decisions[decision.id] = decision
         for waiting in (self._alerts, self._decisions, self._owed):
             _bound(waiting)
+
+    def note(self, entries: Iterable[Audit]) -> None:
+        """Changes that others made."""
+        for entry in entries:
+            self._audited += 1
+            self._audit[self._audited] = entry
+        _bound(self._audit)
 
     def told(self, told: Iterable[Told]) -> None:
         """What sinks have been told."""
@@ -82,7 +94,9 @@ class Checkpoint:
 
     def needed(self) -> bool:
         """Whether there is anything to make safe but positions."""
-        return bool(self._shard.dirty or self._alerts or self._decisions or self._told)
+        return bool(
+            self._shard.dirty or self._alerts or self._decisions or self._audit or self._told
+        )
 
     def commit(self, positions: dict[str, bytes], memory: dict[str, bytes], now: float) -> bool:
         """Make it all safe; whether that went well."""
@@ -96,6 +110,7 @@ class Checkpoint:
             records={key: _packed(shard, key) for key in dirty},
             alerts=list(self._alerts.values()),
             decisions=list(self._decisions.values()),
+            audit=list(self._audit.values()),
             owed=list(self._owed.values()),
             told=list(self._told.values()),
         )
@@ -109,7 +124,7 @@ class Checkpoint:
             log.info(said("store works again", store=self._store.path))
             self.trouble = ""
         self._positions, self._memory = dict(positions), memory
-        for waiting in (self._alerts, self._decisions, self._owed, self._told):
+        for waiting in (self._alerts, self._decisions, self._audit, self._owed, self._told):
             waiting.clear()
         return True
 
@@ -136,6 +151,6 @@ def _packed(shard: Shard, key: str) -> bytes | None:
     return pack(record) if record is not None else shard.frozen.get(key)
 
 
-def _bound(waiting: dict[str, Alert] | dict[str, Decision] | dict[tuple[str, str], Told]) -> None:
+def _bound(waiting: dict[Any, Any]) -> None:
     while len(waiting) > KEPT:
-        del waiting[next(iter(waiting))]  # type: ignore[arg-type]
+        del waiting[next(iter(waiting))]

@@ -21,10 +21,12 @@ from agents.running.http import Health, Pulse
 from agents.running.inbox import Inbox
 from agents.running.listed import ListedWatch
 from agents.running.loop import Control, Opener
-from agents.single.checkpoint import JOINER, LISTED, PRESENCE, Checkpoint
+from agents.single.checkpoint import ENFORCING, JOINER, LISTED, PRESENCE, Checkpoint
 from agents.single.delivery import HELD, Delivery
-from agents.single.store import Store, StoreError
+from agents.single.standing import Standing
+from agents.single.store import GATEWAYS, Store, StoreError
 from schemas import keys, wire
+from schemas.audit import Audit
 from schemas.events import Fact
 from schemas.findings import Alert, Decision
 from streams import metrics
@@ -82,7 +84,9 @@ class Embedded:
         self._blocklist = build_blocklist(config)
         self._revised = store.revised()
         self._deliveries: list[Delivery] = []
-        self._inbox = Inbox()
+        self._inbox: Inbox[Fact] = Inbox()
+        self._audit: Inbox[Audit] = Inbox()
+        self._standing = self._new_standing(store.memory(ENFORCING))
         self._enforcement = Enforcement(())
         self._alerts: list[Alert] = []  # made by this loop itself
         self._read = False  # something was read since the last commit
@@ -135,9 +139,14 @@ class Embedded:
         if now >= self._next_second:
             self._next_second = now + SECOND
             self._each_second()
-        if now >= self._next_flush and (self._read or self._alerts or self._checkpoint.needed()):
+        if now >= self._next_flush and self._has_news():
             self.flush()
         return bool((lines and behind) or (mails and self._intakes.behind))
+
+    def _has_news(self) -> bool:
+        """Whether there is something to make safe."""
+        said = self._read or self._alerts or self._standing.fresh
+        return bool(said or self._checkpoint.needed())
 
     def flush(self) -> bool:
         """Make everything safe, then tell gateways and sinks; whether it is safe now."""
@@ -145,11 +154,13 @@ class Embedded:
         outcome = self._shard.take()
         alerts = list({alert.id: alert for alert in [*self._alerts, *outcome.alerts]}.values())
         self._alerts = []
-        self._checkpoint.add(alerts, outcome.decisions, (d.sink.name for d in self._deliveries))
+        self._checkpoint.add(alerts, outcome.decisions, [d.sink.name for d in self._deliveries])
+        self._checkpoint.note(self._audit.take())
         for delivery in self._deliveries:
             self._checkpoint.told(delivery.told())
         memory = {JOINER: self._reader.pack(), PRESENCE: self._presence.pack()}
         memory[LISTED] = self._listed.pack()
+        memory[ENFORCING], memory[GATEWAYS] = self._standing.pack(), self._standing.said()
         before = self._checkpoint.trouble
         positions = {**self._follow.positions(), **self._intakes.positions()}
         safe = self._checkpoint.commit(positions, memory, self._clock())
@@ -178,6 +189,7 @@ class Embedded:
         self._reader = reading.new_reader(config, self._dead, self._reader.pack())
         self._nobody = 0  # a new reader counts from nothing
         self._presence = self._new_presence(self._presence.pack())
+        self._standing = self._new_standing(self._standing.pack())
         self._listed.close()
         self._alerts += self._listed.take()
         self._listed = ListedWatch(config.settings.listed, self._listed.pack(), self._clock)
@@ -230,6 +242,10 @@ class Embedded:
     def publish(self, events: Sequence[Fact]) -> None:
         """On to the detectors, at the next turn."""
         self._inbox.put(events)
+
+    def record(self, entries: Sequence[Audit]) -> None:
+        """Into the trail of changes, with the next commit."""
+        self._audit.put(entries)
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -340,6 +356,8 @@ class Embedded:
             self._drain(now)
         self._drained = self._lines
         self._alerts += self._presence.check(now)
+        self._checkpoint.note(self._audit.take())
+        self._alerts += self._standing.look(self._enforcement, now)
         self._alerts += self._listed.take()
         if self._blocklist.expire(now):
             self._enforce(now)
@@ -382,7 +400,8 @@ class Embedded:
 
     def _each_hour(self, now: float) -> None:
         try:
-            self._store.retire(now, self.config.settings.storage.keep_days)
+            storage = self.config.settings.storage
+            self._store.retire(now, storage.keep_days, storage.audit_days)
         except StoreError as error:
             log.warning(said("store failed", reason=error, task="forgetting old alerts"))
 
@@ -423,9 +442,11 @@ class Embedded:
     def _say(self, alerts: list[Alert], decisions: list[Decision]) -> None:
         for alert in alerts:
             metrics.FINDINGS.labels(alert.detector, alert.severity).inc()
+        told = [alert for alert in alerts if alert.stage != "observe"]
+        for alert in told:
             self._tell(alert)
         for delivery in self._deliveries:
-            delivery.put(alerts)
+            delivery.put(told)
         for decision in decisions:
             metrics.DECISIONS.labels(decision.action, str(decision.enforced).lower()).inc()
             self._blocklist.put(decision)
@@ -435,6 +456,7 @@ class Embedded:
     def _enforce(self, now: float) -> None:
         decisions = self._blocklist.in_force(now)
         metrics.IN_FORCE.set(len(decisions))
+        self._standing.count(decisions)
         self._enforcement.put(decisions)
 
     def _refill(self) -> None:
@@ -455,7 +477,7 @@ class Embedded:
         """Take up gateways with the decisions in force, and sinks with what they are owed."""
         for decision in decisions:
             self._blocklist.put(decision)
-        self._enforcement = Enforcement(self.config.gateways, self)
+        self._enforcement = Enforcement(self.config.gateways, self, lifted=self.config.lifted)
         self._enforce(self._clock())
         try:
             self._store.forget_sinks([sink.name for sink in self.config.sinks])
@@ -473,6 +495,9 @@ class Embedded:
     def _new_presence(self, memory: bytes) -> Presence:
         site = self.config.settings.site
         return Presence(site.gateways, site.silent_after, self._clock(), memory)
+
+    def _new_standing(self, memory: bytes) -> Standing:
+        return Standing(self.config, self.host, memory)
 
 
 def _counted(name: str, lines: Lines, counts: Counter[str]) -> Lines:

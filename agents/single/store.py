@@ -10,6 +10,7 @@ power cut can lose the last commits, but whole and in order, which is a crash a 
 
 Other processes (`mailwarden alerts`, `mailwarden decisions`) open the same file. They touch
 alerts and decisions only, and `revised` tells the running process that decisions were changed.
+Whatever changes a decision adds to the trail of changes, in the same transaction.
 """
 
 import fcntl
@@ -23,11 +24,14 @@ from typing import Any
 from msgspec import Struct, field
 
 from schemas import wire
+from schemas.audit import Audit, decided
 from schemas.findings import DAY, Alert, Decision
+from schemas.gateways import GatewayState
 from schemas.keys import Key
 
-VERSION = 1
+VERSION = 2
 APPLICATION = 0x4D57_4152  # "MWAR", shown by file(1)
+GATEWAYS = "gateways"  # in its memory: the state of the gateways, as a message of mail.gateways
 BUSY = 5.0  # seconds to wait for another process's transaction
 
 SCHEMA = """
@@ -57,6 +61,21 @@ CREATE TABLE outbox (
 CREATE TABLE revised (count INTEGER NOT NULL);
 INSERT INTO revised VALUES (0);
 """
+
+AUDIT = """
+CREATE TABLE audit (at REAL NOT NULL, decision TEXT NOT NULL, entry BLOB NOT NULL);
+CREATE INDEX audit_at ON audit (at);
+CREATE TRIGGER audit_stays BEFORE UPDATE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the trail of changes is never altered'); END;
+"""
+
+# A trail that is old enough may go (`retire`); nothing else may take from it.
+AUDIT_GUARD = """
+CREATE TRIGGER audit_kept BEFORE DELETE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the trail of changes is never altered'); END
+"""
+
+PUT_AUDIT = "INSERT INTO audit VALUES (?, ?, ?)"
 
 PUT_ALERT = """
 INSERT INTO alerts VALUES (?, ?, ?, ?, ?)
@@ -96,6 +115,7 @@ class Changes(Struct):
     records: dict[Key, bytes | None] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
+    audit: list[Audit] = field(default_factory=list)  # changes beside these decisions
     owed: list[Told] = field(default_factory=list)  # what sinks must be told
     told: list[Told] = field(default_factory=list)  # what they have been told
 
@@ -167,6 +187,8 @@ class Store:
             )
             db.executemany(PUT_ALERT, (_alert_row(alert, now) for alert in changes.alerts))
             db.executemany(PUT_DECIDED, ((*_decision_row(d), now) for d in changes.decisions))
+            db.executemany(PUT_AUDIT, (_audit_row(decided(d)) for d in changes.decisions))
+            db.executemany(PUT_AUDIT, (_audit_row(entry) for entry in changes.audit))
             db.executemany(
                 "INSERT OR REPLACE INTO outbox VALUES (?, ?, ?)",
                 ((told.sink, told.alert, told.revision) for told in changes.owed),
@@ -199,9 +221,10 @@ class Store:
         )
         return [wire.decode_alert(data) for (data,) in rows]
 
-    def retire(self, now: float, keep_days: int) -> None:
-        """Forget alerts that were written too long ago and told to everybody, and decisions
-        that ended as long ago. An old log's alerts are as new as its reading."""
+    def retire(self, now: float, keep_days: int, audit_days: int) -> None:
+        """Forget alerts that were written too long ago and told to everybody, decisions that
+        ended as long ago, and what is too old of the trail of changes. An old log's alerts are
+        as new as its reading."""
         oldest = now - keep_days * DAY
         with self._transaction() as db:
             db.execute(
@@ -209,6 +232,9 @@ class Store:
                 (oldest,),
             )
             db.execute("DELETE FROM decisions WHERE until < ?", (oldest,))
+            db.execute("DROP TRIGGER audit_kept")
+            db.execute("DELETE FROM audit WHERE at < ?", (now - audit_days * DAY,))
+            db.execute(AUDIT_GUARD)
 
     def forget_sinks(self, kept: list[str]) -> None:
         """Owe nothing to sinks that are no longer configured."""
@@ -238,18 +264,39 @@ class Store:
         rows = self._all("SELECT decision FROM decisions WHERE until > ? ORDER BY id", now)
         return [wire.decode_decision(data) for (data,) in rows]
 
-    def put_decision(self, decision: Decision) -> None:
+    def put_decision(self, decision: Decision, entry: Audit) -> None:
         """A person's decision or pardon: it takes the place of whatever has its id."""
         with self._transaction() as db:
             db.execute(PUT_DECISION, _decision_row(decision))
+            db.execute(PUT_AUDIT, _audit_row(entry))
             db.execute("UPDATE revised SET count = count + 1")
 
-    def remove_decision(self, id: str) -> bool:  # noqa: A002
+    def remove_decision(self, id: str, entry: Audit) -> bool:  # noqa: A002
         """Whether there was one."""
         with self._transaction() as db:
             found = db.execute("DELETE FROM decisions WHERE id = ?", (id,)).rowcount > 0
+            db.execute(PUT_AUDIT, _audit_row(entry))
             db.execute("UPDATE revised SET count = count + 1")
         return found
+
+    def audit(self, limit: int = 100, since: float = 0.0) -> list[Audit]:
+        """The trail of changes from `since` on, the newest first."""
+        rows = self._all(
+            "SELECT entry FROM audit WHERE at >= ? ORDER BY at DESC, rowid DESC LIMIT ?",
+            since,
+            limit,
+        )
+        return [wire.decode_audit(data) for (data,) in rows]
+
+    def note(self, entry: Audit) -> None:
+        """Add to the trail."""
+        with self._transaction() as db:
+            db.execute(PUT_AUDIT, _audit_row(entry))
+
+    def gateways(self) -> list[GatewayState]:
+        """What the running process last said of its gateways."""
+        kept = self.memory(GATEWAYS)
+        return [wire.decode_state(kept)] if kept else []
 
     # -- what is behind it --------------------------------------------------------------------
 
@@ -270,14 +317,21 @@ class Store:
                 )
             if not version:
                 self._create()
+            if version == 1:
+                self._run(AUDIT, AUDIT_GUARD)
+            if version != VERSION:
+                db.execute(f"PRAGMA user_version = {VERSION}")
 
     def _create(self) -> None:
         if self._db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
             raise StoreError(f"{self.path}: an SQLite file of another program")
-        for statement in SCHEMA.split(";\n"):
-            self._db.execute(statement)
+        self._run(SCHEMA, AUDIT, AUDIT_GUARD)
         self._db.execute(f"PRAGMA application_id = {APPLICATION}")
-        self._db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _run(self, *scripts: str) -> None:
+        for script in scripts:
+            for statement in script.split(";\n"):
+                self._db.execute(statement)
 
     def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with self._explained():
@@ -311,3 +365,7 @@ def _alert_row(alert: Alert, now: float) -> tuple[str, float, int, float, bytes]
 
 def _decision_row(decision: Decision) -> tuple[str, float, str, bytes]:
     return decision.id, decision.until, decision.origin, wire.encode(decision)
+
+
+def _audit_row(entry: Audit) -> tuple[float, str, bytes]:
+    return entry.at, entry.decision, wire.encode(entry)

@@ -1,6 +1,7 @@
 """The flush: what the partitions concluded and what they know, made safe in the one safe order.
 
-1. alerts and decisions to their topics, signals to the partitions of their subjects,
+1. alerts and decisions (signed, where keys are given) to their topics, the latter to the trail of
+   changes as well, signals to the partitions of their subjects,
 2. the records, as slots of the changelog,
 3. the slots that are superseded now are deleted,
 4. the messages are acked, so that their offsets can be committed.
@@ -22,11 +23,13 @@ from agents.worker.app import App
 from agents.worker.partition import Partition
 from agents.worker.slots import Write
 from agents.worker.table import Slots, name
-from schemas import keys, wire
+from schemas import audit, keys, wire
 from schemas.events import Signal
-from schemas.findings import decision_id
+from schemas.findings import Decision
 from streams import metrics
+from streams.signing import Keys
 
+DECISIONS = "mail.decisions"
 SIGNALS = 500  # in one message
 
 
@@ -39,8 +42,11 @@ class Send(Struct):
 
 
 class Flusher:
-    def __init__(self, app: App, slots: Slots, prefix: str, partitions: int) -> None:
+    def __init__(
+        self, app: App, slots: Slots, prefix: str, partitions: int, keys: Keys | None = None
+    ) -> None:
         self._app = app
+        self._keys = keys
         self._slots = slots
         self._prefix = prefix
         self._partitions = partitions
@@ -48,22 +54,25 @@ class Flusher:
     async def say(self, outcomes: Iterable[tuple[int, Outcome]]) -> None:
         """Step 1. Of several revisions of one alert, the newest."""
         alerts: dict[bytes, bytes] = {}
-        decisions: dict[bytes, bytes] = {}
+        decisions: dict[bytes, Decision] = {}
         signals: dict[tuple[int, int], list[Signal]] = {}
         for partition, outcome in outcomes:
             for alert in outcome.alerts:
                 alerts[alert.id.encode()] = wire.encode(alert)
                 metrics.FINDINGS.labels(alert.detector, alert.severity).inc()
             for decision in outcome.decisions:
-                key = decision_id(decision.target, decision.action).encode()
-                decisions[key] = wire.encode(decision)
+                decisions[decision.id.encode()] = decision
                 metrics.DECISIONS.labels(decision.action, str(decision.enforced).lower()).inc()
             for signal in outcome.signals:
                 target = keys.partition(signal.about, self._partitions)
                 signals.setdefault((partition, target), []).append(signal)
         await self.send(
             [Send("mail.alerts", key, value) for key, value in alerts.items()]
-            + [Send("mail.decisions", key, value) for key, value in decisions.items()]
+            + [
+                message
+                for key, decision in decisions.items()
+                for message in self._decided(key, decision)
+            ]
             + [
                 Send(
                     "mail.facts",
@@ -75,6 +84,14 @@ class Flusher:
                 for (source, target), some in signals.items()
                 for start in range(0, len(some), SIGNALS)
             ]
+        )
+
+    def _decided(self, key: bytes, decision: Decision) -> tuple[Send, Send]:
+        value = wire.encode(decision)
+        signature = self._keys.sign(DECISIONS, key, value, time.time()) if self._keys else None
+        return (
+            Send(DECISIONS, key, value, headers=signature),
+            Send("mail.audit", key, wire.encode(audit.decided(decision))),
         )
 
     async def keep(self, writes: Iterable[tuple[int, Write]]) -> None:

@@ -14,13 +14,16 @@ import faust
 import uvloop
 
 from agents.configuration import Config
+from agents.operator.ledger import LONGEST
 from agents.running import http, state
 from agents.running.control import Reload
 from agents.worker import app, broker
+from agents.worker.gateways import Hearing
 from agents.worker.quiet import quieten
 from agents.worker.watchdog import Watchdog
 from agents.worker.worker import Worker
 from schemas.settings import SettingsError
+from streams.kafka_bus import KafkaBus
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +35,17 @@ def run(config: Config, load: Callable[[], Config]) -> None:
     """Work until SIGTERM or SIGINT; on SIGHUP go on with what `load` gives. A worker that fails
     begins anew. Raises SettingsError."""
     settings = config.settings
+    if settings.response.longest > LONGEST:
+        raise SettingsError("response.longest: on Kafka a decision holds for 7 days at most")
     reload = Reload(load)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Faust listens to it
     topic = broker.ready(settings.kafka)
     uvloop.install()
     gc.set_threshold(GENERATION_0, 50, 100)
-    worker = Worker(config, app.make(settings.kafka, _folder(config)), topic, reload.reloaded)
+    hearing = Hearing(lambda: KafkaBus(settings.kafka), settings.response.overdue)
+    worker = Worker(
+        config, app.make(settings.kafka, _folder(config)), topic, reload.reloaded, hearing=hearing
+    )
     server = _serve(settings.http.listen, worker)
     watchdog = Watchdog(worker, begin_anew, end)
     watchdog.start()
@@ -55,6 +63,7 @@ def run(config: Config, load: Callable[[], Config]) -> None:
         begin_anew("it failed")
     finally:
         watchdog.stop()
+        hearing.close()
         if server is not None:
             server.close()
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from agents.enforcing import Enforcing
+from agents.enforcing import nobody as none_watched
 from agents.presence import Presence, nobody
 from agents.record import Episode, Record, pack, unpack
 from agents.shard import Outcome, Shard
@@ -54,6 +56,7 @@ class Partition:
 
     `watch` makes the watch over the expected gateways whose keys lie here, from what an earlier
     life knew of them. Their time is the worker's: they are heard when a message is folded.
+    `enforcing` does so for those that enforce; the worker tells it what it hears of them.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Partition:
         topic: Topic,
         stored: Iterable[tuple[int, bytes]] = (),
         watch: Callable[[bytes], Presence] = nobody,
+        enforcing: Callable[[bytes], Enforcing] = none_watched,
     ) -> None:
         self.number = number
         self.shard = shard
@@ -82,6 +86,7 @@ class Partition:
         self._kept = self.offset  # by the newest slot
         self._origins = Origins(meta.origins if same else None)
         self.presence = watch(meta.presence)
+        self.enforcing = enforcing(meta.enforcing)
         self._alerts: list[Alert] = []  # about gateways
         shard.begun, shard.clock = meta.begun, meta.clock
         if meta.reporters:
@@ -154,8 +159,13 @@ class Partition:
             self._origins.absorbed,
             self.presence.pack() if self.presence else b"",
             shard.reporters.pack(),
+            self.enforcing.pack() if self.enforcing else b"",
         )
         return outcome, self.ring.write(fresh, gone, meta, self._carry)
+
+    def tell(self, alerts: Iterable[Alert]) -> None:
+        """Alerts to go out with the next flush."""
+        self._alerts += alerts
 
     def _hear(self, events: list[Fact | None], now: float) -> None:
         """Note whose lines came, and whose shipper lives."""

@@ -46,6 +46,7 @@ class Meta(Struct, array_like=True):
     origins: dict[str, int] = field(default_factory=dict)  # newest position that was folded
     presence: bytes = b""  # what was said of expected gateways that are silent
     reporters: bytes = b""  # whose word counts
+    enforcing: bytes = b""  # and of gateways that do not enforce what is decided
 
 
 class Slot(Struct, array_like=True):

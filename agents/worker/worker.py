@@ -14,13 +14,15 @@ from typing import Any
 
 from faust.types import TP
 
-from agents.configuration import Config, build_shard
+from agents.configuration import Config, build_shard, signing
+from agents.enforcing import Enforcing
 from agents.presence import Presence
 from agents.running.http import Health, Pulse
 from agents.shard import Shard
 from agents.worker.app import App
 from agents.worker.client import committed_offsets, connected, ends, read_from
 from agents.worker.flush import Flusher, Send, flush
+from agents.worker.gateways import Hearing
 from agents.worker.letters import Letters
 from agents.worker.order import Order, Verdict
 from agents.worker.partition import Partition, Topic
@@ -42,7 +44,8 @@ UNROUTED = 2_000
 
 
 class Worker:
-    """`reloaded` is asked each second for a configuration to go on with, each once."""
+    """`reloaded` is asked each second for a configuration to go on with, each once; `hearing`
+    hears the gateways that enforce."""
 
     def __init__(
         self,
@@ -51,8 +54,10 @@ class Worker:
         topic: Topic,
         reloaded: Callable[[], Config | None] = lambda: None,
         lookup: Callable[[KafkaSettings], Lookup] = Lookup,
+        hearing: Hearing | None = None,
     ) -> None:
         settings = config.settings.kafka
+        self._hearing = hearing
         self._lookup = lookup(settings)
         self._reloaded = reloaded
         self.app = app
@@ -80,7 +85,8 @@ class Worker:
         self._unrouted: list[Any] = []
         self._routing = asyncio.Lock()
         self._slots = Slots(app, topic.partitions)
-        self._flusher = Flusher(app, self._slots, settings.prefix, topic.partitions)
+        signing_keys = signing(config)
+        self._flusher = Flusher(app, self._slots, settings.prefix, topic.partitions, signing_keys)
         self._declare()
 
     def _declare(self) -> None:
@@ -143,7 +149,15 @@ class Worker:
         began = time.monotonic()
         shard = self._new_shard(number)
         stored = self._slots.of(number)
-        partition = Partition(number, shard, self._topic, stored, self._watch(number))
+        overdue = self._config.settings.response.overdue
+        partition = Partition(
+            number,
+            shard,
+            self._topic,
+            stored,
+            self._watch(number),
+            lambda state: Enforcing(overdue, state),
+        )
         self._partitions[number] = partition
         place = TP(self._facts, number)
         # What was folded is known best by what was kept of it; the group may be behind.
@@ -228,6 +242,9 @@ class Worker:
         if not connected(self.app):
             for partition in self._partitions.values():
                 partition.presence.deaf(time.time())
+                partition.enforcing.deaf(time.time())
+        elif self._hearing is not None:
+            self._watch_gateways(self._hearing, time.time())
         await self._beat()
         await self.flush()
 
@@ -244,12 +261,31 @@ class Worker:
             partition.shard.adopt(fresh.engine, fresh.response)
             partition.presence = self._watch(number)(partition.presence.pack())
 
+    def _watch_gateways(self, hearing: Hearing, now: float) -> None:
+        """Whether the gateways whose keys lie here enforce what is decided."""
+        expected = hearing.expected(now)
+        states = hearing.states
+        for number, partition in self._partitions.items():
+            enforcing = partition.enforcing
+            for name in enforcing.names():
+                if name not in states and hearing.complete:
+                    partition.tell(enforcing.forget(name, now))
+            for name, state in states.items():
+                if keys.partition(f"g:{name}", self._topic.partitions) == number:
+                    enforcing.hear(state, now)
+            if hearing.complete:
+                partition.tell(enforcing.check(now, expected))
+            else:
+                enforcing.deaf(now)
+
     def _health(self) -> Health:
         if not self.reached:
             return Health(degraded=("no broker answers",))
         if not self._live:
             return Health(degraded=("it has no partitions yet",))
-        return Health(degraded=tuple(f"{name} is silent" for name in self._silent()))
+        ailing = [one for each in self._partitions.values() for one in each.enforcing.ailing()]
+        silent = [f"{name} is silent" for name in self._silent()]
+        return Health(degraded=(*silent, *(f"gateway {one}" for one in ailing)))
 
     def _silent(self) -> list[str]:
         return [name for each in self._partitions.values() for name in each.presence.silent()]

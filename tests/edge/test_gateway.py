@@ -5,8 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -17,64 +16,18 @@ from agents.commands.topics import make
 from agents.configuration import Config
 from agents.edge.gateway import Edge
 from schemas import wire
-from schemas.findings import Decision, Target, decision_id
+from schemas.audit import entry
+from schemas.events import Auth
 from schemas.gateways import GatewayState
 from schemas.settings import KafkaSettings, NetworkSettings, Settings, SiteSettings
 from streams.bus import Bus, BusError
-from streams.gateway import Gateway, GatewayError, GatewaySettings
+from streams.gateway import Gateway
 from streams.kafka_bus import KafkaBus
 from streams.memory_bus import MemoryBus
+from tests.edge.conftest import NOW, SECONDS, Clock, Table, decision, publish
 from tools.kafka import Broker
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 40.0
-NOW = 1_800_000_000.0
-numbers = count(1)
-
-
-def decision(network: str, *, until: float = NOW + 600, generation: int = 1) -> Decision:
-    target = Target("network", network)
-    return Decision(
-        id=decision_id(target, "drop"),
-        target=target,
-        action="drop",
-        reason="guessed passwords",
-        since=NOW,
-        until=until,
-        generation=generation,
-        enforced=True,
-    )
-
-
-def publish(bus: Bus, *decisions: Decision) -> None:
-    for one in decisions:
-        bus.publish("mail.decisions", one.id.encode(), wire.encode(one))
-    bus.flush(SECONDS)
-
-
-class Table(Gateway):
-    """A gateway that notes what it is told."""
-
-    Settings = GatewaySettings
-
-    def __init__(self) -> None:
-        super().__init__(GatewaySettings(), "table")
-        self.told: list[set[str]] = []
-        self.broken = ""
-
-    def enforce(self, decisions: Sequence[Decision]) -> bool:
-        if self.broken:
-            raise GatewayError(self.broken)
-        self.told.append({one.target.value for one in decisions})
-        return True
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -281,7 +234,15 @@ def test_it_reports_what_it_has_applied_and_how_late(
     until(edge, lambda: any(state.decisions == 2 and state.lag for state in reports(bus)))
     state = reports(bus)[-1]
     assert state == GatewayState(
-        gateway="edge1", at=NOW, complete=True, decisions=2, enforced=2, applied_at=NOW, lag=1.0
+        gateway="edge1",
+        at=NOW,
+        complete=True,
+        decisions=2,
+        enforced=2,
+        applied_at=NOW,
+        lag=1.0,
+        programs=["table"],
+        generation=2,
     )
 
 
@@ -332,6 +293,35 @@ def test_a_report_that_was_not_safe_is_sent_on_a_new_connection(
     publish_again = decision("198.51.100.9/32")
     bus.publish("mail.decisions", publish_again.id.encode(), wire.encode(publish_again))
     until(edge, lambda: any(state.decisions == 1 for state in reports(bus)) and not failures)
+
+
+def test_what_gateways_saw_and_did_goes_on_to_the_site_though_the_broker_stumbles(
+    bus: MemoryBus, table: Table, start: Start
+) -> None:
+    failures: list[str] = []
+    flush = bus.flush
+
+    def fail(timeout: float) -> None:
+        if failures:
+            failures.pop()
+            raise BusError("not safe")
+        flush(timeout)
+
+    bus.flush = fail  # type: ignore[method-assign]
+    edge = start()
+    until(edge, lambda: table.told)
+    failures[:] = ["events", "audit"]
+    edge.publish([Auth(at=NOW, gateway="edge1", client="192.0.2.1")])
+    edge.record([entry("done", decision("198.51.100.7/32"), at=NOW, by="mailwarden")])
+    events = bus.subscribe(["mail.events"], None)
+    trail = bus.subscribe(["mail.audit"], None)
+    found: list[bytes] = []
+
+    def arrived() -> bool:
+        found.extend(message.value or b"" for message in (*events.poll(0), *trail.poll(0)))
+        return any(b'"done"' in one for one in found) and any(b'"auth"' in one for one in found)
+
+    until(edge, arrived)
 
 
 # -- as a process, on a real broker -----------------------------------------------------------

@@ -38,8 +38,8 @@ class Mailwarden:
             "logs": {"files": [str(log)]},
             "response": {"enforce": True, "panic": str(self.panic)},
             "detectors": {
-                "directory_harvest": {"enforce": True, "patience": 0.5},
-                "auth_dictionary": {"enforce": True},
+                "directory_harvest": {"stage": "enforce", "patience": 0.5},
+                "auth_dictionary": {"stage": "enforce"},
             },
         }
         self.embedded = Embedded(

@@ -24,7 +24,7 @@ honeypots = ["{HONEYPOT}"]
 enforce = true
 
 [detectors.auth_dictionary]
-enforce = true
+stage = "enforce"
 """
 
 

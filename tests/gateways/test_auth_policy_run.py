@@ -41,7 +41,7 @@ class Run:
             "logs": {"files": [str(self.log)]},
             "site": {"host": "mx1", "domains": ["example.org"]},
             "response": {"enforce": True, "panic": str(folder / "panic")},
-            "detectors": {"auth_dictionary": {"enforce": True}},
+            "detectors": {"auth_dictionary": {"stage": "enforce"}},
             "gateways": {"auth_policy": {"listen": "127.0.0.1:0"}},
         }
         self._table = table

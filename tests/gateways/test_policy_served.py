@@ -46,7 +46,7 @@ def test_run_answers_from_what_it_has_found(
         documented("policy", "mailwarden.toml", {"127.0.0.1:10031": f"127.0.0.1:{port}"})
         + f'[site]\nhoneypots = ["trap@example.org"]\n[http]\nlisten = ""\n'
         f'[response]\nenforce = true\npanic = "{tmp_path}/panic"\n'
-        "[detectors.auth_dictionary]\nenforce = true\n"
+        "[detectors.auth_dictionary]\nstage = 'enforce'\n"
     )
     with (tmp_path / "said").open("wb") as said:
         process = subprocess.Popen(

@@ -108,6 +108,19 @@ def test_the_table_is_written_and_read_once(
     assert reloads.count == 1
 
 
+def test_to_lift_everything_waits_for_no_rate(
+    gateway: Postfix, reloads: Reloads, table: Path, until: Callable[..., None]
+) -> None:
+    until(lambda: gateway.apply([decided()]))
+    assert not gateway.apply([])
+    assert "192.0.2.1" not in table.read_text()
+    until(lambda: gateway.apply([]))
+    assert reloads.count == 2
+    gateway.apply([decided()])  # to block again does
+    assert not gateway.apply([decided()])
+    assert reloads.count == 2
+
+
 def test_what_is_only_observed_is_not_enforced(gateway: Postfix, table: Path) -> None:
     gateway.apply([decided(enforced=False), decided("192.0.2.2")])
     assert "192.0.2.1" not in table.read_text()

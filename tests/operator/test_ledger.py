@@ -5,15 +5,28 @@ from pathlib import Path
 
 import pytest
 
-from agents.operator.ledger import ALERTS, DECISIONS, BusLedger, Ledger
+from agents.operator.ledger import (
+    ALERTS,
+    AUDIT,
+    DECISIONS,
+    GATEWAYS,
+    SWITCHES,
+    BusLedger,
+    Ledger,
+)
 from agents.single.store import Changes, Store
 from schemas import wire
+from schemas.audit import Audit, entry
 from schemas.findings import Alert, Decision, Subject, Target
+from schemas.gateways import GatewayState, Switch
 from schemas.settings import KafkaSettings
 from schemas.topics import BY_NAME
 from streams.bus import Bus, BusError
 from streams.kafka_bus import KafkaBus
 from streams.memory_bus import MemoryBus
+from streams.signing import Keys
+
+TOPICS = (ALERTS, DECISIONS, AUDIT, GATEWAYS, SWITCHES)
 
 Tell = Callable[[Alert], None]
 
@@ -43,8 +56,12 @@ def decided(value: str, until: float = 100.0, **more: object) -> Decision:
     )
 
 
+def said(decision: Decision, at: float = 1.0) -> Audit:
+    return entry("added", decision, at=at, by="alice", reason="why", host="h")
+
+
 def made(bus: MemoryBus) -> MemoryBus:
-    for name in (ALERTS, DECISIONS):
+    for name in TOPICS:
         bus.create(BY_NAME[name], 3, 1)
     return bus
 
@@ -67,7 +84,7 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Ledge
     else:
         broker = request.getfixturevalue("broker")
         bus = KafkaBus(KafkaSettings(bootstrap=(broker.bootstrap,), prefix=f"{tmp_path.name}."))
-        for name in (ALERTS, DECISIONS):
+        for name in TOPICS:
             bus.create(BY_NAME[name], 3, 1)
         yield on_bus(bus)
         bus.close()
@@ -89,15 +106,60 @@ def test_what_people_ask_and_say(kept: tuple[Ledger, Tell]) -> None:
 
     first, second = decided("192.0.2.2"), decided("192.0.2.1", until=50.0)
     for decision in (first, second):
-        ledger.put_decision(decision)
+        ledger.put_decision(decision, said(decision))
     assert ledger.decisions(49.0) == [second, first]
     assert ledger.decisions(50.0) == [first]
     again = decided("192.0.2.2", until=200.0, generation=2)
-    ledger.put_decision(again)
+    ledger.put_decision(again, said(again))
     assert ledger.decisions(60.0) == [again]
-    assert ledger.remove_decision(again.id)
-    assert not ledger.remove_decision("network:192.0.2.9:drop")
+    assert ledger.remove_decision(again.id, said(again))
+    never = decided("192.0.2.9")
+    assert not ledger.remove_decision(never.id, said(never))
     assert ledger.decisions(60.0) == []
+    ledger.note(said(again, at=3.0))
+    assert [one.at for one in ledger.audit()] == [3.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    assert len(ledger.audit(limit=2)) == 2
+    assert [one.at for one in ledger.audit(since=2.0)] == [3.0]
+    assert ledger.gateways() == []
+
+
+def state(name: str, at: float) -> GatewayState:
+    return GatewayState(gateway=name, at=at, complete=True, decisions=0, enforced=0)
+
+
+def test_the_newest_word_of_each_gateway_and_of_the_switch() -> None:
+    bus = made(MemoryBus())
+    ledger = BusLedger(bus)
+    bus.publish(GATEWAYS, b"x", b"nonsense")
+    for one in (state("mx2", 1.0), state("mx1", 1.0), state("mx2", 2.0)):
+        bus.publish(GATEWAYS, one.gateway.encode(), wire.encode(one))
+    listener = ledger.listen()
+    assert listener.states() == [state("mx1", 1.0), state("mx2", 2.0)]
+    assert listener.switch is None
+    ledger.forget_gateway("mx1")
+    assert listener.states() == [state("mx2", 2.0)] == ledger.gateways()
+    pulled = Switch(id="s", pulled=True, at=1.0, by="alice")
+    ledger.set_switch(pulled, Audit(at=1.0, what="panic", by="alice", reason="out"))
+    bus.publish(SWITCHES, b"panic", b"nonsense")
+    listener.states()
+    assert listener.switch == pulled == ledger.listen().switch
+
+
+def test_what_is_said_is_signed_where_there_are_keys() -> None:
+    bus, keys = made(MemoryBus()), Keys([b"k" * 32])
+    ledger = BusLedger(bus, keys=keys)
+    one = decided("192.0.2.2", since=90.0)
+    ledger.put_decision(one, said(one, at=50.0))
+    ledger.remove_decision(one.id, said(one, at=50.0))
+    found = bus.subscribe([DECISIONS], None).poll(1)
+    times = [keys.verify(DECISIONS, m.key, m.value, m.headers) for m in found]
+    assert times == [50.0, 90.0]  # a deletion is never older than what it deletes
+
+
+def test_gateways_that_are_never_read_whole_are_an_error() -> None:
+    endless = made(Endless())
+    with pytest.raises(BusError, match=r"mail\.gateways was not read within"):
+        BusLedger(endless, patience=0.05).gateways()
 
 
 def test_what_cannot_be_read_is_passed_over() -> None:
@@ -107,7 +169,7 @@ def test_what_cannot_be_read_is_passed_over() -> None:
         bus.publish(topic, b"x", b"\xff nonsense")
         bus.publish(topic, b"\xff", None)
     tell(alert("a1", 1.0))
-    ledger.put_decision(decided("192.0.2.1"))
+    ledger.put_decision(decided("192.0.2.1"), said(decided("192.0.2.1")))
     assert [a.id for a in ledger.alerts()] == ["a1"]
     assert ledger.decisions(0.0) == [decided("192.0.2.1")]
 

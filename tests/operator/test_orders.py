@@ -86,6 +86,22 @@ def test_what_names_nobody_is_refused(config: Config, text: str, said: str) -> N
     assert said in str(caught.value)
 
 
+def test_mailboxes_that_must_take_mail_are_not_refused(config: Config) -> None:
+    for text in ("address:postmaster@example.org", "address:Abuse@Example.ORG"):
+        with pytest.raises(OrderError, match="must take mail, whatever happens"):
+            ordered(config, text)
+    assert ordered(config, "address:abuse@example.net").action == "reject"
+
+
+def test_a_pardon_may_be_of_a_network_and_not_of_everybody(config: Config) -> None:
+    for text, width in (("198.0.0.0/7", 8), ("2000::/18", 19)):
+        on = orders.target(text, config)
+        with pytest.raises(OrderError, match=rf"at least a /{width}; `mailwarden panic`"):
+            orders.pardon(on, seconds=60.0, reason="why", now=1000.0)
+    on = orders.target("10.0.0.0/8", config)  # our own, too: it does no harm
+    assert orders.pardon(on, seconds=60.0, reason="why", now=1000.0).origin == "pardon"
+
+
 def ordered(
     config: Config, text: str, action: Action | None = None, *, force: bool = False
 ) -> orders.Decision:
@@ -142,7 +158,7 @@ def test_orders_have_ids_of_their_own(config: Config) -> None:
         ("client_account:10.0.0.1 bob", "10.0.0.1 is one of our own networks"),
         ("10.0.0.0/7", "holds an address that is one of our own networks"),
         ("64.0.0.0/7", "64.0.0.0/7 is too wide: at least a /8"),
-        ("2000::/15", "2000::/15 is too wide: at least a /16"),
+        ("2000::/18", "2000::/18 is too wide: at least a /19"),
         ("domain:example.org", "example.org is a domain of ours"),
     ],
 )

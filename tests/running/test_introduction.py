@@ -55,7 +55,7 @@ def test_a_broker_is_named_with_the_way_to_it_and_without_the_password() -> None
 
 
 ENFORCING = "[response]\nenforce = true\n"
-DETECTOR = "[detectors.auth_dictionary]\nenforce = true\n"
+DETECTOR = "[detectors.auth_dictionary]\nstage = 'enforce'\n"
 GATEWAY = "[gateways.postfix]\n"
 
 

@@ -50,7 +50,7 @@ class Site:
         settings.write_text(
             f'{toml}\n[site]\nhost = "mail"\ndomains = ["example.org"]\n[http]\nlisten = ""\n'
             f'[logs]\nhistory = true\n[response]\npanic = "{server.folder}/panic"\n'
-            f"enforce = true\nfirst = {LEASE}\n[detectors.auth_dictionary]\nenforce = true\n"
+            f"enforce = true\nfirst = {LEASE}\n[detectors.auth_dictionary]\nstage = 'enforce'\n"
         )
         # What rests on the past is decided only where a week of it is known.
         stamp = datetime.fromtimestamp(time.time() - 8 * 86400, UTC).isoformat()

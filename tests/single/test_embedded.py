@@ -5,7 +5,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,9 +18,14 @@ from agents.running.http import Health
 from agents.single.checkpoint import JOINER, Checkpoint
 from agents.single.embedded import Embedded
 from agents.single.store import Changes, Store, StoreError
+from schemas.audit import decided as said
+from schemas.audit import entry
 from schemas.findings import Alert, Decision, Target, decision_id
+from schemas.gateways import GatewayState
 from schemas.settings import Settings, convert
 from streams import metrics
+from streams.gateway import Gateway, GatewayError
+from streams.gateways import GATEWAYS
 from streams.reader import DeadLine
 from streams.sources.follow import Follow
 
@@ -208,7 +213,7 @@ def test_a_reload_while_the_disk_is_full_loses_no_alert(
     sinks = {"jsonl": {"path": str(server.folder / "none" / "alerts.jsonl")}}
     server.start(sinks=sinks)
     with Store(server.store.path) as other:
-        other.put_decision(manual("203.0.113.9"))
+        other.put_decision(manual("203.0.113.9"), said(manual("203.0.113.9")))
     server.settle()
     with monkeypatch.context() as patch:
         for name in ("commit", "forget_sinks", "owed"):
@@ -246,6 +251,88 @@ def test_a_gateway_that_falls_silent_is_an_alert_until_it_speaks(server: Server)
     assert server.health() == Health()
 
 
+class Fence(Gateway):
+    """A gateway that may be broken."""
+
+    broken = ""
+
+    def enforce(self, decisions: Sequence[Decision]) -> bool:
+        if self.broken:
+            raise GatewayError(self.broken)
+        return True
+
+
+@pytest.fixture
+def fence(monkeypatch: pytest.MonkeyPatch) -> type[Fence]:
+    monkeypatch.setitem(GATEWAYS, "fence", Fence)
+    monkeypatch.setattr(Fence, "broken", "")
+    return Fence
+
+
+def told_of_gateways(server: Server) -> GatewayState:
+    [state] = server.store.gateways()
+    return state
+
+
+def test_what_the_gateways_do_is_kept_for_those_who_ask(server: Server, fence: type[Fence]) -> None:
+    server.start(gateways={"fence": {}}, response={"panic": str(server.folder / "panic")})
+    with Store(server.store.path) as other:
+        other.put_decision(manual("203.0.113.9"), said(manual("203.0.113.9")))
+    server.settle()
+    state = told_of_gateways(server)
+    assert (state.decisions, state.enforced, state.programs) == (1, 1, ["fence"])
+    (server.folder / "panic").touch()
+    wait_for(server.embedded._enforcement.lifted)
+    server.settle()
+    state = told_of_gateways(server)
+    assert (state.lifted, state.decisions, state.enforced) == (True, 1, 0)
+
+
+def test_a_gateway_that_fails_for_a_minute_is_an_alert_until_it_works(
+    server: Server, fence: type[Fence], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fence, "broken", "no permission")
+    server.start(gateways={"fence": {}})
+    wait_for(server.embedded._enforcement.troubles)
+    server.settle()
+    server.clock.now += 61
+    server.settle()
+    assert [(a.detector, a.shape, a.state) for a in server.told] == [
+        ("gateway_behind", "failing", "open")
+    ]
+    assert "fence: no permission" in server.told[0].summary
+    monkeypatch.setattr(fence, "broken", "")
+    wait_for(server.embedded._enforcement.done)
+    server.clock.now += 1
+    server.settle()
+    assert [a.state for a in server.told] == ["open", "withdrawn"]
+
+
+def test_what_a_gateway_did_is_in_the_trail(server: Server) -> None:
+    server.start()
+    one = manual("203.0.113.9")
+    server.embedded.record([entry("done", one, at=NOON, by="mailwarden", detail="kicked")])
+    server.settle()
+    assert [(e.what, e.detail) for e in server.store.audit()] == [("done", "kicked")]
+
+
+def test_a_detector_on_trial_calls_nobody(server: Server) -> None:
+    sinks = {"jsonl": {"path": str(server.folder / "alerts.jsonl")}}
+    server.start(
+        sinks=sinks,
+        site={"honeypots": ["name7@example.org"]},
+        detectors={"auth_dictionary": {"stage": "observe"}},
+    )
+    server.write(*attack("203.0.113.5"))
+    server.settle()
+    [kept] = [a for a in server.store.alerts() if a.detector == "auth_dictionary"]
+    assert kept.stage == "observe"
+    assert server.told == []
+    assert server.store.owed("jsonl", 10) == []
+    [decided] = server.store.decisions(NOON)
+    assert not decided.enforced
+
+
 def manual(address: str, seconds: float = 60.0) -> Decision:
     target = Target("network", address)
     return Decision(
@@ -266,12 +353,12 @@ def in_force(server: Server) -> list[str]:
 def test_what_a_person_decides_holds_at_once_and_ends_by_itself(server: Server) -> None:
     server.start()
     with Store(server.store.path) as other:
-        other.put_decision(manual("203.0.113.9"))
+        other.put_decision(manual("203.0.113.9"), said(manual("203.0.113.9")))
     server.settle()
     assert in_force(server) == ["203.0.113.9"]
     with Store(server.store.path) as other:
-        other.put_decision(manual("203.0.113.10"))
-        other.remove_decision(manual("203.0.113.9").id)
+        other.put_decision(manual("203.0.113.10"), said(manual("203.0.113.10")))
+        other.remove_decision(manual("203.0.113.9").id, said(manual("203.0.113.9")))
     server.settle()
     assert in_force(server) == ["203.0.113.10"]
     server.clock.now += 61
@@ -288,7 +375,7 @@ def test_what_could_not_be_written_yet_stays_in_force(
         server.write(*attack("203.0.113.5"))
         server.settle()
         with Store(server.store.path) as other:
-            other.put_decision(manual("203.0.113.9"))
+            other.put_decision(manual("203.0.113.9"), said(manual("203.0.113.9")))
         server.settle()
         assert sorted(in_force(server)) == ["203.0.113.5", "203.0.113.9"]
     server.settle()
@@ -296,7 +383,7 @@ def test_what_could_not_be_written_yet_stays_in_force(
 
 
 def test_decisions_in_force_are_taken_up_after_a_restart(server: Server) -> None:
-    server.store.put_decision(manual("203.0.113.9"))
+    server.store.put_decision(manual("203.0.113.9"), said(manual("203.0.113.9")))
     server.start()
     assert in_force(server) == ["203.0.113.9"]
 
@@ -317,7 +404,7 @@ def test_a_store_that_cannot_be_read_for_a_while_is_asked_again(
     assert "looking for decisions" in caplog.text
     assert "forgetting old alerts" in caplog.text
     with Store(server.store.path) as other:
-        other.put_decision(manual("203.0.113.9"))
+        other.put_decision(manual("203.0.113.9"), said(manual("203.0.113.9")))
     server.settle()
     assert in_force(server) == ["203.0.113.9"]
 

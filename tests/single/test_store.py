@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from agents.single.store import APPLICATION, VERSION, Changes, Store, StoreError, Told
+from schemas.audit import Audit, entry
+from schemas.audit import decided as said
 from schemas.findings import DAY, Alert, Decision, Subject, Target, decision_id
 
 NOW = 1_767_225_600.0
@@ -114,7 +116,7 @@ def test_a_decision_that_has_ended_is_not_in_force(store: Store) -> None:
 
 def test_a_persons_decision_stands_until_it_ends(store: Store) -> None:
     manual = decision(origin="manual", until=NOW + 3600)
-    store.put_decision(manual)
+    store.put_decision(manual, said(manual))
     store.commit(Changes(decisions=[decision()]), NOW)
     assert store.decisions(NOW) == [manual]
     later = decision(since=NOW + 3600, until=NOW + 4200)
@@ -134,10 +136,10 @@ def test_a_running_process_notices_what_a_person_decides_in_another(
 ) -> None:
     before = store.revised()
     with Store(path) as other:
-        other.put_decision(decision(origin="manual"))
+        other.put_decision(decision(origin="manual"), said(decision()))
         put = store.revised()
-        assert other.remove_decision(decision().id)
-        assert not other.remove_decision(decision().id)
+        assert other.remove_decision(decision().id, said(decision()))
+        assert not other.remove_decision(decision().id, said(decision()))
     assert before < put < store.revised()
     assert store.decisions(NOW) == []
 
@@ -189,7 +191,7 @@ def test_old_alerts_and_decisions_are_forgotten(store: Store) -> None:
         old,
     )
     store.commit(Changes(alerts=[alert("of an old log", last=old)]), NOW)
-    store.retire(NOW, keep_days=90)
+    store.retire(NOW, keep_days=90, audit_days=90)
     assert {a.id for a in store.alerts()} == {"owed", "of an old log"}
     assert [d.target.value for d in store.decisions(0.0)] == ["192.0.2.2"]
 
@@ -273,3 +275,64 @@ def test_the_file_says_whose_it_is(store: Store, path: Path) -> None:
     db = sqlite3.connect(path)
     assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION,)
     db.close()
+
+
+# -- the trail of changes ---------------------------------------------------------------------
+
+
+def test_every_change_of_a_decision_is_in_the_trail(store: Store) -> None:
+    store.commit(Changes(decisions=[decision()]), NOW)
+    manual = decision(origin="manual")
+    store.put_decision(manual, entry("added", manual, at=NOW + 1, by="alice", reason="why"))
+    store.remove_decision(manual.id, entry("removed", manual, at=NOW + 2, by="bob"))
+    store.note(Audit(at=NOW + 3, what="panic", by="bob", reason="out"))
+    store.commit(Changes(audit=[entry("done", manual, at=NOW + 4, by="mailwarden")]), NOW)
+    trail = store.audit()
+    assert [(one.what, one.by) for one in trail] == [
+        ("done", "mailwarden"),
+        ("panic", "bob"),
+        ("removed", "bob"),
+        ("added", "alice"),
+        ("decided", "mailwarden"),
+    ]
+    assert [one.what for one in store.audit(limit=1)] == ["done"]
+    assert [one.what for one in store.audit(since=NOW + 3)] == ["done", "panic"]
+
+
+@pytest.mark.parametrize("statement", ["UPDATE audit SET at = 0", "DELETE FROM audit"])
+def test_the_trail_is_never_altered(store: Store, statement: str) -> None:
+    store.commit(Changes(decisions=[decision()]), NOW)
+    with pytest.raises(sqlite3.IntegrityError, match="never altered"):
+        store._db.execute(statement)
+    assert len(store.audit()) == 1
+
+
+def test_what_is_too_old_of_the_trail_is_forgotten_and_the_rest_stays_guarded(
+    store: Store,
+) -> None:
+    for days in (1, 100):
+        store.note(Audit(at=NOW - days * DAY, what="panic", by="bob", reason=f"{days}"))
+    store.retire(NOW, keep_days=90, audit_days=30)
+    assert [one.reason for one in store.audit()] == ["1"]
+    with pytest.raises(sqlite3.IntegrityError):
+        store._db.execute("DELETE FROM audit")
+
+
+def test_a_file_of_the_first_version_gets_a_trail(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with Store(path) as made:
+        made.commit(Changes(decisions=[decision()]), NOW)
+    with sqlite3.connect(path) as db:
+        db.execute("DROP TABLE audit")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    with Store(path) as store:
+        assert store.audit() == []
+        assert store.decisions(NOW)
+        store.note(Audit(at=NOW, what="panic", by="bob", reason="out"))
+    with Store(path) as store:
+        assert len(store.audit()) == 1
+
+
+def test_no_gateway_is_known_before_one_told_of_itself(store: Store) -> None:
+    assert store.gateways() == []

@@ -10,10 +10,11 @@ from agents.worker import app as module
 from agents.worker.flush import SIGNALS, Flusher, Send, flush
 from agents.worker.slots import Write
 from agents.worker.table import Slots
-from schemas import keys, wire
+from schemas import audit, keys, wire
 from schemas.events import Signal
 from schemas.findings import Alert, Decision, Subject, Target
 from schemas.settings import KafkaSettings
+from streams.signing import Keys
 
 PARTITIONS = 8
 
@@ -67,12 +68,14 @@ class Of:
 
 
 class Site:
-    def __init__(self, refuse: Callable[[str], bool] = lambda topic: False) -> None:
+    def __init__(
+        self, refuse: Callable[[str], bool] = lambda topic: False, keys: Keys | None = None
+    ) -> None:
         app: Any = module.make(KafkaSettings(prefix="site.", partitions=PARTITIONS), Path("unused"))
         self.producer = Producer(refuse)
         self.slots = Slots(app, PARTITIONS)
         app.producer = self.producer
-        self.flusher = Flusher(app, self.slots, "site.", PARTITIONS)
+        self.flusher = Flusher(app, self.slots, "site.", PARTITIONS, keys)
         self.events = [Event(self.producer)]
 
     def flush(self, *partitions: Any) -> None:
@@ -100,18 +103,24 @@ def test_each_step_is_safe_before_the_next_begins() -> None:
     site.slots.keep(2, 5, b"old")
     outcome = Outcome([alert()], [DECISION], [])
     site.flush(Of(2, outcome, Write([4], [(6, b"new"), (7, b"new")], [5])))
-    assert [(topic, key, value) for topic, key, value, *_ in site.producer.sent][2:] == [
+    assert [(topic, key, value) for topic, key, value, *_ in site.producer.sent][3:] == [
         (CHANGELOG, b"2/4", None),
         (CHANGELOG, b"2/6", b"new"),
         (CHANGELOG, b"2/7", b"new"),
         (CHANGELOG, b"2/5", None),
     ]
-    assert site.producer.topics[:2] == ["site.mail.alerts", "site.mail.decisions"]
-    assert site.producer.done == [0, 0, 2, 3, 3, 5]
-    assert site.events[0].acked_after == 6
+    assert site.producer.topics[:3] == [
+        "site.mail.alerts",
+        "site.mail.decisions",
+        "site.mail.audit",
+    ]
+    assert site.producer.done == [0, 0, 0, 3, 4, 4, 6]
+    assert site.events[0].acked_after == 7
 
 
-@pytest.mark.parametrize("topic", ["site.mail.alerts", "site.mail.decisions", CHANGELOG])
+@pytest.mark.parametrize(
+    "topic", ["site.mail.alerts", "site.mail.decisions", "site.mail.audit", CHANGELOG]
+)
 def test_a_send_that_fails_raises_and_acks_nothing(topic: str) -> None:
     site = Site(refuse=lambda found: found == topic)
     with pytest.raises(ConnectionError):
@@ -122,12 +131,20 @@ def test_a_send_that_fails_raises_and_acks_nothing(topic: str) -> None:
 def test_alerts_and_decisions_have_the_key_that_compaction_needs() -> None:
     site = Site()
     site.flush(Of(0, Outcome([alert()], [DECISION], []), None))
-    (_, alert_key, value, *_), (_, decision_key, decided, *_) = site.producer.sent
-    assert (alert_key, wire.decode_alert(value or b"")) == (b"a1", alert())
-    assert (decision_key, wire.decode_decision(decided or b"")) == (
-        b"network:192.0.2.1:drop",
-        DECISION,
+    (_, alert_key, value, *_), (_, decision_key, decided, *_), (_, trail, entry, *_) = (
+        site.producer.sent
     )
+    assert (alert_key, wire.decode_alert(value or b"")) == (b"a1", alert())
+    assert (decision_key, wire.decode_decision(decided or b"")) == (b"d1", DECISION)
+    assert (trail, wire.decode_audit(entry or b"")) == (b"d1", audit.decided(DECISION))
+
+
+def test_decisions_are_signed_where_there_is_a_key() -> None:
+    site = Site(keys=Keys([b"k" * 32]))
+    site.flush(Of(0, Outcome([], [DECISION], []), None))
+    (_, key, value, _, headers), (*_, unsigned) = site.producer.sent
+    assert Keys([b"k" * 32]).verify("mail.decisions", key or b"", value, headers) > 0
+    assert unsigned is None
 
 
 def test_of_several_revisions_of_an_alert_the_newest_is_sent() -> None:

@@ -8,11 +8,18 @@ from typing import Any, NoReturn
 import pytest
 from click.testing import CliRunner
 
+from agents.commands import gateway
 from agents.commands.worker import command
 from agents.configuration import build
 from agents.worker import main
 from agents.worker.partition import Topic
-from schemas.settings import HttpSettings, KafkaSettings, Settings, SettingsError
+from schemas.settings import (
+    HttpSettings,
+    KafkaSettings,
+    ResponseSettings,
+    Settings,
+    SettingsError,
+)
 
 
 class BegunAnewError(BaseException):
@@ -121,6 +128,23 @@ def test_topics_that_do_not_fit_end_the_command_with_2_and_the_file(
     done = CliRunner().invoke(command, ["-c", str(settings)])
     assert done.exit_code == 2
     assert f"{settings}: there is no topic mail.facts" in done.output
+
+
+def test_leases_that_the_topic_would_forget_are_a_wrong_setting(shell: type[Shell]) -> None:
+    settings = Settings(response=ResponseSettings(longest=8 * 86400.0))
+    with pytest.raises(SettingsError, match=r"response\.longest: on Kafka .* 7 days at most"):
+        main.run(build(settings), lambda: build(settings))
+
+
+def test_a_key_that_cannot_be_read_ends_the_command_with_2(
+    shell: type[Shell], tmp_path: Path
+) -> None:
+    settings = tmp_path / "mailwarden.toml"
+    settings.write_text(f'[response]\nsigning_key_file = "{tmp_path}/none"\n', encoding="utf-8")
+    for named in (command, gateway.command):
+        done = CliRunner().invoke(named, ["-c", str(settings)])
+        assert done.exit_code == 2
+        assert f"response.signing_key_file: {tmp_path}/none: No such file" in done.output
 
 
 def test_a_wrong_setting_ends_the_command_with_2(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from agents.worker.worker import Worker
 from load.tally import Tally
 from schemas import wire
 from schemas.events import Auth
+from schemas.gateways import GatewayState
 from schemas.keys import partition
 from schemas.settings import HttpSettings, KafkaSettings, Settings, SiteSettings
 from streams import metrics
@@ -563,6 +564,71 @@ def test_a_broker_that_is_away_is_no_silence_of_gateways(clock: Clock) -> None:
 
     asyncio.run(play())
     assert silent(site) == [("mx1", "open")]
+
+
+class Heard:
+    """What the gateways told."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, GatewayState] = {}
+        self.complete = True
+        self.below = 0
+
+    def expected(self, now: float) -> int:
+        return self.below
+
+    def say(self, name: str, at: float, generation: int = 0) -> None:
+        self.states[name] = GatewayState(
+            gateway=name, at=at, complete=True, decisions=0, enforced=0, generation=generation
+        )
+
+
+@pytest.mark.usefixtures("site")
+def test_a_gateway_that_enforces_nothing_more_is_an_alert_of_one_partition(clock: Clock) -> None:
+    site = Site()
+    site.worker._hearing = heard = Heard()  # type: ignore[assignment]
+    heard.say("mx1", clock.now)
+    heard.say("mx2", clock.now)
+
+    async def play() -> None:
+        await site.worker.tick()
+        clock.now += 50
+        heard.say("mx2", clock.now)
+        await site.worker.tick()
+        clock.now += 11
+        await site.worker.tick()
+        await site.worker.tick()
+        assert silent(site) == [("mx1", "open")]
+        assert site.worker._health().degraded == ("gateway mx1: gone",)
+        heard.below = 5
+        heard.say("mx2", clock.now, generation=5)
+        del heard.states["mx1"]  # forgotten by a person
+        await site.worker.tick()
+        assert silent(site) == [("mx1", "open"), ("mx1", "withdrawn")]
+        heard.below = 6
+        await site.worker.tick()
+
+    asyncio.run(play())
+    assert silent(site)[2:] == [("mx2", "open")]
+
+
+@pytest.mark.usefixtures("site")
+def test_nobody_is_gone_while_the_gateways_cannot_be_heard(clock: Clock) -> None:
+    site = Site()
+    site.worker._hearing = heard = Heard()  # type: ignore[assignment]
+    heard.say("mx1", clock.now)
+
+    async def play() -> None:
+        await site.worker.tick()
+        heard.complete = False
+        clock.now += 600
+        await site.worker.tick()
+        heard.complete = True
+        clock.now += 60
+        await site.worker.tick()
+
+    asyncio.run(play())
+    assert silent(site) == []
 
 
 def test_gateways_of_the_events_of_others_have_heartbeats(site: Site, clock: Clock) -> None:

@@ -1,0 +1,196 @@
+"""How soon an edge that was killed knows the whole list again, and what a decision weighs there.
+
+The gateway runs as a process and is killed with SIGKILL; then it starts again without a broker,
+from its snapshot. "Known" is when it says so itself, on standard error: from then on its servers
+answer; "written" is when the table of Postfix has the last line. With --kafka the same once more
+on a real broker, without the snapshot: the topic read from its beginning.
+
+    python -m load.bench_edge [--decisions 100000] [--runs 5] [--kafka] [--json]
+"""
+
+import argparse
+import gc
+import json
+import os
+import random
+import resource
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agents.commands.topics import make
+from agents.configuration import build, build_blocklist
+from schemas import wire
+from schemas.findings import Decision, Target, decision_id
+from schemas.gateways import GatewayState
+from schemas.settings import KafkaSettings, Settings
+from streams.kafka_bus import KafkaBus
+from tools.kafka import Broker, free_ports
+
+ROOT = Path(__file__).parent.parent
+DEADLINE = 120.0
+SETTINGS = """
+[http]
+listen = ""
+[storage]
+path = "{folder}/mailwarden.db"
+[gateways.postfix]
+clients = "{folder}/clients.cidr"
+postfix = "true"
+[kafka]
+bootstrap = ["{bootstrap}"]
+"""
+
+
+def decisions(count: int) -> list[Decision]:
+    """As detectors make them: single addresses, a summary for a reason, an hour."""
+    dice = random.Random(1)
+    now = time.time()
+    found = []
+    for number in dice.sample(range(20 << 24, 100 << 24), count):
+        address = ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
+        target = Target("network", address)
+        found.append(
+            Decision(
+                id=decision_id(target, "drop"),
+                target=target,
+                action="drop",
+                reason=f"{address}: 15 wrong passwords at 15 accounts; opened none",
+                alert=f"{number:016x}",
+                since=now,
+                until=now + 3600,
+                enforced=True,
+            )
+        )
+    return found
+
+
+@contextmanager
+def gateway(folder: Path, bootstrap: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    settings = folder / "mailwarden.toml"
+    settings.write_text(SETTINGS.format(folder=folder, bootstrap=bootstrap))
+    said = folder / "said"
+    said.unlink(missing_ok=True)
+    command = [sys.executable, str(ROOT / "mailwarden.py"), "gateway", "-c", str(settings)]
+    with said.open("wb") as log:
+        process = subprocess.Popen(command, stderr=log, cwd=folder)
+    try:
+        yield process, said
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait(happened: Callable[[], object], process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + DEADLINE
+    while not happened():
+        if time.monotonic() > until or process.poll() is not None:
+            sys.exit("it did not come about; see the log of the gateway")
+        time.sleep(0.002)
+
+
+def restart(folder: Path, last: str) -> dict[str, float]:
+    """Seconds from the start of the process."""
+    table = folder / "clients.cidr"
+    table.unlink(missing_ok=True)
+    begun = time.monotonic()
+    with gateway(folder, "127.0.0.1:1") as (process, said):
+        wait(lambda: b"snapshot=" in said.read_bytes(), process)
+        known = time.monotonic() - begun
+        wait(lambda: table.exists() and last in table.read_text(), process)
+        written = time.monotonic() - begun
+        pid = process.pid
+        after = os.sysconf("SC_CLK_TCK")
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        processor = (int(fields[11]) + int(fields[12])) / after
+        os.kill(pid, signal.SIGKILL)
+    return {"known": known, "written": written, "processor": processor}
+
+
+def from_topic(folder: Path, found: list[Decision], runs: int) -> list[float]:
+    """Seconds from the start until all of the topic is applied."""
+    broker = Broker(folder / "kafka", *free_ports(2), bound=True)
+    broker.start()
+    try:
+        settings = KafkaSettings(bootstrap=(broker.bootstrap,))
+        bus = KafkaBus(settings)
+        make(bus, settings)
+        for one in found:
+            bus.publish("mail.decisions", one.id.encode(), wire.encode(one))
+        bus.flush(DEADLINE)
+        states = bus.subscribe(["mail.gateways"], None)
+        times = []
+        for _ in range(runs):
+            (folder / "decisions.json").unlink(missing_ok=True)
+            begun = time.monotonic()
+            with gateway(folder, broker.bootstrap) as (process, _):
+                said: list[GatewayState] = []
+
+                def complete(said: list[GatewayState] = said) -> bool:
+                    said += [wire.decode_state(m.value or b"") for m in states.poll(0.01)]
+                    return any(one.complete and one.generation >= len(found) for one in said)
+
+                wait(complete, process)
+            times.append(time.monotonic() - begun)
+        bus.close()
+        return times
+    finally:
+        broker.stop()
+
+
+def weight(found: list[Decision]) -> dict[str, float]:
+    """Bytes of a decision in memory, as it comes from a snapshot, and processor time of a list."""
+    data = wire.encode(found)
+    gc.collect()
+    before = _resident()
+    known = wire.decode_decisions(data)
+    blocklist = build_blocklist(build(Settings()))
+    for decision in known:
+        blocklist.put(decision)
+    del known
+    gc.collect()
+    size = (_resident() - before) / len(found)
+    begun = time.process_time()
+    blocklist.in_force(time.time())
+    return {"bytes": round(size), "list_s": round(time.process_time() - begun, 3)}
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--decisions", type=int, default=100_000)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--kafka", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    found = decisions(options.decisions)
+    result: dict[str, object] = {"decisions": options.decisions, "runs": options.runs}
+    result |= weight(found)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "decisions.json").write_bytes(wire.encode(found))
+        last = found[-1].target.value
+        runs = [restart(folder, f"{last}/32 ") for _ in range(options.runs)]
+        for what in ("known", "written", "processor"):
+            result[f"{what}_s"] = round(statistics.median(run[what] for run in runs), 2)
+        if options.kafka:
+            result["topic_s"] = round(statistics.median(from_topic(folder, found, 3)), 2)
+    result["goal_known_s"] = 1.0
+    if options.json:
+        print(json.dumps(result))
+        return
+    for what, value in result.items():
+        print(f"{what:14}{value:>10}")
+
+
+if __name__ == "__main__":
+    main()

@@ -285,7 +285,7 @@ def test_on_a_terminal_lines_stay_in_their_column(
     monkeypatch.setattr("agents.commands.check._on_terminal", lambda: True)
     output = run("[site]\ndomains = ['example.org']\n").output
     [first, second] = output[output.index("detectors") :].splitlines()[:2]
-    assert first.startswith("detectors    on, only shown: ")
+    assert first.startswith("detectors    told, nothing enforced: ")
     assert second[:13] == " " * 13
     assert second[13] != " "
     assert max(len(first), len(second)) <= 80

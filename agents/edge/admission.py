@@ -20,6 +20,7 @@ from schemas.findings import Decision
 from streams import metrics
 from streams.blocklist import Blocklist, Refusal
 from streams.bus import Message
+from streams.said import said
 from streams.signing import Keys, SigningError
 
 log = logging.getLogger(__name__)
@@ -56,14 +57,15 @@ class Alarm:
         self._end()
         self.counts[why] += 1
         if why not in self._last:
-            place = f"{message.topic}/{message.partition}:{message.offset}"
             log.error(
-                'decision refused place=%s key=%s reason="%s"%s meanwhile="others are taken;'
-                ' told once"',
-                place,
-                _shown(message.key),
-                WORDS[why],
-                f' detail="{detail}"' if detail else "",
+                said(
+                    "decision refused",
+                    place=f"{message.topic}/{message.partition}:{message.offset}",
+                    key=message.key[:100].decode("ascii", "backslashreplace"),
+                    reason=WORDS[why],
+                    **({"detail": detail} if detail else {}),
+                    meanwhile="others are taken; told once",
+                )
             )
         self._last[why] = self._clock()
 
@@ -145,8 +147,3 @@ class Admission:
     def _remove(self, blocklist: Blocklist, name: str) -> None:
         blocklist.remove(name)
         self._canary.forget(name)
-
-
-def _shown(key: bytes) -> str:
-    text = key[:100].decode("ascii", "backslashreplace").replace('"', "'")
-    return "".join(c if c.isprintable() and c != " " else "?" for c in text)

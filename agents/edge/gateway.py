@@ -238,8 +238,8 @@ class Edge:
         self._changed = False
         decisions = self._blocklist.in_force(self._clock())
         metrics.IN_FORCE.set(len(decisions))
-        said = self._switch.said
-        self._given = (sum(self._positions.values()), said.id if said else "")
+        word = self._switch.word
+        self._given = (sum(self._positions.values()), word.id if word else "")
         self._state = msgspec.structs.replace(
             self._state,
             decisions=len(decisions),

@@ -8,6 +8,7 @@ from schemas import wire
 from schemas.gateways import SWITCH, Switch
 from streams import atomic
 from streams.bus import Message
+from streams.said import said
 from streams.signing import Keys, SigningError
 
 log = logging.getLogger(__name__)
@@ -21,11 +22,11 @@ class KillSwitch:
         self._path = path
         self._alarm = alarm
         self._keys = keys
-        self.said: Switch | None = self._load()
+        self.word: Switch | None = self._load()
 
     @property
     def pulled(self) -> bool:
-        return self.said is not None and self.said.pulled
+        return self.word is not None and self.word.pulled
 
     def hear(self, message: Message) -> bool:
         """Take a message of mail.switch; whether it is news. A word that is older than the
@@ -39,15 +40,11 @@ class KillSwitch:
                 self._alarm.sound("unsigned", message, str(error))
                 return False
         switch = wire.decode_switch(message.value)
-        if self.said is not None and switch.at <= self.said.at:
+        if self.word is not None and switch.at <= self.word.at:
             return False
-        self.said = switch
-        log.warning(
-            'kill switch %s by="%s" reason="%s"',
-            "pulled: everything is lifted" if switch.pulled else "goes back",
-            _quoted(switch.by),
-            _quoted(switch.reason),
-        )
+        self.word = switch
+        event = "kill switch pulled" if switch.pulled else "kill switch goes back"
+        log.warning(said(event, by=switch.by, reason=switch.reason))
         self._keep(switch)
         return True
 
@@ -57,7 +54,7 @@ class KillSwitch:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            log.warning('switch=%s passed over reason="%s"', self._path, error)
+            log.warning(said("switch passed over", switch=self._path, reason=error))
             return None
 
     def _keep(self, switch: Switch) -> None:
@@ -66,10 +63,6 @@ class KillSwitch:
             atomic.replace(self._path, wire.encode(switch).decode(), 0o600)
         except OSError as error:
             self.trouble = f"{self._path}: {error.strerror}"
-            log.error('switch not kept reason="%s"', self.trouble)
+            log.error(said("switch not kept", reason=self.trouble))
         else:
             self.trouble = ""
-
-
-def _quoted(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text).replace('"', "'")

@@ -16,6 +16,8 @@ from aiohttp import web
 from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from streams.said import said
+
 log = logging.getLogger(__name__)
 
 STILL = 30.0  # seconds without a word from the loop until it counts as stuck
@@ -108,7 +110,8 @@ def serve(listen: str, pulse: Pulse) -> Server | None:
     try:
         return Server(listen, pulse.health)
     except OSError as error:
-        log.error('http=%s failed reason="%s" meanwhile="no metrics"', listen, error.strerror)
+        what = said("http failed", listen=listen, reason=error.strerror, meanwhile="no metrics")
+        log.error(what)
         return None
 
 

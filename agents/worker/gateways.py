@@ -9,6 +9,7 @@ from agents.enforcing import Progress, best
 from schemas import wire
 from schemas.gateways import GatewayState
 from streams.bus import Bus, Message
+from streams.said import said
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class Hearing:
                 self.complete = False
                 if str(error) != self._trouble:
                     self._trouble = str(error)
-                    log.warning('gateways are not heard reason="%s"', error)
+                    log.warning(said("gateways are not heard", reason=error))
                 self._closing.wait(PAUSE)
 
     def _listen(self, bus: Bus) -> None:
@@ -71,7 +72,7 @@ class Hearing:
         try:
             state = wire.decode_state(message.value)
         except ValueError as error:
-            log.warning('the word of gateway=%s cannot be read reason="%s"', name, error)
+            log.warning(said("word of a gateway unreadable", gateway=name, reason=error))
             return
         if state.gateway == name:
             self.states = {**self.states, name: state}  # others walk over the old ones meanwhile

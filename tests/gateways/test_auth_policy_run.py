@@ -16,6 +16,7 @@ from agents.edge.gateway import Edge
 from agents.single.embedded import Embedded
 from agents.single.store import Store
 from schemas import wire
+from schemas.audit import decided
 from schemas.findings import Alert, Decision, Target, decision_id
 from schemas.settings import KafkaSettings, Settings, convert
 from streams.gateways.auth_policy import AuthPolicy
@@ -161,16 +162,15 @@ def test_a_login_without_its_domain_is_ruled_by_what_was_decided_about_the_accou
     run: Run, until: Until
 ) -> None:
     target = Target("account", ALICE)
-    run.store.put_decision(
-        Decision(
-            id=decision_id(target, "lock"),
-            target=target,
-            action="lock",
-            origin="manual",
-            until=time.time() + 60,
-            enforced=True,
-        )
+    manual = Decision(
+        id=decision_id(target, "lock"),
+        target=target,
+        action="lock",
+        origin="manual",
+        until=time.time() + 60,
+        enforced=True,
     )
+    run.store.put_decision(manual, decided(manual))
     run.embedded._next_look = 0.0
     run.settle()
     for login in ("ALICE", ALICE, "alice+shop@example.org"):

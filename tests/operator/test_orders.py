@@ -173,7 +173,7 @@ def test_whom_nobody_may_block(config: Config, text: str, said: str) -> None:
     [
         ("64.0.0.0/8", "16,777,216 addresses, and wider than response.widest_v4 (a /24): --force"),
         ("64.0.0.0/23", "512 addresses"),
-        ("2000::/16", "wider than response.widest_v6 (a /48)"),
+        ("2000::/19", "wider than response.widest_v6 (a /48)"),
         ("client_account:64.0.0.0/23 bob@example.org", "wider than response.widest_v4"),
         ("bob@example", "bob@example: 'example' is no whole domain: --force if it is meant"),
         ("bob@", "bob@: '' is no domain"),

@@ -76,7 +76,7 @@ def test_what_cannot_be_read_or_is_not_its_own_word_is_passed_over(
     hearing = hear(lambda: bus)
     until(lambda: hearing.states)
     assert set(hearing.states) == {"mx3"}
-    assert "the word of gateway=mx1 cannot be read" in caplog.text
+    assert "word of a gateway unreadable gateway=mx1" in caplog.text
 
 
 def test_a_broker_that_is_away_is_asked_again_and_said_once(

@@ -50,6 +50,7 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
     state = Seen
 
     follow: float = 86400.0  # seconds: how long the account is followed
+    others: int = 2  # further accounts guessed at tell a thief from a person who mistypes *
     forbidden: tuple[str, ...] = ()  # disabled, guests', leavers' and service accounts
 
     @property
@@ -144,7 +145,7 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
 
     def _severity(self, seen: Seen, ways: set[str], at: float) -> Severity:
         used = self._window.total(seen.messages, at) or self._window.total(seen.changes, at)
-        others = any(opened.others for opened in seen.clients.values())
+        others = any(opened.others >= self.others for opened in seen.clients.values())
         if "forbidden" in ways or others or used:
             return "critical"
         return "high" if "distributed" in ways else "medium"
@@ -155,7 +156,7 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
         others = max((opened.others for opened in seen.clients.values()), default=0)
         counts = [
             Evidence("clients that opened it", len(seen.clients), 1),
-            Evidence("further accounts guessed at", others, 1),
+            Evidence("further accounts guessed at", others, self.others),
             Evidence("messages since", messages, 1),
             Evidence("changes since", changes, 1),
         ]

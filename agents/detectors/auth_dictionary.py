@@ -8,6 +8,7 @@ behind one address).
 """
 
 from collections.abc import Iterable, Iterator
+from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -92,6 +93,8 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
     credit: int = 5  # logins of one account in a day that speak for its client *
     lucky: int = 3  # accounts that a guesser opens, before it is asked whether it is one: *
     luck: float = 0.2  # more of the accounts that it failed at are opened by people only *
+    others: int = 2  # further accounts guessed at tell a thief from a person who mistypes *
+    alike: float = 0.8  # of two names: one is the other mistyped, and no further account *
     provider: int = 10  # accounts opened in 30 days make a webmail, fetcher or proxy *
     honeypot_seconds: float = 86400.0  # how long who tries a honeypot stays out
 
@@ -148,7 +151,7 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
             self._long.see(seen.opened, account, event.at)
             return ()
         known = _known(account, seen, view) and account not in seen.suspects
-        if not known:
+        if not known and not self._came_over(account, seen, view):
             if self._stands(seen, view):
                 return self._guessed_right(event, account, seen, view)
             if self._amid_guesses(account, seen, view):
@@ -175,7 +178,7 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         return tried
 
     def _guess(self, event: Auth, account: str, tries: int, seen: Seen, view: View) -> None:
-        bare = _bare(account)
+        bare, foreign = _called(account, view), _is_foreign(account, view)
         tried = self._tried(account, seen)
         self._short.see(seen.accounts, bare, event.at, tries, name=account)
         self._long.see(seen.strange, bare, event.at, tries, name=account)
@@ -188,7 +191,7 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         if seen.last and event.at - seen.last >= self.pause:
             self._long.add(seen.pauses, event.at)
         seen.last = max(seen.last, event.at)
-        if event.reason == "unknown_account":
+        if event.reason == "unknown_account" and not foreign:
             self._short.see(seen.unknown, bare, event.at, name=account)
             self._long.add(seen.absent, event.at, tries)
         if _is_honeypot(account, view):
@@ -271,6 +274,22 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         tries = self._long.total(seen.tries, view.at)
         return others <= 0 and tries > self._logins(seen, view.at)
 
+    def _came_over(self, account: str, seen: Seen, view: View) -> bool:
+        """Whether only the account's namesake elsewhere failed here: somebody who had a mailbox
+        in another house, and uses its login at first."""
+        return self._long.holds(seen.strange, _namesake(account), view.at) and not (
+            self._long.holds(seen.strange, _bare(account), view.at)
+        )
+
+    def _own_slips(self, account: str, seen: Seen, at: float) -> int:
+        """How many of the accounts that failed are this one, mistyped or not."""
+        self._long.distinct(seen.strange, at)
+        slips = {fingerprint(_bare(account)), fingerprint(_namesake(account))}
+        slips |= {
+            mark for mark, name in seen.strange.names.items() if _alike(name, account) > self.alike
+        }
+        return len(slips & seen.strange.seen.keys())
+
     def _stands(self, seen: Seen, view: View) -> bool:
         """Whether this client was found guessing. Failures without a name may be those of a
         neighbour's phone: only a known past tells them apart from a guess that was right."""
@@ -286,8 +305,8 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         if len(seen.breached) >= self.lucky and len(seen.breached) > self.luck * others:
             return  # nobody guesses so well: people who move, or come back after an outage
         _keep(seen.breached, account, event.at, OPENED)
-        others -= self._long.holds(seen.strange, _bare(account), event.at)
-        if others > 0 and self.name in view.open:
+        others -= self._own_slips(account, seen, event.at)
+        if others >= self.others and self.name in view.open:
             yield Mark(self.name, seen.shape, "critical")
         yield Signal(
             at=event.at,
@@ -387,16 +406,38 @@ def _favoured(view: View) -> bool:
 
 
 def _forgive(account: str, seen: Seen) -> None:
-    """Who opens an account in the end only mistyped."""
-    bare = _bare(account)
+    """Who opens an account in the end only mistyped, or used the login of another house."""
     for strangers in (seen.accounts, seen.unknown, seen.strange):
         if strangers.seen:
-            window(1).drop(strangers, bare)
+            window(1).drop(strangers, _bare(account))
+            window(1).drop(strangers, _namesake(account))
 
 
 def _is_honeypot(account: str, view: View) -> bool:
     names = view.site.honeypots
     return bool(names) and (account in names or account.partition("@")[0] in names)
+
+
+def _is_foreign(account: str, view: View) -> bool:
+    """Whether a login is of a domain that is not ours: the old login of one who came over, or the
+    login of another site."""
+    return bool(view.site.domains) and not view.site.local(account)
+
+
+def _called(account: str, view: View) -> str:
+    """By which name an account is counted: those of other domains by their local part."""
+    return _namesake(account) if _is_foreign(account, view) else _bare(account)
+
+
+def _namesake(account: str) -> str:
+    """The account of the same local part in any domain that is not ours."""
+    return _bare(account).partition("@")[0] + "@elsewhere"
+
+
+def _alike(one: str, other: str) -> float:
+    """How alike two local parts are, 0 to 1 (difflib: matching characters of both)."""
+    names = one.partition("@")[0], other.partition("@")[0]
+    return SequenceMatcher(None, *names, autojunk=False).ratio()
 
 
 def _bare(account: str) -> str:

@@ -80,10 +80,16 @@ def test_who_guessed_at_this_account_only_may_have_forgotten_a_password() -> Non
     assert finding.wish == Wish("notify", Target("account", VICTIM))
 
 
-def test_who_guessed_at_others_too_is_a_thief() -> None:
+def test_one_more_account_may_be_a_neighbours_mistake() -> None:
     finding = found(word("1"))
+    assert finding.severity == "medium"
+    assert count(finding, "further accounts guessed at").threshold == 2
+
+
+def test_who_guessed_at_others_too_is_a_thief() -> None:
+    finding = found(word("2"))
     assert finding.severity == "critical"
-    assert count(finding, "further accounts guessed at").count == 1
+    assert count(finding, "further accounts guessed at").count == 2
     assert finding.wish == Wish("reject", Target("client_account", f"{THIEF} {VICTIM}"))
 
 

@@ -350,13 +350,16 @@ def breaches(*parts: Fact | list[Auth]) -> list[tuple[str, str, str]]:
 def test_an_account_that_a_source_opens_is_a_breach() -> None:
     one = failed("192.0.2.7", "anna", at=30 * MINUTE, **MARK)
     right = opened("192.0.2.7", "ben", at=50 * MINUTE, **MARK)
-    assert breaches(strangers(40), one, right) == [("ben@example.org", "192.0.2.7", "critical")]
+    assert breaches(strangers(40), one, right) == [("ben@example.org", "192.0.2.7", "medium")]
+    two = failed("192.0.2.7", "carl", at=31 * MINUTE, **MARK)
+    told = breaches(strangers(40), one, two, right)
+    assert told == [("ben@example.org", "192.0.2.7", "critical")]
     own = replace(right, account="anna")
     assert breaches(strangers(40), one, own) == []
     assert breaches(strangers(10), one, right) == []
     assert breaches(strangers(40), one, replace(right, account="")) == []
     both = one, replace(one, account="ben", at=one.at + 1)
-    assert breaches(strangers(40), *both, right) == [("ben@example.org", "192.0.2.7", "critical")]
+    assert breaches(strangers(40), *both, right) == [("ben@example.org", "192.0.2.7", "medium")]
 
 
 def test_a_client_that_came_round_says_so_once() -> None:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct, field
 
-from agents.detector import Detector, Judgement, Mark, View
+from agents.detector import Detector, Judgement, Mark, View, Withdraw
 from agents.windows import Distinct, Window, fingerprint, window
 from agents.words import many
 from schemas import keys
@@ -118,7 +118,7 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
     def memory(self) -> float:
         return self.back
 
-    def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal]:
+    def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal | Withdraw]:
         if view.key[0] == "c":
             if view.trusted:
                 return ()
@@ -153,15 +153,24 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
         """A stranger that was asked before and goes on."""
         return (Mark(self.name, "took_part", "medium"),) if self._took_part(stranger) else ()
 
-    def _came_round(self, event: Auth, seen: Seen, view: View) -> Iterable[Signal]:
+    def _came_round(
+        self, event: Auth, seen: Seen, view: View
+    ) -> Iterator[Mark | Signal | Withdraw]:
+        """A stranger succeeded. Who failed at that account only, or at one more beside it, is a
+        person who mistyped, or two of them in one place; who failed at others guessed right."""
         stranger, seen.stranger = seen.stranger, None
         if stranger is None or not stranger.said or event.at - stranger.last > self.day:
-            return ()
+            return
         account = keys.mailbox(event.account, view.site.default_domain)
-        others = len(stranger.tried.keys() - {fingerprint(account)})
-        if account and others and self._took_part(stranger):
-            return (_breach(event, account, view.value, others),)
-        return (_word(event, "came_round", view.value, _mark(event)),)
+        name = fingerprint(account)
+        others = len(stranger.tried.keys() - {name})
+        if account and others > (name in stranger.tried) and self._took_part(stranger):
+            yield _breach(event, account, view.value, others)
+            return
+        if self.name in view.open:
+            why = f"{view.value} logged in as {account} after it failed: it is somebody of ours"
+            yield Withdraw(self.name, why)
+        yield _word(event, "came_round", view.value, _mark(event))
 
     def _asked(self, word: Signal, seen: Seen, view: View) -> Iterable[Mark]:
         stranger = seen.stranger
@@ -299,8 +308,7 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
                 Evidence("accounts", accounts, self.accounts),
                 Evidence("clients that came round", came_round, 0),
             ],
-            clients=self._day.names(marked.daily),
-            clients_count=daily,
+            clients_count=daily,  # each that took part has a finding of its own
             targets=self._day.names(marked.accounts),
             targets_count=accounts,
             checks=["clients that succeeded in 30 days, or afterwards, are left out"],

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct, field
 
-from agents.detector import Detector, Judgement, Mark, View
+from agents.detector import Detector, Judgement, Mark, View, Withdraw
 from agents.windows import Counts, Distinct, Window, window
 from agents.words import many
 from schemas import keys, net
@@ -72,7 +72,7 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
     def horizon(self) -> float:
         return self.day
 
-    def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal]:
+    def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal | Withdraw]:
         if view.trusted:
             return ()
         if type(event) is Signal:
@@ -87,7 +87,7 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
             watch = self._mailbox if letter == "m" else self._network
             return watch(event, tries, seen, view)
         if event.outcome == "ok":
-            self._forgive(event, seen, view)
+            return self._forgive(event, seen, view)
         return ()
 
     # -- one account, many clients ----------------------------------------------------------
@@ -166,16 +166,24 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
             return (Mark(self.name, "took_part", "medium"),)
         return ()
 
-    def _forgive(self, event: Auth, seen: Seen, view: View) -> None:
-        """Who opens the account is no guesser there: a person who travels, a typing mistake."""
+    def _forgive(self, event: Auth, seen: Seen, view: View) -> Iterable[Withdraw]:
+        """Who opens the account is no guesser there: a person who travels, a typing mistake. If
+        a thief guessed right, auth_breach tells of it."""
         if seen.clients.seen:
             client = net.client(event.client)
             seen.suspects.pop(client, None)
             self._long.drop(seen.clients, client)
+            if seen.told.pop(client, None) is not None:
+                return (Withdraw(self.name, "it logged in", client=client),)
         if seen.accounts.seen:
             account = keys.mailbox(event.account, view.site.default_domain)
             self._long.drop(seen.accounts, account)
             self._long.drop(seen.recent, account)
+            if not seen.accounts.seen and seen.attacked.keys() <= {account}:
+                seen.attacked.clear()
+                why = f"{view.value} logged in as {account}, and failed nowhere else"
+                return (Withdraw(self.name, why),)
+        return ()
 
     # -- why ------------------------------------------------------------------------------------
 

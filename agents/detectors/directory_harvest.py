@@ -5,6 +5,7 @@ claim to come from. Postfix logs no accepted RCPT, but a message with the number
 recipients; other servers log both: the larger of the two counts is how many were accepted.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
@@ -42,7 +43,7 @@ class Tally(Struct, array_like=True):
         if event.verdict == "unknown":
             TODAY.see(self.unknown, event.recipient, event.at)
             SHARES.add(self.missed, event.at)
-            if not event.sender:
+            if not event.sender and not event.command:  # VRFY has no sender
                 SHARES.add(self.nameless, event.at)
         elif event.verdict == "accepted":
             SHARES.add(self.accepted, event.at)
@@ -57,6 +58,16 @@ class Tally(Struct, array_like=True):
         """The part of all recipients that does not exist, 0 to 1."""
         missed = SHARES.total(self.missed, at)
         return missed / max(1, missed + SHARES.total(self.other, at) + self.good(at))
+
+    def surely(self, at: float, errors: float) -> float:
+        """The least part that may not exist, were there more of them: the lower end of Wilson's
+        interval (1927), so many standard errors wide. A list of which some are gone may begin
+        with those."""
+        missed = SHARES.total(self.missed, at)
+        n = max(1, missed + SHARES.total(self.other, at) + self.good(at))
+        share, z = missed / n, errors * errors
+        spread = errors * math.sqrt(share * (1 - share) / n + z / (4 * n * n))
+        return (share + z / (2 * n) - spread) / (1 + z / n)
 
     def null_share(self, at: float) -> float:
         """The part of the unknown ones that came without a sender, 0 to 1."""
@@ -108,6 +119,7 @@ class DirectoryHarvest(Detector, frozen=True):
     )
     hour_seconds: float = 3600.0  # the hour
     share: float = 0.5  # unknown ones of the client's recipients [Forcepoint: 50 %]
+    errors: float = 2.0  # standard errors that the share must be above that: 95 % sure *
     null_share: float = 0.5  # of the unknown ones from the null sender: it is backscatter *
     slow: int = 10  # in a day, where nothing was accepted *
     slow_share: float = 0.9  # unknown ones of its recipients then *
@@ -253,7 +265,7 @@ class DirectoryHarvest(Detector, frozen=True):
     def _is_fast(self, tally: Tally, at: float) -> bool:
         return (
             TODAY.distinct(tally.unknown, at) >= min(self.quick, self.hourly)
-            and tally.share(at) >= self.share
+            and tally.surely(at, self.errors) >= self.share
             and (
                 TODAY.since(tally.unknown, at, self.quick_seconds) >= self.quick
                 or TODAY.since(tally.unknown, at, self.hour_seconds) >= self.hourly

@@ -96,7 +96,7 @@ def test_twenty_strangers_within_an_hour_are_a_campaign() -> None:
         "clients that came round": (0, 0),
     }
     assert finding.clients_count == 20
-    assert client(0) in finding.clients
+    assert finding.clients == []  # each answers for itself
     assert finding.targets_count == 20
     assert "user0@example.org" in finding.targets
     assert "20 clients that never succeeded failed at 20 accounts by submission LOGIN" in (
@@ -359,7 +359,9 @@ def test_an_account_that_a_source_opens_is_a_breach() -> None:
     assert breaches(strangers(10), one, right) == []
     assert breaches(strangers(40), one, replace(right, account="")) == []
     both = one, replace(one, account="ben", at=one.at + 1)
-    assert breaches(strangers(40), *both, right) == [("ben@example.org", "192.0.2.7", "medium")]
+    assert breaches(strangers(40), *both, right) == []
+    three = (*both, replace(one, account="carl", at=one.at + 2))
+    assert breaches(strangers(40), *three, right) == [("ben@example.org", "192.0.2.7", "critical")]
 
 
 def test_a_client_that_came_round_says_so_once() -> None:
@@ -458,4 +460,25 @@ def test_words_of_others_are_not_for_it() -> None:
 
 def test_a_client_that_did_nothing_is_not_asked() -> None:
     story = told(Signal(at=START, about="c:192.0.2.7", kind="campaign", detail="submission LOGIN"))
+    assert story.silent
+
+
+def test_who_was_named_and_logs_in_after_all_is_one_of_ours() -> None:
+    slip = failed("192.0.2.7", "anna", at=30 * MINUTE, **MARK)
+    story = told(strangers(40), slip, opened("192.0.2.7", "anna", at=32 * MINUTE, **MARK))
+    finding = about(story, "192.0.2.7")
+    assert finding.state == "withdrawn"
+    assert "logged in as anna@example.org after it failed" in finding.summary
+    assert about(story, client(0)).state == "open"
+
+
+def test_so_are_two_in_one_place() -> None:
+    slips = [failed("192.0.2.7", name, at=30 * MINUTE, **MARK) for name in ("anna", "ben")]
+    story = told(strangers(40), slips, opened("192.0.2.7", "anna", at=32 * MINUTE, **MARK))
+    assert about(story, "192.0.2.7").state == "withdrawn"
+
+
+def test_who_was_not_named_is_not_spoken_of() -> None:
+    slip = failed("192.0.2.7", "anna", at=30 * MINUTE, **MARK)
+    story = told(slip, opened("192.0.2.7", "anna", at=32 * MINUTE, **MARK))
     assert story.silent

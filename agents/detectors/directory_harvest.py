@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from msgspec import Struct, field
 
-from agents.detector import Detector, Judgement, Mark, View
+from agents.detector import Detector, Judgement, Mark, View, Withdraw
 from agents.windows import DAY, Counts, Distinct, Window
 from schemas import net
 from schemas.events import Message, Recipient, Signal
@@ -26,6 +26,7 @@ TOLD = Window(3600.0, 4)
 SENDERS = 8  # domains of one big provider that are watched at a time
 BEGUN = 8  # messages that one client sends at a time
 QUEUE_ID = 40  # characters
+ASKS = 300.0  # seconds between two questions to a gateway
 WAITING = 64  # clients of a network or a domain by name
 
 
@@ -86,6 +87,8 @@ class Seen(Struct, array_like=True):
     clients: Distinct = field(default_factory=Distinct)
     guessers: Distinct = field(default_factory=Distinct)
     waiting: list[str] = field(default_factory=list)
+    asked: float = 0.0  # when the gateway was asked last whether its directory is broken
+    fault: float = 0.0  # when it said so
 
 
 class DirectoryHarvest(Detector, frozen=True):
@@ -129,6 +132,7 @@ class DirectoryHarvest(Detector, frozen=True):
     spread_clients: int = 2  # fewer are no network: the client itself is the subject *
     provider: int = 20  # messages accepted in 7 days: it carries other people's mail *
     patience: float = 600.0  # seconds; who goes on after the first answer is refused *
+    fault: float = 1800.0  # seconds of silence after a gateway said that its directory is broken *
 
     @property
     def horizon(self) -> float:
@@ -142,7 +146,7 @@ class DirectoryHarvest(Detector, frozen=True):
 
     def observe(
         self, event: Recipient | Message | Signal, seen: Seen, view: View
-    ) -> Iterable[Mark | Signal]:
+    ) -> Iterable[Mark | Signal | Withdraw]:
         letter = view.key[0]
         if isinstance(event, Signal):
             return self._told(event, seen, view)
@@ -150,13 +154,28 @@ class DirectoryHarvest(Detector, frozen=True):
             return ()  # a login's typing mistakes are judged with the account
         if isinstance(event, Message):
             self._accepted(event, letter, seen)
-        elif event.sender or letter != "d":
+        elif (event.sender or letter != "d") and event.at - seen.fault > self.fault:
             seen.tally.note(event)
             if letter == "c":
-                return self._client(event, seen, view)
+                return self._asking(event, self._client(event, seen, view), seen, view)
             if event.verdict == "unknown":
-                return self._neighbour(event, letter, seen, view)
+                return self._asking(event, self._neighbour(event, letter, seen, view), seen, view)
         return ()
+
+    def _asking(
+        self, event: Recipient, said: Iterable[Mark | Signal], seen: Seen, view: View
+    ) -> Iterator[Mark | Signal]:
+        """What is said; and with a finding the question to the gateway (directory_fault) whether
+        it is our own directory that is broken."""
+        found = False
+        for each in said:
+            found |= type(each) is Mark
+            yield each
+        if found and event.gateway and event.at - seen.asked >= ASKS:
+            seen.asked = event.at
+            yield Signal(
+                at=event.at, about=f"g:{event.gateway}", kind="harvesting", detail=view.key
+            )
 
     def _neighbour(
         self, event: Recipient, letter: str, seen: Seen, view: View
@@ -218,8 +237,17 @@ class DirectoryHarvest(Detector, frozen=True):
             seen.begun = [*seen.begun[1 - BEGUN :], message]
         return again
 
-    def _told(self, event: Signal, seen: Seen, view: View) -> Iterator[Mark | Signal]:
-        if event.kind == "guesser":
+    def _told(self, event: Signal, seen: Seen, view: View) -> Iterator[Mark | Signal | Withdraw]:
+        if event.kind == "fault":
+            why = f"the directory of {event.gateway} is broken: it refuses addresses that exist"
+            for about in ("", *seen.senders):
+                yield Withdraw(NAME, why, about)
+            seen.fault, seen.answered = max(seen.fault, event.at), 0.0
+            seen.tally = Tally()
+            seen.senders.clear()
+        elif event.at - seen.fault <= self.fault:
+            return
+        elif event.kind == "guesser":
             if not TODAY.holds(seen.guessers, event.client, event.at):
                 seen.waiting = [*seen.waiting[1 - WAITING :], event.client]
             TODAY.see(seen.guessers, event.client, event.at)

@@ -87,9 +87,10 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
     def _open(self, event: Auth, seen: Seen, view: View) -> Iterator[Signal]:
         client, place = net.client(event.client), net.network(event.client)
         if self._is_forbidden(view) and event.client not in view.site.own:
-            way = "forbidden"
+            about, kind, way = view.key, "breach", "forbidden"
         elif "auth_distributed" in view.open and self._is_new(place, seen, view):
-            way = "distributed"
+            # Its watcher knows whether others are at home there (auth_distributed).
+            about, kind, way = f"c:{client}", "newcomer", "distributed"
         else:
             return
         known = seen.clients.get(client)
@@ -97,8 +98,8 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
             yield Signal(
                 at=event.at,
                 gateway=event.gateway,
-                about=view.key,
-                kind="breach",
+                about=about,
+                kind=kind,
                 client=client,
                 account=view.value,
                 detail=way,

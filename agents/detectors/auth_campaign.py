@@ -63,6 +63,8 @@ class Marked(Struct, array_like=True):
     welcome_daily: Distinct = field(default_factory=Distinct)
     accounts: Distinct = field(default_factory=Distinct)  # that strangers tried, in a day
     told: float = 0.0  # when the lists were told
+    long: Distinct = field(default_factory=Distinct)  # strangers of three days
+    welcome_long: Distinct = field(default_factory=Distinct)
 
 
 class Whole(Struct, array_like=True):
@@ -73,6 +75,8 @@ class Whole(Struct, array_like=True):
     past: dict[int, list[int]] = field(default_factory=dict)  # by hour of the week, newest last
     hour: int = 0  # of the epoch
     most: int = 0  # strangers in a quarter of it
+    long: Distinct = field(default_factory=Distinct)  # of three days, whatever mark they bear
+    welcome: Distinct = field(default_factory=Distinct)  # came round in three days
 
 
 class Seen(Struct, array_like=True):
@@ -89,8 +93,8 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
     name = "auth_campaign"
     technique = "T1110.003"
     blind_to = (
-        "a campaign of fewer than 20 clients an hour and 60 a day; one whose clients each"
-        " succeeded before"
+        "a campaign of fewer than 20 clients an hour, 60 a day and 100 in three days; one whose"
+        " clients each succeeded before"
     )
     hears: ClassVar = {"c": (Auth, Signal), "s": (Signal,)}
     state = Seen
@@ -102,6 +106,8 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
     hourly: int = 20  # strangers that bear one mark, whatever was before *
     day: float = 86400.0  # seconds
     daily: int = 60  # *
+    long: int = 100  # in `back`, whatever mark they bear; *
+    part: int = 20  # of whom so many must bear one, that the campaign is told of it *
     back: float = 259200.0  # seconds before, of which the strangers are asked as well *
     accounts: int = 5  # that they tried together *
     few: int = 6  # tries of a stranger that knows one account only *
@@ -236,11 +242,15 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
         if word.kind == "welcomed":
             self._hour.see(marked.welcome, word.client, at)
             self._day.see(marked.welcome_daily, word.client, at)
+            self._long.see(marked.welcome_long, word.client, at)
+            self._long.see(whole.welcome, word.client, at)
             return
         self._remember(whole, at)
         whole.most = max(whole.most, self._quarter.see(whole.strangers, word.client, at))
         hourly = self._hour.see(marked.strangers, word.client, at)
         daily = self._day.see(marked.daily, word.client, at)
+        self._long.see(whole.long, word.client, at)
+        self._long.see(marked.long, word.client, at)
         tried = self._day.see(marked.accounts, word.account, at)
         if tried < self.accounts or not self._outnumber(marked, hourly, daily, whole, at):
             return
@@ -260,7 +270,15 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
             quarter = self._quarter.distinct(whole.strangers, at)
             if usual is not None and quarter >= self.stand_out and quarter > usual:
                 return True
-        return daily >= self.daily and daily > 2 * self._day.distinct(marked.welcome_daily, at)
+        if daily >= self.daily and daily > 2 * self._day.distinct(marked.welcome_daily, at):
+            return True
+        return self._is_long(whole.long, whole.welcome, self.long, at) and self._is_long(
+            marked.long, marked.welcome_long, self.part, at
+        )
+
+    def _is_long(self, strangers: Distinct, welcome: Distinct, least: int, at: float) -> bool:
+        count = self._long.distinct(strangers, at)
+        return count >= least and count > 2 * self._long.distinct(welcome, at)
 
     def _remember(self, whole: Whole, at: float) -> None:
         """The most strangers of a quarter in each hour of the last weeks."""
@@ -305,6 +323,7 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
             evidence=[
                 Evidence("clients in an hour", hourly, self.hourly),
                 Evidence("clients in a day", daily, self.daily),
+                Evidence("clients in three days", self._long.distinct(whole.long, at), self.long),
                 Evidence("accounts", accounts, self.accounts),
                 Evidence("clients that came round", came_round, 0),
             ],
@@ -336,6 +355,10 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
     @cached_property
     def _hour(self) -> Window:
         return window(self.hour, registers=REGISTERS)
+
+    @cached_property
+    def _long(self) -> Window:
+        return window(self.back, registers=REGISTERS)
 
     @cached_property
     def _day(self) -> Window:

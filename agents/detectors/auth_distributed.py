@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from agents.detector import Detector, Judgement, Mark, View, Withdraw
 from agents.windows import Counts, Distinct, Window, window
@@ -61,6 +62,7 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
     spray_least: int = 2  # tries at each [Splunk]
     spray_most: int = 6  # [Splunk]
     lockout: int = 8  # tries at an account: more would lock it
+    company: int = 2  # further accounts that log in at a place: people are there *
     pace: float = 600.0  # seconds in which a spray stays below `sprayed` accounts: the
     # window of auth_dictionary, which sees what is faster
 
@@ -160,11 +162,22 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
             and view.past.count(view.at) < len(few)
         )
 
-    def _hear(self, word: Signal, seen: Seen, view: View) -> Iterable[Mark]:
+    def _hear(self, word: Signal, seen: Seen, view: View) -> Iterable[Mark | Signal]:
+        if word.kind == "newcomer":
+            return self._newcomer(word, seen, view)
         if word.kind == "took_part" and not view.past.any(word.at):
             _keep(seen.attacked, word.account, word.at, ATTACKED)
             return (Mark(self.name, "took_part", "medium"),)
         return ()
+
+    def _newcomer(self, word: Signal, seen: Seen, view: View) -> Iterable[Signal]:
+        """An account under attack was opened from here, where it never was. A place where more
+        people of ours log in than fail is where its owner sits with them."""
+        past = view.past
+        company = past.count(word.at) - past.knows(word.account, word.at)
+        if company >= self.company and company > self._long.distinct(seen.accounts, word.at):
+            return ()
+        return (replace(word, about=f"m:{word.account}", kind="breach"),)
 
     def _forgive(self, event: Auth, seen: Seen, view: View) -> Iterable[Withdraw]:
         """Who opens the account is no guesser there: a person who travels, a typing mistake. If

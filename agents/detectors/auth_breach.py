@@ -3,6 +3,8 @@
 The watchers of clients tell of it (signal ``breach``: the client opened this account after it was
 found guessing). Here two more ways are seen: an account that many guess at together is opened
 from a network new to it, and an account that nobody may use from outside is used from outside.
+A client that nobody knew and that opens the account amid a campaign, looks in once, and is followed
+by the owner in a known place, is a member of the campaign whose password was right.
 For a day the account is followed: mail that it sends and settings that it changes from a strange
 place tell a thief from a person who forgot a password.
 """
@@ -23,6 +25,7 @@ from schemas.findings import Evidence, Severity, Target, Wish
 CLIENTS = 16  # that opened one account and are remembered
 DIGITS = 6  # of a count in a signal; more are no count
 AGAIN = 3600.0  # seconds between two words about one client
+NEWCOMERS = 4  # clients that opened one account amid a campaign and are waited for
 
 
 class Opened(Struct, array_like=True):
@@ -38,6 +41,7 @@ class Seen(Struct, array_like=True):
     strangers: Distinct = field(default_factory=Distinct)  # networks that failed here
     messages: Counts = field(default_factory=Counts)  # sent from strange places since the breach
     changes: Counts = field(default_factory=Counts)  # of settings, likewise
+    newcomers: dict[str, float] = field(default_factory=dict)  # opened it amid a campaign: when
 
 
 class AuthBreach(Detector, frozen=True, kw_only=True):
@@ -51,6 +55,8 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
 
     follow: float = 86400.0  # seconds: how long the account is followed
     others: int = 2  # further accounts guessed at tell a thief from a person who mistypes *
+    apart: float = 3600.0  # seconds until the owner's next login elsewhere tells a newcomer apart *
+    wanders: int = 3  # networks seen on one day only are habits of an account on the move *
     forbidden: tuple[str, ...] = ()  # disabled, guests', leavers' and service accounts
 
     @property
@@ -66,6 +72,10 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
             if event.kind == "breach" and event.client:
                 self._opened(event, seen)
                 return (self._mark(seen, view),)
+            if event.kind == "amid_campaign" and self._is_settled(view):
+                while len(seen.newcomers) >= NEWCOMERS:
+                    del seen.newcomers[next(iter(seen.newcomers))]
+                seen.newcomers[event.client] = event.at
         elif type(event) is Auth:
             return self._login(event, seen, view)
         elif seen.clients and self._is_strange(event.client, event, seen, view):
@@ -80,9 +90,39 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
         if event.outcome == "failed":
             self._window.see(seen.strangers, net.network(event.client), event.at)
             return ()
+        if event.outcome == "ok" and seen.newcomers:
+            return self._apart(event, seen, view)
         if event.outcome != "ok" or not (self.forbidden or "auth_distributed" in view.open):
             return ()
         return self._open(event, seen, view)
+
+    def _is_settled(self, view: View) -> bool:
+        """Whether the account has a home, and is seldom elsewhere."""
+        past = view.past
+        once = [first for first, last, _ in past.seen.values() if first == last]
+        return bool(past.homes(view.at)) and len(once) <= self.wanders
+
+    def _apart(self, event: Auth, seen: Seen, view: View) -> Iterator[Signal]:
+        """The account is opened again: by the newcomer, who is a person then, or by its owner
+        elsewhere, who has not moved. Others who log in where it was excuse it
+        (auth_distributed)."""
+        newcomers = seen.newcomers
+        newcomers.pop(net.client(event.client), None)
+        if view.past.earlier(net.network(event.client), event.at):
+            for client, at in list(newcomers.items()):
+                if event.at - at >= self.apart:
+                    del newcomers[client]
+                    yield Signal(
+                        at=event.at,
+                        gateway=event.gateway,
+                        about=f"c:{client}",
+                        kind="newcomer",
+                        client=client,
+                        account=view.value,
+                        detail="distributed",
+                    )
+        if self.forbidden or "auth_distributed" in view.open:
+            yield from self._open(event, seen, view)
 
     def _open(self, event: Auth, seen: Seen, view: View) -> Iterator[Signal]:
         client, place = net.client(event.client), net.network(event.client)

@@ -6,7 +6,8 @@ and passes the word on to the site. The site counts how many strangers bear one 
 how many clients that failed came round and succeeded. Where strangers stand out, it tells the
 lists, they ask each stranger of the last three days, and each client answers for itself: whoever
 succeeded meanwhile, or tries one account over and over (a phone with a stale password), took no
-part.
+part. A client that was never heard of and succeeds at once while a campaign bears its mark is
+told to the account's watchers (auth_breach): one password of the campaign's list was right.
 """
 
 import zlib
@@ -18,7 +19,7 @@ from typing import Any, ClassVar
 from msgspec import Struct, field
 
 from agents.detector import Detector, Judgement, Mark, View, Withdraw
-from agents.windows import Distinct, Window, fingerprint, window
+from agents.windows import Counts, Distinct, Window, fingerprint, window
 from agents.words import many
 from schemas import keys
 from schemas.events import Auth, Signal
@@ -63,8 +64,8 @@ class Marked(Struct, array_like=True):
     welcome_daily: Distinct = field(default_factory=Distinct)
     accounts: Distinct = field(default_factory=Distinct)  # that strangers tried, in a day
     told: float = 0.0  # when the lists were told
-    long: Distinct = field(default_factory=Distinct)  # strangers of three days
-    welcome_long: Distinct = field(default_factory=Distinct)
+    long: Counts = field(default_factory=Counts)  # strangers of three days
+    welcome_long: Counts = field(default_factory=Counts)
 
 
 class Whole(Struct, array_like=True):
@@ -75,8 +76,8 @@ class Whole(Struct, array_like=True):
     past: dict[int, list[int]] = field(default_factory=dict)  # by hour of the week, newest last
     hour: int = 0  # of the epoch
     most: int = 0  # strangers in a quarter of it
-    long: Distinct = field(default_factory=Distinct)  # of three days, whatever mark they bear
-    welcome: Distinct = field(default_factory=Distinct)  # came round in three days
+    long: Counts = field(default_factory=Counts)  # of three days, whatever mark they bear
+    welcome: Counts = field(default_factory=Counts)  # came round in three days
 
 
 class Seen(Struct, array_like=True):
@@ -112,9 +113,9 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
     accounts: int = 5  # that they tried together *
     few: int = 6  # tries of a stranger that knows one account only *
 
-    @property
-    def sleeps(self) -> bool:
-        return True
+    def minds(self, event: Any, view: View) -> bool:
+        """Most logins are of clients that have long been known."""
+        return not view.past.any(event.at)
 
     @property
     def horizon(self) -> float:
@@ -165,6 +166,10 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
         """A stranger succeeded. Who failed at that account only, or at one more beside it, is a
         person who mistyped, or two of them in one place; who failed at others guessed right."""
         stranger, seen.stranger = seen.stranger, None
+        if stranger is None and not view.cold and not view.around.any(event.at):
+            account = keys.mailbox(event.account, view.site.default_domain)
+            if account and not view.past.any(event.at):
+                yield _word(event, "newcomer", view.value, _mark(event), account)
         if stranger is None or not stranger.said or event.at - stranger.last > self.day:
             return
         account = keys.mailbox(event.account, view.site.default_domain)
@@ -204,9 +209,20 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
         elif word.kind == "came_round":
             listed.strangers.pop(word.client, None)
             yield _passed(word, "welcomed")
+        elif word.kind == "newcomer":
+            if word.at - listed.campaigns.get(word.detail, 0.0) <= 2 * AGAIN:
+                yield Signal(
+                    at=word.at,
+                    about=f"m:{word.account}",
+                    kind="amid_campaign",
+                    client=word.client,
+                    account=word.account,
+                )
         elif word.kind == "stranger":
+            before = listed.strangers.get(word.client)
+            again = before is not None and word.at - before[0] <= self.back
             self._enlist(word, listed)
-            yield _passed(word, "counted")
+            yield _passed(word, "counted" if again else "first")
             if word.at - listed.campaigns.get(word.detail, 0.0) <= 2 * AGAIN:
                 yield from self._ask(word, word.client, word.detail, listed)
 
@@ -242,15 +258,16 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
         if word.kind == "welcomed":
             self._hour.see(marked.welcome, word.client, at)
             self._day.see(marked.welcome_daily, word.client, at)
-            self._long.see(marked.welcome_long, word.client, at)
-            self._long.see(whole.welcome, word.client, at)
+            self._long.add(marked.welcome_long, at)
+            self._long.add(whole.welcome, at)
             return
         self._remember(whole, at)
         whole.most = max(whole.most, self._quarter.see(whole.strangers, word.client, at))
         hourly = self._hour.see(marked.strangers, word.client, at)
         daily = self._day.see(marked.daily, word.client, at)
-        self._long.see(whole.long, word.client, at)
-        self._long.see(marked.long, word.client, at)
+        if word.kind == "first":
+            self._long.add(whole.long, at)
+            self._long.add(marked.long, at)
         tried = self._day.see(marked.accounts, word.account, at)
         if tried < self.accounts or not self._outnumber(marked, hourly, daily, whole, at):
             return
@@ -276,9 +293,9 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
             marked.long, marked.welcome_long, self.part, at
         )
 
-    def _is_long(self, strangers: Distinct, welcome: Distinct, least: int, at: float) -> bool:
-        count = self._long.distinct(strangers, at)
-        return count >= least and count > 2 * self._long.distinct(welcome, at)
+    def _is_long(self, strangers: Counts, welcome: Counts, least: int, at: float) -> bool:
+        count = self._long.total(strangers, at)
+        return count >= least and count > 2 * self._long.total(welcome, at)
 
     def _remember(self, whole: Whole, at: float) -> None:
         """The most strangers of a quarter in each hour of the last weeks."""
@@ -323,7 +340,7 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
             evidence=[
                 Evidence("clients in an hour", hourly, self.hourly),
                 Evidence("clients in a day", daily, self.daily),
-                Evidence("clients in three days", self._long.distinct(whole.long, at), self.long),
+                Evidence("clients in three days", self._long.total(whole.long, at), self.long),
                 Evidence("accounts", accounts, self.accounts),
                 Evidence("clients that came round", came_round, 0),
             ],
@@ -358,7 +375,7 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
 
     @cached_property
     def _long(self) -> Window:
-        return window(self.back, registers=REGISTERS)
+        return window(self.back)
 
     @cached_property
     def _day(self) -> Window:

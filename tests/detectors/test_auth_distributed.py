@@ -440,3 +440,30 @@ def test_who_failed_elsewhere_or_opens_another_account_is_not() -> None:
 
 def test_who_only_logs_in_changes_nothing() -> None:
     assert len(told(attack(), opened(HOME, "anna", 20 * MINUTE)).said) == len(told(attack()).said)
+
+
+# -- a newcomer at an account under attack -----------------------------------------------------
+
+
+def believed(*parts: Fact | list[Auth]) -> bool:
+    """Whether a login from a new place is passed on as a breach."""
+    about = f"c:{HOME}"
+    word = Signal(
+        at=START + HOUR, about=about, kind="newcomer", client=HOME, account=VICTIM, detail="x"
+    )
+    story = Story(AuthDistributed())
+    story.shard._mine = lambda key: key[0] != "m"
+    story.tell(*parts, opened(HOME, "anna", HOUR - 1), word)
+    said = story.shard.take().signals
+    assert all((s.about, s.kind, s.detail) == (f"m:{VICTIM}", "breach", "x") for s in said)
+    return bool(said)
+
+
+def test_a_place_where_two_others_log_in_is_no_thief_s() -> None:
+    others = [opened(HOME, name, at) for at, name in enumerate(["ben", "carl", "dora"])]
+    assert believed()
+    assert believed(others[:1])
+    assert not believed(others[:2])
+    tries = [failed(HOME, name, 60) for name in ("uwe", "vera", "willi")]
+    assert not believed(others, tries[:2])
+    assert believed(others, tries)

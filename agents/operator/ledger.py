@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
-from schemas import wire
+from agents.operator.orders import release
+from schemas import keys, wire
 from schemas.findings import Alert, Decision
 from streams.bus import Bus, BusError
 
@@ -16,6 +17,7 @@ T = TypeVar("T")
 
 ALERTS = "mail.alerts"
 DECISIONS = "mail.decisions"
+FACTS = "mail.facts"
 LONGEST = 7 * 86400.0  # seconds: the topic forgets a lease after eight days
 PATIENCE = 60.0  # seconds for reading a whole topic
 
@@ -72,6 +74,16 @@ class BusLedger:
 
     def put_decision(self, decision: Decision) -> None:
         self._bus.publish(DECISIONS, decision.id.encode(), wire.encode(decision))
+        released = release(decision, decision.since)
+        partitions = self._bus.topics().get(FACTS) if released else None
+        if released and partitions:
+            self._bus.publish(
+                FACTS,
+                released.about.encode(),
+                wire.encode_events([released]),
+                partition=keys.partition(released.about, partitions),
+                headers={"origin": b"orders"},
+            )
         self._bus.flush(self._patience)
 
     def remove_decision(self, id: str) -> bool:  # noqa: A002

@@ -6,6 +6,7 @@ or trusted are refused to people as well: who locks themselves out cannot undo i
 
 from agents.configuration import Config
 from schemas import keys, net
+from schemas.events import Signal
 from schemas.findings import Action, Decision, Target, decision_id
 
 SHORTEST = {4: 8, 6: 16}  # prefixes: wider ones are slips of the finger
@@ -76,6 +77,14 @@ def pardon(on: Target, *, seconds: float, reason: str, now: float) -> Decision:
         until=now + seconds,
         enforced=True,
     )
+
+
+def release(decision: Decision, at: float) -> Signal | None:
+    """What the watchers of an account hear of its pardon: it has a day of grace."""
+    if decision.origin != "pardon" or decision.target.kind != "account":
+        return None
+    account = decision.target.value
+    return Signal(at=at, about=f"m:{account}", kind="released", account=account)
 
 
 def _canonical(kind: str, value: str, config: Config) -> Target:

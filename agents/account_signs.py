@@ -23,6 +23,7 @@ Sign = Literal[
     "networks",
     "new_place",
     "strange_hour",
+    "attacked",
 ]
 SIGNS: tuple[Sign, ...] = get_args(Sign)
 """The one that says most comes first: it gives the finding its shape."""
@@ -30,7 +31,7 @@ OUTCOMES: frozenset[Sign] = frozenset(
     {"guessed_before", "changed", "complaints", "clients", "senders", "bounces"}
 )
 """Signs of what the account has become, not only of how much it sends."""
-BEFORE: frozenset[Sign] = frozenset({"guessed_before", "changed"})
+BEFORE: frozenset[Sign] = frozenset({"guessed_before", "changed", "attacked"})
 """Signs of what others did to the account: they count if it sends strangely after them."""
 ALIKE: tuple[frozenset[Sign], ...] = (
     frozenset({"surge", "pace", "daily"}),
@@ -73,6 +74,7 @@ class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     networks: int = 1
     new_place: int = 1
     strange_hour: int = 1
+    attacked: int = 1
 
 
 UNITS: dict[Sign, str] = {
@@ -94,6 +96,7 @@ UNITS: dict[Sign, str] = {
     "networks": "networks",
     "new_place": "networks",
     "strange_hour": "recipients",
+    "attacked": "findings",
 }
 
 WORDS: dict[Sign, str] = {
@@ -115,6 +118,7 @@ WORDS: dict[Sign, str] = {
     "networks": "from {count} networks",
     "new_place": "from a network that is new to it",
     "strange_hour": "{count} recipients in a day at hours at which it never sends",
+    "attacked": "many guess at its password",
 }
 
 

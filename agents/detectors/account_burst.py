@@ -26,7 +26,7 @@ from agents.account_signs import (
     word,
 )
 from agents.destination import leaves
-from agents.detector import Detector, Judgement, Mark, View
+from agents.detector import Detector, Judgement, Mark, View, Withdraw
 from agents.habits import Day, Habits, awake, usual
 from agents.windows import DAY, Counts, Distinct, Window
 from schemas import keys, net
@@ -96,7 +96,7 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
     made, or a foreign return address), complaints, complained (fewer), clients, senders, bounces,
     volume, probing (ever more recipients), limits (it ran into ours), surge (an hour against its
     own past), pace (messages in 10 min), daily (a day against its own past), fan_out, inside,
-    networks, new_place, strange_hour.
+    networks, new_place, strange_hour, attacked (by many, and nobody is known to have come in).
 
     The subject is the login; without one, the sender of mail from our own hosts. An account
     that others guess at is a victim: that sign counts only beside what it sends itself.
@@ -165,12 +165,14 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         event: Message | Delivery | Recipient | Signal | Change | Complaint | Auth,
         seen: Seen,
         view: View,
-    ) -> Iterable[Mark]:
+    ) -> Iterable[Mark | Withdraw]:
         if type(event) is Auth:
             return self._login(event, seen, view)
         if _is_named(view.site.bulk, view):
             return ()
         if type(event) is Signal:
+            if event.kind == "excused":
+                return self._excused(event, seen, view)
             stands = self._told(event, seen)
         elif event.at < seen.grace:
             return ()
@@ -187,7 +189,7 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         if not stands:
             return ()
         if "auth_distributed" in view.open:
-            self._stand(seen, "guessed_before", 1, 1, event.at)
+            self._stand(seen, "attacked", 1, 1, event.at)
         signs = self._standing(seen, event.at)
         score = total(signs, self.weights)
         if score >= (self.at_home if self._is_at_home(signs, seen, view) else self.medium):
@@ -233,6 +235,16 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         if event.client and event.client not in seen.intruders:
             seen.intruders = [*seen.intruders[1 - INTRUDERS :], event.client]
         return self._stand(seen, "guessed_before", 1, 1, event.at)
+
+    def _excused(self, event: Signal, seen: Seen, view: View) -> Iterable[Withdraw]:
+        """It was the owner who opened the account where it never was."""
+        seen.intruders = [name for name in seen.intruders if name != event.client]
+        if seen.intruders or seen.signs.pop("guessed_before", None) is None:
+            return ()
+        if total(self._standing(seen, event.at), self.weights) >= self.medium:
+            return ()
+        why = f"nobody broke in: {event.client} is where others of ours log in as well"
+        return (Withdraw(NAME, why),)
 
     def _is_its(self, event: Message | Delivery, seen: Seen, view: View) -> bool:
         """Whether the subject sent it. What it sent with a login passes other hosts of ours

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct, field
 
-from agents.detector import Detector, Judgement, Mark, View
+from agents.detector import Detector, Judgement, Mark, View, Withdraw
 from agents.windows import Counts, Distinct, Window, window
 from agents.words import many
 from schemas import keys, net
@@ -54,6 +54,7 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
     state = Seen
 
     follow: float = 86400.0  # seconds: how long the account is followed
+    sent: int = 5  # messages that make it critical where nobody guessed from that place *
     others: int = 2  # further accounts guessed at tell a thief from a person who mistypes *
     apart: float = 3600.0  # seconds until the owner's next login elsewhere tells a newcomer apart *
     wanders: int = 3  # networks seen on one day only are habits of an account on the move *
@@ -67,11 +68,13 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
     def sleeps(self) -> bool:
         return not self.forbidden  # any login may be one of theirs
 
-    def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal]:
+    def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal | Withdraw]:
         if type(event) is Signal:
             if event.kind == "breach" and event.client:
                 self._opened(event, seen)
                 return (self._mark(seen, view),)
+            if event.kind == "excused":
+                return self._excuse(event, seen, view)
             if event.kind == "amid_campaign" and self._is_settled(view):
                 while len(seen.newcomers) >= NEWCOMERS:
                     del seen.newcomers[next(iter(seen.newcomers))]
@@ -154,9 +157,20 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
             before = Opened(word.at, way)
             if len(seen.clients) >= CLIENTS:
                 del seen.clients[next(iter(seen.clients))]
+        elif way == "guessed" and before.way != "forbidden":
+            before.way = way
         before.at = max(before.at, word.at)
         before.others = max(before.others, others)
         seen.clients[word.client] = before
+
+    def _excuse(self, word: Signal, seen: Seen, view: View) -> Iterable[Withdraw]:
+        """People of ours log in from where the account was opened: it was its owner."""
+        opened = seen.clients.get(word.client)
+        if opened is None or opened.way == "forbidden":
+            return ()
+        del seen.clients[word.client]
+        why = f"others of ours log in from {word.client} as well: it was its owner"
+        return (Withdraw(self.name, why, client=word.client if seen.clients else ""),)
 
     def _is_new(self, place: str, seen: Seen, view: View) -> bool:
         """Whether the account was never opened from a network. With too little past to tell, it
@@ -181,11 +195,13 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
 
     def _mark(self, seen: Seen, view: View) -> Mark:
         ways = {opened.way for opened in seen.clients.values()}
-        shape = next(way for way in ("forbidden", "guessed", "distributed") if way in ways)
+        shape = next((way for way in ("forbidden", "guessed") if way in ways), "distributed")
         return Mark(self.name, shape, self._severity(seen, ways, view.at))
 
     def _severity(self, seen: Seen, ways: set[str], at: float) -> Severity:
-        used = self._window.total(seen.messages, at) or self._window.total(seen.changes, at)
+        least = 1 if "guessed" in ways else self.sent
+        used = self._window.total(seen.messages, at) >= least
+        used |= self._window.total(seen.changes, at) > 0
         others = any(opened.others >= self.others for opened in seen.clients.values())
         if "forbidden" in ways or others or used:
             return "critical"

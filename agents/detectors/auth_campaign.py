@@ -23,7 +23,7 @@ from agents.windows import Counts, Distinct, Window, fingerprint, window
 from agents.words import many
 from schemas import keys
 from schemas.events import Auth, Signal
-from schemas.findings import Evidence, Target, Wish
+from schemas.findings import Action, Evidence, Target, Wish
 
 SITE = "s:site"
 LISTS = 64
@@ -44,6 +44,7 @@ class Stranger(Struct, array_like=True):
     said: float = 0.0  # when it told its list
     tried: dict[int, int] = field(default_factory=dict)  # tries by account, the first TRIED
     sought: str = ""  # the mark for which it was asked
+    first: float = 0.0  # failure
 
 
 class Listed(Struct, array_like=True):
@@ -86,6 +87,9 @@ class Seen(Struct, array_like=True):
     stranger: Stranger | None = None
     listed: Listed | None = None
     whole: Whole | None = None
+    # of a client that guessed right, as it seems: the account, and how many others it had tried
+    passed: str = ""
+    others: int = 0
 
 
 class AuthCampaign(Detector, frozen=True, kw_only=True):
@@ -112,6 +116,8 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
     back: float = 259200.0  # seconds before, of which the strangers are asked as well *
     accounts: int = 5  # that they tried together *
     few: int = 6  # tries of a stranger that knows one account only *
+    moment: float = 600.0  # seconds in which one who mistyped still tries again: slowed only *
+    company: int = 2  # accounts that log in for each that failed: people sit together there *
 
     def minds(self, event: Any, view: View) -> bool:
         """Most logins are of clients that have long been known."""
@@ -146,7 +152,7 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
             return ()
         stranger = seen.stranger
         if stranger is None or event.at - stranger.last > self.back:
-            stranger = seen.stranger = Stranger()
+            stranger = seen.stranger = Stranger(first=event.at)
         stranger.last = max(stranger.last, event.at)
         tried, name = stranger.tried, fingerprint(account)
         if name in tried or len(tried) < TRIED:
@@ -166,6 +172,11 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
         """A stranger succeeded. Who failed at that account only, or at one more beside it, is a
         person who mistyped, or two of them in one place; who failed at others guessed right."""
         stranger, seen.stranger = seen.stranger, None
+        if seen.passed and view.past.count(event.at) > self.company * seen.others:
+            about, why = f"m:{seen.passed}", f"people of ours log in at {view.value}"
+            yield Signal(at=event.at, about=about, kind="excused", client=view.value)
+            yield Withdraw(self.name, why)
+            seen.passed = ""
         if stranger is None and not view.cold and not view.around.any(event.at):
             account = keys.mailbox(event.account, view.site.default_domain)
             if account and not view.past.any(event.at):
@@ -176,6 +187,7 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
         name = fingerprint(account)
         others = len(stranger.tried.keys() - {name})
         if account and others > (name in stranger.tried) and self._took_part(stranger):
+            seen.passed, seen.others = account, others
             yield _breach(event, account, view.value, others)
             return
         if self.name in view.open:
@@ -352,6 +364,8 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
 
     def _judge_client(self, stranger: Stranger, view: View) -> Judgement:
         tries = sum(stranger.tried.values())
+        fresh = view.at - stranger.first < self.moment and len(stranger.tried) == 1
+        action: Action = "tarpit" if fresh else "drop"
         return Judgement(
             summary=f"{view.value} tried {many(tries, 'password')} at"
             f" {many(len(stranger.tried), 'account')}, as one of many that try by"
@@ -362,7 +376,7 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
             ],
             clients=[view.value],
             checks=["it never succeeded in 30 days"],
-            wish=Wish("drop", Target("network", view.value), against=COLD if view.cold else ""),
+            wish=Wish(action, Target("network", view.value), against=COLD if view.cold else ""),
         )
 
     @cached_property

@@ -8,13 +8,13 @@ behind one address).
 """
 
 from collections.abc import Iterable, Iterator
-from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Any, ClassVar
 
 from msgspec import Struct, field
 
 from agents.detector import Detector, Judgement, Mark, View
+from agents.names import alike, bare, called, foreign, namesake
 from agents.windows import Counts, Distinct, Window, fingerprint, merged, window
 from agents.words import many
 from schemas import keys
@@ -178,10 +178,10 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         return tried
 
     def _guess(self, event: Auth, account: str, tries: int, seen: Seen, view: View) -> None:
-        bare, foreign = _called(account, view), _is_foreign(account, view)
+        name, elsewhere = called(account, view.site), foreign(account, view.site)
         tried = self._tried(account, seen)
-        self._short.see(seen.accounts, bare, event.at, tries, name=account)
-        self._long.see(seen.strange, bare, event.at, tries, name=account)
+        self._short.see(seen.accounts, name, event.at, tries, name=account)
+        self._long.see(seen.strange, name, event.at, tries, name=account)
         self._long.add(seen.tries, event.at, tries)
         if event.password:
             self._short.see(tried.passwords, event.password, event.at)
@@ -191,11 +191,11 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         if seen.last and event.at - seen.last >= self.pause:
             self._long.add(seen.pauses, event.at)
         seen.last = max(seen.last, event.at)
-        if event.reason == "unknown_account" and not foreign:
-            self._short.see(seen.unknown, bare, event.at, name=account)
+        if event.reason == "unknown_account" and not elsewhere:
+            self._short.see(seen.unknown, name, event.at, name=account)
             self._long.add(seen.absent, event.at, tries)
         if _is_honeypot(account, view):
-            self._long.see(seen.honeypots, bare, event.at, name=account)
+            self._long.see(seen.honeypots, name, event.at, name=account)
 
     # -- what it amounts to ---------------------------------------------------------------------
 
@@ -268,7 +268,7 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
     def _amid_guesses(self, account: str, seen: Seen, view: View) -> bool:
         """Whether an account was opened as a guesser opens it, though no shape stands yet: it
         failed here before, or nothing else but such accounts ever succeeded from here."""
-        if self._long.holds(seen.strange, _bare(account), view.at):
+        if self._long.holds(seen.strange, bare(account), view.at):
             return True
         others = view.past.count(view.at) - len(seen.suspects)
         tries = self._long.total(seen.tries, view.at)
@@ -277,16 +277,16 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
     def _came_over(self, account: str, seen: Seen, view: View) -> bool:
         """Whether only the account's namesake elsewhere failed here: somebody who had a mailbox
         in another house, and uses its login at first."""
-        return self._long.holds(seen.strange, _namesake(account), view.at) and not (
-            self._long.holds(seen.strange, _bare(account), view.at)
+        return self._long.holds(seen.strange, namesake(account), view.at) and not (
+            self._long.holds(seen.strange, bare(account), view.at)
         )
 
     def _own_slips(self, account: str, seen: Seen, at: float) -> int:
         """How many of the accounts that failed are this one, mistyped or not."""
         self._long.distinct(seen.strange, at)
-        slips = {fingerprint(_bare(account)), fingerprint(_namesake(account))}
+        slips = {fingerprint(bare(account)), fingerprint(namesake(account))}
         slips |= {
-            mark for mark, name in seen.strange.names.items() if _alike(name, account) > self.alike
+            mark for mark, name in seen.strange.names.items() if alike(name, account) > self.alike
         }
         return len(slips & seen.strange.seen.keys())
 
@@ -409,41 +409,13 @@ def _forgive(account: str, seen: Seen) -> None:
     """Who opens an account in the end only mistyped, or used the login of another house."""
     for strangers in (seen.accounts, seen.unknown, seen.strange):
         if strangers.seen:
-            window(1).drop(strangers, _bare(account))
-            window(1).drop(strangers, _namesake(account))
+            window(1).drop(strangers, bare(account))
+            window(1).drop(strangers, namesake(account))
 
 
 def _is_honeypot(account: str, view: View) -> bool:
     names = view.site.honeypots
     return bool(names) and (account in names or account.partition("@")[0] in names)
-
-
-def _is_foreign(account: str, view: View) -> bool:
-    """Whether a login is of a domain that is not ours: the old login of one who came over, or the
-    login of another site."""
-    return bool(view.site.domains) and not view.site.local(account)
-
-
-def _called(account: str, view: View) -> str:
-    """By which name an account is counted: those of other domains by their local part."""
-    return _namesake(account) if _is_foreign(account, view) else _bare(account)
-
-
-def _namesake(account: str) -> str:
-    """The account of the same local part in any domain that is not ours."""
-    return _bare(account).partition("@")[0] + "@elsewhere"
-
-
-def _alike(one: str, other: str) -> float:
-    """How alike two local parts are, 0 to 1 (difflib: matching characters of both)."""
-    names = one.partition("@")[0], other.partition("@")[0]
-    return SequenceMatcher(None, *names, autojunk=False).ratio()
-
-
-def _bare(account: str) -> str:
-    """An account without the dots of its name: a near miss of a person is no second account."""
-    name, at, domain = account.partition("@")
-    return name.replace(".", "") + at + domain
 
 
 def _keep(values: dict[Any, Any], name: Any, value: Any, at_most: int) -> None:

@@ -343,10 +343,36 @@ def test_a_guess_that_is_told_twice_counts_once() -> None:
 def test_guessing_by_many_beside_a_sign_counts() -> None:
     botnet = [failed(f"198.{18 + n}.0.9", ANNA, at=n * 60) for n in range(12)]
     story = tell(AuthDistributed(), AccountBurst(), botnet, mail(HOUR, 60))
-    assert story.finding("account_burst").shape == "guessed_before"
+    finding = story.finding("account_burst")
+    assert {e.sign for e in finding.evidence} == {"fan_out", "attacked"}
+    assert "many guess at its password" in finding.summary
     assert tell(AuthDistributed(), AccountBurst(), botnet, mail(HOUR, 2)).subjects.keys() == {
         "auth_distributed"
     }
+
+
+def test_an_owner_on_the_road_is_not_the_one_who_guesses() -> None:
+    botnet = [failed(f"198.{18 + n}.0.9", ANNA, at=n * 60) for n in range(12)]
+    away = mail(HOUR, client="203.0.113.50")
+    home = [opened(HOME, ANNA, at=-(day + 1) * DAY) for day in range(5)]
+    story = tell(AuthDistributed(), AccountBurst(), home, botnet, away)
+    assert "account_burst" not in story.subjects
+
+
+def test_a_breach_that_was_none_is_taken_back() -> None:
+    excuse = guessed(HOUR, kind="excused")
+    told = tell(AccountBurst(), guessed(), mail(0, 60), excuse).finding("account_burst")
+    assert told.state == "withdrawn"
+    assert "where others of ours log in" in told.summary
+    two = guessed(client="192.0.2.67")
+    story = tell(AccountBurst(), guessed(), two, mail(0, 60), excuse)
+    assert story.finding("account_burst").state == "open"
+    burst = guessed(), sending(10, 60, gap=90), excuse
+    assert found(*burst).state == "open"
+    assert silent(excuse, mail(0, 60))
+    assert found(mail(0, 60), guessed(0), excuse).state == "withdrawn"
+    exactly = AccountBurst(weights=Weights(fan_out=3))
+    assert tell(exactly, guessed(), mail(0, 60), excuse).finding("account_burst").state == "open"
 
 
 def test_words_about_other_things_are_passed_over() -> None:
@@ -404,6 +430,7 @@ def test_each_sign_has_its_weight() -> None:
         networks=1,
         new_place=1,
         strange_hour=1,
+        attacked=1,
     )
 
 

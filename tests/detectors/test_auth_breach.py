@@ -217,7 +217,12 @@ def test_its_owner_may_come_in_from_his_own_places() -> None:
 
 
 def test_mail_from_there_makes_it_critical() -> None:
-    (finding,) = distributed(attack(), opened(THIEF, "anna", HOUR), sent(2 * HOUR))
+    mails = [sent(2 * HOUR + n) for n in range(5)]
+    (finding,) = distributed(attack(), opened(THIEF, "anna", HOUR), mails)
+    assert finding.severity == "critical"
+    (finding,) = distributed(attack(), opened(THIEF, "anna", HOUR), mails[:4])
+    assert finding.severity == "high"
+    (finding,) = distributed(attack(), opened(THIEF, "anna", HOUR), word(at=HOUR), mails[:1])
     assert finding.severity == "critical"
 
 
@@ -395,3 +400,49 @@ def test_a_login_leaves_no_trace_unless_somebody_may_not_log_in() -> None:
         for detector in (AuthBreach(), LISTED)
     ]
     assert kept == [False, True]
+
+
+# -- what is taken back ------------------------------------------------------------------------
+
+
+def excused(at: float = 60.0, client: str = THIEF) -> Signal:
+    return Signal(at=START + at, about=f"m:{VICTIM}", kind="excused", client=client)
+
+
+def test_where_people_of_ours_log_in_it_was_the_owner() -> None:
+    finding = found(word(), excused())
+    assert finding.state == "withdrawn"
+    assert THIEF in finding.summary
+    assert found(word(), excused(client="192.0.2.99")).state == "open"
+    assert found(word(), excused(), excused(61)).state == "withdrawn"
+
+
+def test_a_word_of_guessing_says_more_than_one_of_a_newcomer() -> None:
+    def way(*words: Signal) -> str:
+        state = tell(AuthBreach(), *words).state(f"m:{VICTIM}", NAME)
+        return str(state.clients[THIEF].way)
+
+    newcomer = replace(word(), detail="distributed")
+    assert way(newcomer, word(at=1)) == "guessed"
+    assert way(newcomer, replace(newcomer, at=START + 1)) == "distributed"
+    assert way(replace(word(), detail="forbidden"), word(at=1)) == "forbidden"
+    assert way(word(), replace(newcomer, at=START + 1)) == "guessed"
+
+
+def test_of_two_places_only_the_one_is_excused() -> None:
+    finding = found(word(), word(client="192.0.2.99", at=1), excused())
+    assert (finding.state, finding.clients) == ("open", ["192.0.2.99"])
+
+
+def test_nothing_excuses_what_is_forbidden() -> None:
+    story = tell(LISTED, opened("203.0.113.9", "anna"), excused(client="203.0.113.9"))
+    assert story.finding(NAME).state == "open"
+
+
+def test_a_new_office_is_recognised_by_the_next_who_log_in() -> None:
+    login = opened(THIEF, "anna", HOUR)
+    crowd = [opened(THIEF, name, HOUR + 60 * n) for n, name in enumerate(["ben", "carl"], 1)]
+    (finding,) = distributed(attack(), login, crowd, opened(THIEF, "dora", 2 * HOUR))
+    assert finding.state == "withdrawn"
+    (finding,) = distributed(attack(), login, crowd)
+    assert finding.state == "open"

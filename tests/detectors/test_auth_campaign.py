@@ -550,3 +550,29 @@ def test_who_was_never_heard_of_and_succeeds_amid_a_campaign_is_told_of() -> Non
     told = 19 * MINUTE  # when the lists heard of it first, and last, for it is over
     assert amid(strangers(20), replace(login, at=START + told + 2 * AGAIN)) != []
     assert amid(strangers(20), replace(login, at=START + told + 2 * AGAIN + 1)) == []
+
+
+def test_who_failed_once_a_moment_ago_is_slowed_only() -> None:
+    def wish(*slips: Auth) -> str:
+        asked = about(told(strangers(40), *slips), "192.0.2.7").wish
+        assert asked is not None
+        return asked.action
+
+    slip = failed("192.0.2.7", "anna", at=30 * MINUTE, **MARK)
+    assert wish(slip) == "tarpit"
+    assert wish(slip, replace(slip, at=slip.at + 599)) == "tarpit"
+    assert wish(slip, replace(slip, at=slip.at + 600)) == "drop"
+    assert wish(slip, replace(slip, account="ben", at=slip.at + 1)) == "drop"
+
+
+def test_people_who_sit_together_are_excused_by_those_who_log_in() -> None:
+    slips = [failed("192.0.2.7", name, at=30 * MINUTE, **MARK) for name in ("anna", "ben")]
+
+    def state(logins: int) -> tuple[str, str]:
+        crowd = [opened("192.0.2.7", f"p{n}", at=32 * MINUTE + n, **MARK) for n in range(logins)]
+        story = tell(AuthCampaign(), AuthBreach(), strangers(40), slips, crowd)
+        return story.finding(NAME, "192.0.2.7").state, story.finding("auth_breach").state
+
+    assert state(5) == ("open", "open")
+    assert state(6) == ("withdrawn", "withdrawn")
+    assert state(9) == ("withdrawn", "withdrawn")

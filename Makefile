@@ -55,6 +55,12 @@ debian: ## the real mail servers that the tests run against (Debian packages, as
 .PHONY: bench
 bench: setup ## measure speed beside the references; the tables are kept in load/results/
 	$(BIN)/python -m load.bench
+	$(BIN)/python -m load.bench_memory
+	$(BIN)/python load/bench_latency.py
+	$(BIN)/python -m load.bench_latency_kafka
+	$(BIN)/python -m load.bench_worker
+	$(BIN)/python -m load.bench_intake
+	$(BIN)/python -m load.goals
 
 .PHONY: quality
 quality: setup ## what is found, how early, and who is wronged; the tables are kept in load/results/

@@ -4,6 +4,8 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
+from agents.words import said
+
 Sign = Literal[
     "guessed_before",
     "changed",
@@ -51,6 +53,7 @@ class Standing(Struct, array_like=True):
     threshold: float
     first: float
     last: float
+    estimated: bool = False  # the peak is near the truth, not exact
 
 
 class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -123,7 +126,7 @@ WORDS: dict[Sign, str] = {
 
 
 def word(sign: Sign, standing: Standing) -> str:
-    return WORDS[sign].format(count=f"{standing.peak:g}")
+    return WORDS[sign].format(count=said(standing.peak, about=standing.estimated))
 
 
 def total(signs: list[Sign], weights: Weights) -> int:

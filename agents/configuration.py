@@ -18,18 +18,28 @@ from agents import custom_rules
 from agents.detector import Detector
 from agents.detectors import DETECTORS
 from agents.engine import Engine, Variants
+from agents.enrichment import Enrichment
+from agents.phishing import PhishingList
 from agents.response import Response
 from agents.running import state
 from agents.shard import Shard
 from schemas import net
 from schemas.events import Fact
 from schemas.keys import Key, Site
-from schemas.settings import CustomSettings, Settings, SettingsError, convert, read
+from schemas.settings import (
+    CustomSettings,
+    KafkaSettings,
+    Settings,
+    SettingsError,
+    convert,
+    read,
+)
 from streams.blocklist import Blocklist
 from streams.gateway import Gateway
 from streams.gateways import GATEWAYS
 from streams.parsers import PARSERS
 from streams.parsers.part import Format
+from streams.said import said
 from streams.sink import Sink
 from streams.sinks import SINKS
 
@@ -48,6 +58,8 @@ class Config(Struct, frozen=True):
 
     settings: Settings
     site: Site
+    enrichment: Enrichment
+    phishing: PhishingList
     allowed: net.Networks  # never decided against
     detectors: list[Detector]  # all there are, those switched off included
     variants: Variants  # of them, with the settings of a domain
@@ -91,9 +103,16 @@ def build(settings: Settings, path: Path | None = None) -> Config:
         name: convert(table, CustomSettings, where, f"parsers.custom.{name}")
         for name, table in settings.parsers.custom.items()
     }
+    try:
+        enrichment = Enrichment(settings.enrichment)
+        phishing = PhishingList(settings.phishing, state.phishing(settings))
+    except SettingsError as error:
+        raise SettingsError(f"{where}: {error}") from error
     return Config(
         settings=settings,
-        site=_site(settings, where),
+        site=_site(settings, where, enrichment, phishing),
+        phishing=phishing,
+        enrichment=enrichment,
         allowed=allowed,
         detectors=_detectors(settings, where),
         variants=_variants(settings, where),
@@ -118,6 +137,7 @@ def build_shard(
         trusted=site.trusted,
         shared=site.shared,
         domains=site.domains,
+        origins=config.enrichment.origins,
         share=budget_share,
     )
     engine = Engine(config.detectors, site, broken=Broken(), variants=config.variants)
@@ -142,19 +162,16 @@ class Broken:
         self.count += 1
         if (detector.name, type(error)) not in self._told:
             self._told.add((detector.name, type(error)))
-            log.error(
-                "detector=%s failed event=%s at=%s",
-                detector.name,
-                event.type,
-                event.at,
-                exc_info=error,
+            what = said(
+                "detector failed", detector=detector.name, event=event.type, event_at=event.at
             )
+            log.error(what, exc_info=error)
 
 
 # -- sections ---------------------------------------------------------------------------------
 
 
-def _site(settings: Settings, where: str) -> Site:
+def _site(settings: Settings, where: str, enrichment: Enrichment, phishing: PhishingList) -> Site:
     network, site = settings.network, settings.site
     domains = [domain.lower().rstrip(".") for domain in site.domains]
     return Site(
@@ -170,6 +187,8 @@ def _site(settings: Settings, where: str) -> Site:
         shared=_networks(where, "network.shared", network.shared),
         honeypots=frozenset(name.lower() for name in site.honeypots),
         bulk=frozenset(name.lower() for name in site.bulk),
+        phishing=phishing,
+        place=enrichment.place,
     )
 
 
@@ -240,7 +259,10 @@ def _gateways(settings: Settings, where: str) -> list[Gateway]:
     for key, name, kind, table in _chosen(settings.gateways, GATEWAYS, where, "gateway"):
         chosen = convert(table, kind.Settings, where, key)
         _check_numbers(chosen, where, key)
-        gateways.append(kind(chosen, name, switch))
+        try:
+            gateways.append(kind(chosen, name, switch))
+        except SettingsError as error:
+            raise SettingsError(f"{where}: {key}.{error}") from error
     return gateways
 
 
@@ -308,6 +330,7 @@ def _check(settings: Settings, where: str) -> None:
         ("response.first", response.first > 0, "a number of seconds above 0"),
         ("response.longest", response.longest >= response.first, "at least response.first"),
         ("response.budget", response.budget >= 0, "0 or more decisions a minute"),
+        ("response.incident_budget", response.incident_budget >= 0, "0 or more decisions a minute"),
         ("response.freshness", response.freshness > 0, "a number of seconds above 0"),
         ("response.collateral", response.collateral >= 0, "0 or more accounts"),
         ("response.widest_v4", 8 <= response.widest_v4 <= 32, "a prefix length from 8 to 32"),
@@ -325,6 +348,7 @@ def _check(settings: Settings, where: str) -> None:
         ("intake.maildir.path", maildir is None or bool(maildir.path), "the path of a maildir"),
         ("listed.gateways", all(listed.gateways), "addresses or names"),
         ("listed.lists", all(listed.lists), "names of DNS block lists"),
+        ("phishing.interval", settings.phishing.interval > 0, "a number of seconds above 0"),
         ("listed.interval", listed.interval > 0, "a number of seconds above 0"),
         (
             "listed.resolvers",
@@ -337,6 +361,7 @@ def _check(settings: Settings, where: str) -> None:
             bool(brokers) and all(broker and _is_listen(broker) for broker in brokers),
             "host:port of one broker or more",
         ),
+        *_credentials(settings.kafka),
         ("kafka.session", settings.kafka.session > 0, "a number of seconds above 0"),
         ("kafka.outbox_bytes", settings.kafka.outbox_bytes > 0, "1 or more bytes"),
         ("kafka.partitions", settings.kafka.partitions > 0, "1 or more"),
@@ -346,6 +371,17 @@ def _check(settings: Settings, where: str) -> None:
         if not right:
             raise SettingsError(f"{where}: {key}: expected {expected}")
     _check_numbers(settings, where)
+
+
+def _credentials(kafka: KafkaSettings) -> Iterator[tuple[str, bool, str]]:
+    """What kafka.security asks for. Whether the files are there is asked by those that talk to
+    Kafka (agents/running/kafka_files.py)."""
+    if kafka.security.startswith("SASL"):
+        asked = f"as kafka.security is {kafka.security}"
+        yield "kafka.username", bool(kafka.username), f"a name, {asked}"
+        secret = bool(kafka.password or kafka.password_file)
+        yield "kafka.password_file", secret, f"a file with the password, {asked}"
+    yield "kafka.certificate", bool(kafka.certificate or not kafka.key), "that of kafka.key"
 
 
 def _check_numbers(section: Struct, where: str, key: str = "", *, zero: bool = True) -> None:

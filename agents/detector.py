@@ -123,6 +123,8 @@ class Detector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, di
     weighs: ClassVar[tuple[str, ...]] = ("",)  # shapes for which `judge` shows other counts
     # which events it hears for which kind of key: {"c": (Auth,), "m": (Signal,)}
     hears: ClassVar[dict[str, tuple[type[Fact], ...]]]
+    # hears also what a second reporter knows of a failure that was counted, as one of count 0
+    enriched: ClassVar[bool] = False
     state: ClassVar[type[Struct]]  # called without arguments for a subject not seen before
 
     enabled: bool = True

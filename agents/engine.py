@@ -101,7 +101,12 @@ class Engine:
         self._listeners: dict[type[Fact], dict[str, Listeners]] = {
             Auth: {letter: Listeners() for letter in "cnm"}  # the past hears of every login
         }
+        self.enriched: dict[str, Listeners] = {}  # of those that hear an attempt of count 0
         for detector in detectors:
+            if detector.enabled and detector.enriched:
+                for letter, types in detector.hears.items():
+                    if Auth in types:
+                        self.enriched.setdefault(letter, Listeners()).add(detector)
             if detector.enabled:
                 for letter, types in detector.hears.items():
                     for heard in types:
@@ -338,6 +343,7 @@ class Engine:
             first=first,
             last=event.at,
             samples=list(record.recent),
+            before=max(0, len(record.recent), record.offences) - (self._bad and key[0] in "cm"),
         )
 
     def _tell(
@@ -375,15 +381,13 @@ class Engine:
                 accounts_count=episode.accounts_count,
                 targets=list(episode.targets),
                 targets_count=episode.targets_count,
-                evidence=[
-                    Evidence(sign, peak, threshold, unit)
-                    for sign, (peak, threshold, unit) in episode.evidence.items()
-                ],
+                evidence=[Evidence(sign, *counted) for sign, counted in episode.evidence.items()],
                 technique=detector.technique,
                 rule=detector.name,
                 version=detector.version,
                 window=detector.horizon,
                 samples=[Sample(*sample) for sample in episode.samples],
+                events=episode.before + episode.touches,
                 blind_to=detector.blind_to,
                 checks=judgement.checks,
                 wish=None if why else judgement.wish,
@@ -398,9 +402,11 @@ class Engine:
         at = event.at
         if at - record.offended_last > DAY or not record.offended:
             record.offended = at
+            record.offences = 0
         record.offended = min(record.offended, at)
         record.offended_last = max(record.offended_last, at)
         if key[0] in "cm":
+            record.offences += 1
             recent = record.recent
             if len(recent) >= RECENT:
                 del recent[: 1 - RECENT]
@@ -424,9 +430,11 @@ def _served(record: Record, at: float) -> bool:
 def _absorb(episode: Episode, judgement: Judgement) -> None:
     """Keep the peak of each count, and every name up to the bound."""
     for seen in judgement.evidence:
+        peak: tuple[float, bool] = (seen.count, seen.estimated)
         before = episode.evidence.get(seen.sign)
-        peak = seen.count if before is None else max(before[0], seen.count)
-        episode.evidence[seen.sign] = [peak, seen.threshold, seen.unit]
+        if before is not None and before[0] > seen.count:
+            peak = (before[0], before[3:] == [True])  # older records have no fourth
+        episode.evidence[seen.sign] = [peak[0], seen.threshold, seen.unit, peak[1]]
     episode.clients, episode.clients_count = _grown(
         episode.clients, episode.clients_count, judgement.clients, judgement.clients_count
     )

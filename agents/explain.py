@@ -22,6 +22,7 @@ class Peak(Struct):
     threshold: float
     unit: str
     at: float
+    estimated: bool = False
 
 
 class Watch:
@@ -58,7 +59,9 @@ class Watch:
             return
         if before is None and len(self._peaks) >= SIGNS:
             return
-        self._peaks[slot] = Peak(key, name, seen.sign, seen.count, seen.threshold, seen.unit, at)
+        self._peaks[slot] = Peak(
+            key, name, seen.sign, seen.count, seen.threshold, seen.unit, at, seen.estimated
+        )
 
 
 def of_client(address: str) -> tuple[Key, ...]:

@@ -17,7 +17,7 @@ from msgspec import Struct, structs
 
 import streams.parsers
 from schemas.events import EVENTS
-from streams.dispatch import Parsers, looks_like
+from streams.dispatch import Parsers, looks_like, may_stray, strays
 from streams.join import Joiner
 from streams.parsers import PARSERS
 from streams.parsers.carrier import Carrier, Letter, Stamps
@@ -103,6 +103,10 @@ def _parsed(record: Record, carrier: list[str], options: ReadOptions) -> Explain
             if formats[name].parser(masking, record.program) and looks_like(formats[name], record)
         ],
     )
+    if may_stray(record.program) and not any(
+        formats[name].parser(masking, record.program) for name in wanted
+    ):
+        explained.formats = [name for name in wanted if strays(formats[name], record.program)]
     for name in explained.formats:
         parsers = Parsers(name, [formats[name]], masking)
         parsers.learn(record.program)

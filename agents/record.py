@@ -24,7 +24,8 @@ class Episode(Struct, array_like=True):
     touches: int = 0  # events that added to it
     told: int = 0  # of them, when it was told last
     revision: int = 0
-    evidence: dict[str, list[Any]] = field(default_factory=dict)  # sign: peak, threshold, unit
+    evidence: dict[str, list[Any]] = field(default_factory=dict)  # sign: peak, threshold, unit,
+    # and whether the peak is an estimate
     clients: list[str] = field(default_factory=list)
     clients_count: int = 0
     accounts: list[str] = field(default_factory=list)
@@ -33,6 +34,7 @@ class Episode(Struct, array_like=True):
     targets_count: int = 0
     samples: list[tuple[float, str, str]] = field(default_factory=list)
     shapes: list[str] = field(default_factory=list)  # all that were told; `shape` is the gravest
+    before: int = 0  # offences that led to it
     withdrawn: bool = False
 
 
@@ -57,6 +59,7 @@ class Record(Struct, array_like=True):
     offended: float = 0.0  # first offence of the run that goes on, with gaps under a day
     offended_last: float = 0.0
     recent: list[tuple[float, str, str]] = field(default_factory=list)  # last offences
+    offences: int = 0  # of the run that goes on, those that are no longer in `recent` included
 
 
 class _Packed(Struct, array_like=True):
@@ -71,6 +74,7 @@ class _Packed(Struct, array_like=True):
     offended: float
     offended_last: float
     recent: list[tuple[float, str, str]]
+    offences: int = 0
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -94,6 +98,7 @@ def unpack(data: bytes) -> Record:
         packed.offended,
         packed.offended_last,
         packed.recent,
+        packed.offences,
     )
 
 

@@ -15,6 +15,7 @@ week takes one step back. Whatever the outcome, the alert says it in words.
 """
 
 import shlex
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import cast
 
@@ -29,17 +30,23 @@ MINUTE = 60.0
 HOUR = 3600.0
 WEEK = 7 * 86400.0
 TOP = 64.0  # steps of the ladder; far beyond a week
+INCIDENTS = 64  # in a minute
 SENTENCES = 16  # targets that a subject's record remembers decisions for
 WORDLESS: tuple[Action, ...] = ("observe", "notify")  # an alert is all there is to them
 
 RANK = {action: rank for rank, action in enumerate(ACTIONS)}
 
 
+def _unknown(clients: Iterable[str]) -> list[str]:
+    return []
+
+
 class Response:
     """One writer per decision: `sentences` is kept in the record of the finding's subject.
 
     `allowed`, `own` and `trusted` networks are never decided against, `shared` ones are slowed
-    at most; `domains` are ours; `share` is this response's part of the budget.
+    at most; `domains` are ours; `origins` says where clients come from; `share` is this response's
+    part of the budget.
     """
 
     def __init__(
@@ -51,6 +58,7 @@ class Response:
         trusted: Networks | None = None,
         shared: Networks | None = None,
         domains: frozenset[str] = frozenset(),
+        origins: Callable[[Iterable[str]], list[str]] = _unknown,
         share: float = 1.0,
     ) -> None:
         self._settings = settings
@@ -61,9 +69,10 @@ class Response:
         )
         self._shared = shared or Networks()
         self._domains = domains
-        self._budget = max(1, int(settings.budget * share)) if settings.budget else 0
+        self._origins = origins
+        self._share = share
         self._minute = -1
-        self._spent = 0
+        self._spent: dict[str, int] = {}  # in this minute, by incident; "" is everything else
 
     def answer(
         self, finding: Finding, sentences: dict[str, Sentence], now: float
@@ -188,8 +197,7 @@ class Response:
             if RANK[action] <= RANK[held]:
                 action = held
                 if before.enforced or not enforced:
-                    said = _words(action, target, before.until, now, before.enforced)
-                    return None, f"{said}, since before"
+                    return None, _as_before(action, target, before.until, before.enforced)
             level = before.level
             until = max(before.until, self._end(finding, level - 1, now))
         else:
@@ -197,11 +205,12 @@ class Response:
             level = max(0.0, before.level - quiet)
             until = self._end(finding, level, now)
             level = min(level + 1, TOP)
-        self._spend(now)
+        if not self._spend(now, finding.wish.incident if finding.wish else ""):
+            # Asked again at its next event, as one whose sentence has just ended.
+            _keep(sentences, text, sentences.get(text) or Sentence(until=now))
+            raise RefusedError(self._spent_up(finding), MINUTE)
         generation = before.generation + 1
-        sentences[text] = Sentence(level, until, generation, action, enforced, finding.id)
-        while len(sentences) > SENTENCES:
-            del sentences[min(sentences, key=lambda name: sentences[name].until)]
+        _keep(sentences, text, Sentence(level, until, generation, action, enforced, finding.id))
         decision = Decision(
             id=decision_id(target, action),
             target=target,
@@ -212,6 +221,8 @@ class Response:
             until=until,
             generation=generation,
             enforced=enforced,
+            detector=finding.detector,
+            severity=finding.severity,
         )
         return decision, _words(action, target, until, now, enforced)
 
@@ -221,14 +232,26 @@ class Response:
         floor = finding.wish.seconds if finding.wish else 0.0
         return now + min(max(ladder, floor), self._settings.longest)
 
-    def _spend(self, now: float) -> None:
-        """One of the decisions of this minute. Raises RefusedError where none is left."""
+    def _spend(self, now: float, incident: str) -> bool:
+        """Take one of the decisions of this minute, if there is one left."""
         minute = int(now // MINUTE)
         if minute != self._minute:
-            self._minute, self._spent = minute, 0
-        if self._spent >= self._budget:
-            raise RefusedError(f"the budget of {self._budget} decisions a minute is spent", MINUTE)
-        self._spent += 1
+            self._minute, self._spent = minute, {}
+        spent = self._spent.get(incident, 0)
+        if spent >= self._budget(incident) or len(self._spent) > INCIDENTS:
+            return False
+        self._spent[incident] = spent + 1
+        return True
+
+    def _budget(self, incident: str) -> int:
+        """Of decisions a minute."""
+        whole = self._settings.incident_budget if incident else self._settings.budget
+        return max(1, int(whole * self._share)) if whole else 0
+
+    def _spent_up(self, finding: Finding) -> str:
+        incident = finding.wish.incident if finding.wish else ""
+        of = " for one incident" if incident else ""
+        return f"the budget of {self._budget(incident)} decisions a minute{of} is spent"
 
     # -- in words ---------------------------------------------------------------------------
 
@@ -255,7 +278,9 @@ class Response:
             version=finding.version,
             window=finding.window,
             samples=finding.samples,
+            events=finding.events,
             checks=finding.checks,
+            origins=self._origins(finding.clients or _subject(finding)),
             domains=self._concerned(finding),
             decision=word,
             undo=undo,
@@ -277,8 +302,19 @@ class RefusedError(Exception):
         self.seconds = seconds
 
 
+def _subject(finding: Finding) -> list[str]:
+    """The client or network that a finding which lists no clients is about."""
+    return [finding.subject.value] if finding.subject.kind in ("client", "network") else []
+
+
 def _text(target: Target) -> str:
     return f"{target.kind}:{target.value}"
+
+
+def _keep(sentences: dict[str, Sentence], text: str, sentence: Sentence) -> None:
+    sentences[text] = sentence
+    while len(sentences) > SENTENCES:
+        del sentences[min(sentences, key=lambda name: sentences[name].until)]
 
 
 def _is_in_force(sentence: Sentence | None, now: float) -> bool:
@@ -301,8 +337,8 @@ def _refusal(
     held = sentences.get(_text(target)) if target else None
     if target is None or held is None or not _is_in_force(held, now):
         return f"nothing: {refused}"
-    said = _words(held.action, target, held.until, now, held.enforced)
-    return f"{said}, since before; nothing more: {refused}"
+    said = _as_before(held.action, target, held.until, held.enforced)
+    return f"{said}; this finding adds nothing: {refused}"
 
 
 def _undo(target: Target) -> str:
@@ -312,6 +348,13 @@ def _undo(target: Target) -> str:
 
 
 def _words(action: str, target: Target, until: float, now: float, enforced: bool) -> str:
+    return f"{action} {target.value} for {span(until - now)}, {_until(until, enforced)}"
+
+
+def _as_before(action: str, target: Target, until: float, enforced: bool) -> str:
+    return f"{action} {target.value} as decided before, {_until(until, enforced)}"
+
+
+def _until(until: float, enforced: bool) -> str:
     end = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    seen = "" if enforced else " (observed only, not enforced)"
-    return f"{action} {target.value} for {span(until - now)}, until {end}{seen}"
+    return f"until {end}" if enforced else f"until {end} (observed only, not enforced)"

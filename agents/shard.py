@@ -12,10 +12,11 @@ from msgspec import Struct, field
 
 from agents.engine import WARM, Engine, Listeners
 from agents.record import Record, pack, unpack, worth
+from agents.reporters import Reporters
 from agents.response import Response
 from agents.windows import DAY, Past
 from schemas import keys
-from schemas.events import Fact, Signal
+from schemas.events import Auth, Fact, Signal
 from schemas.findings import Alert, Decision, Evidence, Finding
 from schemas.keys import Key
 
@@ -50,6 +51,7 @@ class Shard:
         self.frozen: dict[Key, bytes] = {}  # further records, packed; none is in both
         self.dirty: set[Key] = set()
         self.outcome = Outcome()
+        self.reporters = Reporters()
         self.begun = 0.0  # event time of the first event ever: tells a cold start
         self.clock = 0.0  # newest event time
         self.evicted = 0
@@ -82,6 +84,11 @@ class Shard:
             self.clock = at
         engine = self.engine
         listeners = engine.listeners(event)
+        if type(event) is Auth:
+            news = self.reporters.hear(event)
+            if news is not event:
+                listeners = engine.enriched if news is not None else {}
+                event = news or event
         about = keys.keys(event, engine.site) if listeners else ()
         if about:
             engine.look(event, cold=self.clock - self.begun < WARM, place=place)

@@ -20,6 +20,7 @@ from schemas.events import Fact
 from streams import metrics
 from streams.bus import Bus
 from streams.reader import DeadLine
+from streams.said import said
 from streams.shipping.heartbeat import Heartbeats
 from streams.shipping.outbox import Batch, Outbox, OutboxError
 from streams.shipping.packer import TOPIC, Packer
@@ -144,7 +145,7 @@ class Shipper:
             self._next_commit = begun + AGAIN
             return False
         if self._trouble:
-            log.info("outbox=%s works again", self._outbox.path)
+            log.info(said("outbox works again", outbox=self._outbox.path))
             self._trouble = ""
         if self._unsafe:
             self._sender.wake()
@@ -195,9 +196,9 @@ class Shipper:
             if not count % SPILL:
                 self._spill(control)
                 if control.stopped():
-                    log.info("history abandoned events=%d", count)
+                    log.info(said("history abandoned", events=count))
                     return
-        log.info("history read events=%d", count)
+        log.info(said("history read", events=count))
         while not self.commit() and not control.stopped():
             time.sleep(AGAIN)
 
@@ -321,7 +322,7 @@ class Shipper:
     def _failed(self, trouble: str) -> None:
         metrics.STORE_FAILURES.inc()
         if trouble != self._trouble:
-            log.error('outbox failed reason="%s" meanwhile="reading waits"', trouble)
+            log.error(said("outbox failed", reason=trouble, meanwhile="reading waits"))
         self._trouble = trouble
 
 

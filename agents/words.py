@@ -1,14 +1,21 @@
 """Numbers as people say them."""
 
 
-def many(count: float, noun: str, plural: str = "") -> str:
-    """``1 account``, ``2 accounts``; with a plural of its own, ``3 tries``."""
-    return f"{count:g} {noun if count == 1 else plural or noun + 's'}"
+def many(count: float, noun: str, plural: str = "", *, about: bool = False) -> str:
+    """``1 account``, ``2 accounts``; with a plural of its own, ``3 tries``; ``about 90 tries``."""
+    return f"{said(count, about=about)} {noun if count == 1 else plural or noun + 's'}"
+
+
+def said(count: float, *, about: bool) -> str:
+    """A count, and whether it is an estimate."""
+    return f"about {count:g}" if about else f"{count:g}"
 
 
 def span(seconds: float) -> str:
-    """A duration in its largest fitting unit."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s"
+    """A duration as people say it: ``5 h 20 min``, ``1.5 min``."""
+    for unit, size, smaller, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60)):
+        count = round(seconds / part)
+        if count * part >= size:
+            whole, rest = divmod(count, size // part)
+            return f"{whole} {unit} {rest} {smaller}" if rest else f"{whole} {unit}"
+    return f"{seconds / 60:.2g} min" if seconds >= 60 else f"{seconds:.3g} s"

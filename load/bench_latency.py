@@ -21,6 +21,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 DEADLINE = 10.0
+RESULT = ROOT / "load" / "results" / "latency.json"
+COMMAND = "python load/bench_latency.py --count {}"
 
 SETTINGS = """
 [site]
@@ -96,6 +98,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = sorted(measure(Path(folder), options.count))
     result = {
+        "command": COMMAND.format(options.count),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load_average": round(os.getloadavg()[0], 1),
         "what": "log line to Postfix table, run, idle",
         "count": len(found),
         "p50_ms": round(statistics.median(found) * 1000, 1),
@@ -103,6 +108,7 @@ def main() -> None:
         "max_ms": round(found[-1] * 1000, 1),
         "goal_p50_ms": 200,
     }
+    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if options.json:
         print(json.dumps(result))
         return

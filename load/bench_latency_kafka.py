@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from load.bench_latency import ROOT, SETTINGS, line, until_there
@@ -29,6 +30,8 @@ bootstrap = ["{bootstrap}"]
 """
 WARM = 3  # lines that are not counted: the first ones meet programs that still start
 START = 60.0  # seconds
+RESULT = ROOT / "load" / "results" / "latency_kafka.json"
+COMMAND = "python -m load.bench_latency_kafka --count {}"
 HEAD = ("p50", "p95", "max", "goal")
 
 
@@ -100,6 +103,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = sorted(measure(Path(folder), options.count))
     result = {
+        "command": COMMAND.format(options.count),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load_average": round(os.getloadavg()[0], 1),
         "what": "log line to Postfix table, ship + worker + gateway on Kafka, idle",
         "count": len(found),
         "p50_ms": round(statistics.median(found) * 1000, 1),
@@ -107,6 +113,7 @@ def main() -> None:
         "max_ms": round(found[-1] * 1000, 1),
         "goal_p50_ms": 1500,
     }
+    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if options.json:
         print(json.dumps(result))
         return

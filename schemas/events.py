@@ -60,7 +60,7 @@ class Auth(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="auth", gc=F
     mechanism: str = ""  # upper case, RFC 4422 name
     service: str = ""  # smtp, submission, imap, pop3, sieve, web
     password: str = ""  # keyed short fingerprint, never the password
-    count: int = 1  # attempts that this one line reports
+    count: int = 1  # attempts that this one line reports; 0: more is known of one that was told
 
 
 class Recipient(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="recipient", gc=False):
@@ -238,7 +238,7 @@ OFFENSIVE_VERDICTS: Final = frozenset({"unknown", "relay_denied", "blocked", "re
 def offence(event: Fact) -> bool:
     """Whether the client did something that an honest one seldom does."""
     if isinstance(event, Auth):
-        return event.outcome == "failed"
+        return event.outcome == "failed" and event.count != 0  # 0: it was told already
     if isinstance(event, Recipient):
         return event.verdict in OFFENSIVE_VERDICTS
     if isinstance(event, Connection):

@@ -60,12 +60,13 @@ class Target(Struct, frozen=True):
 
 
 class Evidence(Struct, frozen=True):
-    """A count beside the threshold that it is measured by."""
+    """A count beside the threshold that it is measured by. Threshold 0: it is told, not judged."""
 
     sign: str
     count: float
     threshold: float
     unit: str = ""
+    estimated: bool = False  # the count is near the truth, not exact: there were too many
 
 
 class Sample(Struct, frozen=True):
@@ -83,6 +84,7 @@ class Wish(Struct, frozen=True):
     target: Target
     seconds: float = 0.0  # 0: the ladder decides; else at least this long
     against: str = ""  # why nothing must be decided after all; "" where nothing speaks against
+    incident: str = ""  # what many decisions belong to together: they have a budget of their own
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -110,6 +112,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     version: int = 1
     window: float = 0.0  # seconds
     samples: list[Sample] = field(default_factory=list)
+    events: int = 0  # that it rests on, those without a sample included
     blind_to: str = ""
     checks: list[str] = field(default_factory=list)  # what was looked at in the subject's favour
     wish: Wish | None = None
@@ -143,7 +146,9 @@ class Alert(Struct, frozen=True, kw_only=True):
     version: int = 1
     window: float = 0.0
     samples: list[Sample] = field(default_factory=list)
+    events: int = 0  # that it rests on; samples are some of them. 0: nobody counted
     checks: list[str] = field(default_factory=list)
+    origins: list[str] = field(default_factory=list)  # AS and country of its clients
     domains: list[str] = field(default_factory=list)  # our domains that it concerns
     decision: str = ""  # what was decided, or why nothing was
     undo: str = ""  # the command that undoes the decision
@@ -166,6 +171,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     until: float = 0.0  # Unix seconds
     generation: int = 1  # a higher one replaces a lower one
     enforced: bool = False  # False: observe only, no gateway acts on it
+    detector: str = ""  # name of the finding, as "auth_breach"; "" where a person decided
+    severity: Severity | Literal[""] = ""  # of the finding when this was decided
 
 
 def finding_id(detector: str, subject: Subject, first: float) -> str:

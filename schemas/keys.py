@@ -18,7 +18,7 @@ names are reduced to one spelling: VERP, SRS, BATV and +tags fall away, ``DOMAIN
 
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import lru_cache
 
 from msgspec import Struct, field
@@ -61,6 +61,9 @@ class Site(Struct, frozen=True):
     shared: net.Networks = field(default_factory=net.Networks)  # carrier NAT, campus, VPN exits
     honeypots: frozenset[str] = frozenset()  # logins that nobody has
     bulk: frozenset[str] = frozenset()  # mailboxes that may send much: newsletters, lists
+    phishing: Container[str] = frozenset()  # addresses that phishers collect answers at
+    # whose network a client lies in: its autonomous system where that is known, else its /16
+    place: Callable[[str], str] = net.wide
 
     def local(self, mailbox: str) -> bool:
         """Whether an address is in one of our domains. Without a list, none is known to be."""

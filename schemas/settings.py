@@ -59,6 +59,7 @@ class ResponseSettings(Section, frozen=True):
     first: float = 600.0  # seconds of the first decision
     longest: float = 604800.0  # of any; each return doubles the time up to it
     budget: int = 60  # new decisions a minute
+    incident_budget: int = 1000  # the same for each incident that many clients take part in
     freshness: float = 900.0  # seconds: older events decide nothing
     collateral: int = 0  # accounts with good evidence that a decision may cut off
     widest_v4: int = 24  # the shortest prefixes that may be decided about
@@ -82,6 +83,22 @@ class ListedSettings(Section, frozen=True):
     interval: float = 3600.0  # seconds over which the questions are spread
     resolvers: tuple[str, ...] = ()  # address or address:port; none: the system's. Many lists do
     # not answer public ones
+
+
+class PhishingSettings(Section, frozen=True):
+    """``[phishing]``: addresses that phishers collect answers at, one a line, what follows a comma
+    or ``#`` is a remark."""
+
+    file: str = ""  # the site's own list; `mailwarden phishing add` writes to it
+    url: str = ""  # http(s):// of a list that others keep
+    interval: float = 3600.0  # seconds between two looks at either
+
+
+class EnrichmentSettings(Section, frozen=True):
+    """``[enrichment]``: MMDB files that say whose network an address lies in."""
+
+    asn: str = ""  # path, as GeoLite2-ASN.mmdb; "": networks are told apart by their prefix, /16
+    country: str = ""  # path, as GeoLite2-Country.mmdb
 
 
 class HttpSettings(Section, frozen=True):
@@ -174,6 +191,8 @@ class Settings(Section, frozen=True):
     parsers: ParsersSettings = field(default_factory=ParsersSettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     listed: ListedSettings = field(default_factory=ListedSettings)
+    phishing: PhishingSettings = field(default_factory=PhishingSettings)
+    enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     detectors: dict[str, Any] = {}  # tables, which their registries convert

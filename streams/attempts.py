@@ -120,6 +120,7 @@ class Attempts:
         key = (event.gateway, attempt.session or "@" + event.client)
         if attempt.session:
             self._forget_early(event)
+            self._forget_nobodys(event, 1)
         story = self._story(key, event.at, out)
         held = story.details
         if held and _one_attempt(held[-1], event):
@@ -157,6 +158,7 @@ class Attempts:
 
     def _summary(self, attempt: Attempt, source: str, out: list[Told]) -> None:
         event = attempt.event
+        self._forget_nobodys(event, event.count)
         story = self._stories.pop((event.gateway, attempt.session), None)
         if story is None:
             client = self._stories.get((event.gateway, "@" + event.client))
@@ -256,6 +258,15 @@ class Attempts:
         client = self._stories.get((event.gateway, "@" + event.client))
         if client is not None:
             client.details = [d for d in client.details if not (d.early and _one_attempt(d, event))]
+
+    def _forget_nobodys(self, event: Auth, count: int) -> None:
+        """The same of a library that does not even know the client."""
+        nobody = self._stories.get((event.gateway, "@"))
+        if nobody is None or not event.account:
+            return
+        known = [d for d in nobody.details if d.early and d.event.account == event.account]
+        for detail in known[:count]:
+            nobody.details.remove(detail)
 
     def _forget_chain(self, event: Auth) -> None:
         """One database refused, the next one opened: the first one's word is no failure."""

@@ -209,12 +209,11 @@ class Blocklist:
         return places
 
     def _around(self, address: str) -> list[_Place]:
-        network = net.parse_network(address)
-        value = int(network.network_address)
+        version, bits, value = net.number(address)
         return [
-            (version, length, value >> (network.max_prefixlen - length))
-            for version, length in self._known_lengths
-            if version == network.version
+            (version, length, value >> (bits - length))
+            for known, length in self._known_lengths
+            if known == version
         ]
 
     def _place_if_allowed(self, decision: Decision) -> _Place | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 from streams.parsers import PARSERS
-from streams.parsers.part import DOCUMENT, Format, Items, Mask, Parse, Record
+from streams.parsers.part import DOCUMENT, INDENTED, Format, Items, Mask, Parse, Record
 from streams.parsers.secrets import mask as masking
 
 MOST_TAGS = 4096  # tags whose parsers are remembered
@@ -30,8 +30,11 @@ class Parsers:
         self.known: dict[str, Parse] = {}  # by tag
 
     def _pick(self, program: str) -> list[Asked]:
-        found = ((one, one.parser(self._mask, program)) for one in self._formats)
-        return [(one, parse) for one, parse in found if parse is not None]
+        asked = ((one, one.parser(self._mask, program)) for one in self._formats)
+        found = [(one, parse) for one, parse in asked if parse is not None]
+        if not found and may_stray(program):
+            found = [(one, parse) for one in self._formats if (parse := strays(one, program))]
+        return found
 
     def parse(self, record: Record) -> Items | None:
         """What a line says; None where it is nobody's. Raises ValueError where it is broken."""
@@ -53,6 +56,15 @@ class Parsers:
             self.known.clear()
         self.known[program] = parse
         return parse
+
+
+def may_stray(program: str) -> bool:
+    """Whether it is a tag: not none, nor what stands in its place."""
+    return bool(program) and program[0] != "#" and program not in (DOCUMENT, *INDENTED)
+
+
+def strays(one: Format, program: str) -> Parse | None:
+    return one.stray(program) if one.stray is not None else None
 
 
 def looks_like(one: Format, record: Record) -> bool:

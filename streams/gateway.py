@@ -25,6 +25,10 @@ class GatewayError(Exception):
 class Site(Protocol):
     """What a gateway may ask and tell while it runs. From any thread."""
 
+    @property
+    def host(self) -> str:
+        """The name of this machine, as log lines that name none have it."""
+
     def ruling(
         self,
         address: str = "",
@@ -34,7 +38,8 @@ class Site(Protocol):
         domains: Iterable[str] = (),
         ours: str = "",
     ) -> Decision | None:
-        """The decision in force now that rules these (streams/blocklist.py `lookup`)."""
+        """The decision in force now that rules these (streams/blocklist.py `lookup`). `account`
+        may have any spelling."""
 
     def publish(self, events: Sequence[Fact]) -> None:
         """Events that the gateway saw, for the detectors. Never waits: what is too much is

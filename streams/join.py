@@ -27,6 +27,7 @@ LINGER = 10.0  # seconds that an ended memory waits for late lines
 LIMIT = 200_000  # memories of a namespace
 SWEEP = 60.0  # seconds between two looks for what is too old
 HELD = 64  # events that one memory holds back
+FAILURES = 50  # recipients of one mail that failed and are not reported yet
 
 KEEP: Final[dict[str, float]] = {
     "queue": 6 * 86400.0,  # Postfix gives a message up after 5 days
@@ -85,6 +86,9 @@ FILLED: Final[dict[type[Fact], tuple[tuple[str, str], ...]]] = {
         ("sender", "sender"),
     ),
 }
+
+FAILED = tuple(name for _, name in FILLED[Bounce] if name.startswith("failed_"))
+LOST = ("bounced", "expired")
 
 INHERITED = ("client", "account", "origin", "message_id")
 _LOCAL = net.Networks(net.PRIVATE)
@@ -173,7 +177,7 @@ class Joiner:
             self.due = listings.due
 
     def twin(self, twin: Twin, source: str, out: list[Output]) -> None:
-        if self._twins.first(twin, source):
+        if self._twins.first(twin, twin.log or source):
             out += self.add((twin.item,), source)
 
     def turn(self, turn: Turn, source: str, out: list[Output]) -> None:
@@ -244,6 +248,8 @@ class Joiner:
             whole = room.get((part.gateway, part.within))
             if whole is not None:
                 memory.known.update(whole.known)
+                memory.known.pop("failures", None)
+            memory.known["whole"] = part.within
         if part.session:
             self._recall(memory, self._rooms["session"].get((part.gateway, part.session)))
         if part.refuses:
@@ -252,6 +258,8 @@ class Joiner:
         keeps = part.keeps
         if keeps is not None:
             known = memory.known
+            if "failed_status" in keeps:
+                self._fail(part, keeps, known, room)
             for name, value in keeps.items():
                 if value or name not in known:
                     known[name] = value
@@ -305,7 +313,56 @@ class Joiner:
                 self._cover(part, memory.known["message_id"])
         elif kind is Message and ("probe" in memory.known or self._goes_on(part, memory)):
             return
+        elif kind is Bounce:
+            self._report(source, part, memory, out)
+            return
         out.append((source, _made(part, memory.known)))
+
+    # -- failures and the reports about them ----------------------------------------------
+
+    @staticmethod
+    def _fail(
+        part: Part, keeps: dict[str, Any], known: dict[str, Any], room: dict[Key, Memory]
+    ) -> None:
+        """Remember a recipient who got nothing, until a report tells so."""
+        if keeps["failed_status"] not in LOST:
+            return
+        if keeps.get("failed_recipient"):
+            failed = keeps
+        elif known.get("failed_status") == "deferred":
+            failed = {**known, **keeps}  # one that was put off until now
+        elif known.get("recipient"):
+            failed = {**keeps, "failed_recipient": known["recipient"]}
+        else:
+            return
+        whole = room.get((part.gateway, known.get("whole", "")))
+        if whole is not None:
+            known = whole.known
+        failures = known.setdefault("failures", [])
+        if len(failures) < FAILURES:
+            failures.append({name: failed[name] for name in FAILED if name in failed})
+
+    def _report(self, source: str, part: Part, memory: Memory, out: list[Output]) -> None:
+        """One event for each recipient that a report is about, as far as known."""
+        known, values = memory.known, part.values or {}
+        status = values.get("status", "")
+        last = known.get("failed_status", "")
+        failures: list[dict[str, Any]] = []
+        if status in ("", *LOST):
+            if status == "expired" and last == "deferred":
+                known["failed_status"] = "expired"
+                self._fail(part, {**known, "failed_status": "expired"}, known, {})
+            failures = known.pop("failures", failures)
+        if not failures:
+            if status in LOST and last in LOST:
+                values["status"] = last  # a second report, to the postmaster
+            elif status and status != last:  # about others, whom no line has named
+                known = {name: value for name, value in known.items() if name not in FAILED}
+            out.append((source, _made(part, known)))
+        for failed in failures:
+            each = {name: value for name, value in values.items() if name != "status"}
+            one = msgspec.structs.replace(part, values=each)
+            out.append((source, _made(one, {**known, **failed})))
 
     def _release(self, memory: Memory, out: list[Output]) -> None:
         waiting, memory.waiting = memory.waiting, []

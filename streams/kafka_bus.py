@@ -46,6 +46,7 @@ logging.getLogger("kafka").propagate = False
 CONNECT = 4.0  # seconds until a broker that does not answer is said to be away
 REQUEST = 10.0  # seconds for any one request
 CLOSE = 2.0
+LOOK = 2.5  # seconds without a word from a broker until one is looked for
 NEVER = 2**31 - 1  # ms: a batch that is given up would let later ones overtake it
 LARGEST = 1_000_000  # bytes of a message; brokers take 1,048,588 with all that is around it
 PENDING = 10_000  # messages that may wait for a flush
@@ -99,8 +100,17 @@ class KafkaBus:
     def flush(self, timeout: float) -> None:
         if not self._pending:
             return
+        deadline = time.monotonic() + timeout
         with explained(f"{len(self._pending)} messages are not safe yet"):
-            self._connected_producer().flush(timeout)
+            while True:
+                left = deadline - time.monotonic()
+                try:
+                    self._connected_producer().flush(min(left, LOOK))
+                    break
+                except KafkaTimeoutError:
+                    if left <= LOOK:
+                        raise
+                answers(self._settings)
         refused = [future.exception for future in self._pending if future.failed()]
         self._pending.clear()
         if refused:
@@ -123,7 +133,7 @@ class KafkaBus:
             ),
         )
         try:
-            subscription = KafkaSubscription(consumer, names, group, len(self._settings.prefix))
+            subscription = KafkaSubscription(self._settings, consumer, names, group)
         except BusError:
             consumer.close(timeout_ms=int(CLOSE * 1000))
             raise
@@ -205,7 +215,12 @@ class KafkaBus:
 class KafkaSubscription:
     """One consumer. Without a group it holds all partitions itself."""
 
-    def __init__(self, consumer: Any, names: list[str], group: str | None, prefix: int) -> None:
+    def __init__(
+        self, settings: KafkaSettings, consumer: Any, names: list[str], group: str | None
+    ) -> None:
+        prefix = len(settings.prefix)
+        self._settings = settings
+        self._looked = time.monotonic()
         self._consumer = consumer
         self._group = group
         self._prefix = prefix
@@ -229,7 +244,11 @@ class KafkaSubscription:
         with explained("cannot poll"):
             batches = self._consumer.poll(timeout_ms=int(timeout * 1000))
         if batches:
-            self._polled = time.monotonic()
+            self._polled = self._looked = time.monotonic()
+        elif time.monotonic() - self._looked > LOOK:
+            # The library polls on for ever where no broker is left.
+            answers(self._settings)
+            self._looked = time.monotonic()
         return [
             Message(
                 record.topic[self._prefix :],
@@ -271,10 +290,8 @@ class KafkaSubscription:
 def connected(settings: KafkaSettings, make: Callable[[], T]) -> T:
     """A client. The library's own are left half-made, with open sockets, where no broker answers:
     look for one first. Raises BusError."""
-    servers = settings.bootstrap
-    where = ", ".join(servers)
-    with explained(f"no Kafka broker answers at {where}"):
-        _find_any(servers)
+    answers(settings)
+    where = ", ".join(settings.bootstrap)
     _overheard.reason = ""
     try:
         return make()
@@ -285,6 +302,13 @@ def connected(settings: KafkaSettings, make: Callable[[], T]) -> T:
         raise BusError(
             f"no Kafka broker lets us in at {where} by kafka.security = {how}: {why}"
         ) from error
+
+
+def answers(settings: KafkaSettings) -> None:
+    """Raises BusError where no broker takes a connection."""
+    servers = settings.bootstrap
+    with explained(f"no Kafka broker answers at {', '.join(servers)}"):
+        _find_any(servers)
 
 
 def connection(settings: KafkaSettings) -> dict[str, Any]:

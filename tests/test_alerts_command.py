@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec import structs
 
 from agents.commands import options
 from agents.commands.alerts import command
@@ -90,9 +91,37 @@ def test_a_person_sees_a_table(run: Run, store: Store) -> None:
     assert header == ["ID", "SEVERITY", "LAST", "(UTC)", "WHAT", "WHO", "DECIDED"]
     assert rows[0] == [
         *("a1", "high", "2023-11-14", "22:12:20", "auth_dictionary", "192.0.2.1"),
-        *("drop", "192.0.2.1", "for", "10", "min"),
+        *("drop", "for", "10", "min"),
     ]
     assert rows[1][-1] == "withdrawn"
+
+
+@pytest.mark.parametrize("columns", [80, 100, 140])
+def test_whom_it_is_about_is_readable_on_any_terminal(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    long = "a.person.with.a.long.name@subsidiary.example.org"
+    tell(
+        store,
+        alert("5f0c1e9a7b3d2c48", 30, "critical", subject=Subject("client", "198.51.100.200")),
+        alert("a2", 40, subject=Subject("client", "2001:db8:1234:5678::/64")),
+        alert("a3", 50, subject=Subject("account", long), detector="backscatter_received"),
+    )
+    text = run("list", eyes=True).stdout
+    lines = text.splitlines()
+    assert all(len(line) <= columns for line in lines)
+    header, *rows = lines
+    assert header.split() == ["ID", "SEVERITY", "LAST", "(UTC)", "WHAT", "WHO", "DECIDED"]
+    begin, end = header.index("WHO"), header.index("DECIDED")
+    who = "".join(row[begin:end].strip() for row in rows)
+    assert who == f"198.51.100.2002001:db8:1234:5678::/64{long}"
+    assert text.count("critical") == 1
+    assert text.count("high") == 2
+    assert "drop" in rows[0][end:]
+    moment = "2023-11-14 22:12:50" if columns == 140 else "Nov 14 22:12"
+    assert rows[0].split("critical")[1].strip().startswith(moment)
+    assert run("show", rows[0].split()[0]).exit_code == 0
 
 
 def test_an_empty_list_is_said_to_people_and_empty_for_programs(run: Run) -> None:
@@ -116,7 +145,7 @@ def test_one_alert_is_shown_whole(run: Run, store: Store) -> None:
             undo="mailwarden decisions remove network:192.0.2.1",
             blind_to="one guess per address",
             samples=[
-                Sample(NOW - 60, '{"account":"x\x1b[31m"}', "/var/log/mail.log:12"),
+                Sample(NOW - 60, '{"account":"x\\u001b[31m"}', "/var/log/mail.log:12"),
                 Sample(NOW - 59, "{}"),
             ],
         ),
@@ -137,17 +166,43 @@ def test_one_alert_is_shown_whole(run: Run, store: Store) -> None:
         "checked never succeeded here; no shared network",
         "blind to one guess per address",
         "undo mailwarden decisions remove network:192.0.2.1",
-        '2023-11-14 22:12:20 /var/log/mail.log:12 {"account":"x?[31m"}',
-        "2023-11-14 22:12:21 {}",
+        "Nov 14 22:12:20 event account=x?[31m /var/log/mail.log:12",
+        "Nov 14 22:12:21 event",
     ):
         assert said in text, said
     assert "\x1b[31m" not in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("first", "events", "said"),
+    [
+        (NOW - 60, 2, "  events that it rests on"),
+        (NOW - 60, 0, "  events that it rests on"),
+        (NOW - 60, 9, "the first 2 of the 9 events that it rests on"),
+        (NOW - 90, 3, "2 of the 3 events that it rests on; the first of them were not kept"),
+    ],
+)
+def test_which_events_are_shown_is_said(
+    run: Run, store: Store, first: float, events: int, said: str
+) -> None:
+    samples = [Sample(NOW - 60, "{}"), Sample(NOW - 59, "{}")]
+    told = alert("a1", samples=samples, events=events)
+    tell(store, structs.replace(told, first=first))
+    assert said in run("show", "a1", eyes=True).stdout
+
+
+def test_lists_of_which_only_an_estimate_is_known_say_so(run: Run, store: Store) -> None:
+    rough = Evidence("accounts", 178, 5, estimated=True)
+    tell(store, alert("a1", targets=["a@example.org"], targets_count=178, evidence=[rough]))
+    text = " ".join(run("show", "a1", eyes=True).stdout.split())
+    assert "accounts about 178 ≥ 5" in text
+    assert "targets a@example.org and about 177 more" in text
+
+
 def test_an_alert_without_lines_or_lists_is_short(run: Run, store: Store) -> None:
     tell(store, alert("a1"))
     text = run("show", "a1", eyes=True).stdout
-    assert "lines that it rests on" not in text
+    assert "that it rests on" not in text
     assert "clients" not in text
 
 

@@ -268,6 +268,10 @@ def test_what_was_published_while_the_broker_was_down_arrives_when_it_is_back(
         bus.publish("t", b"k", value)
     with pytest.raises(BusError, match="2 messages are not safe yet"):
         bus.flush(0.5)
+    with pytest.raises(BusError, match="no Kafka broker answers"):
+        bus.flush(SECONDS)
+    with pytest.raises(BusError, match="no Kafka broker answers"):
+        until(lambda: subscription.poll(0.1) != [], "the word that there is no broker")
     own_broker.start()
     bus.flush(SECONDS)
     assert values(read(subscription, 3)) == [b"1", b"2", b"3"]

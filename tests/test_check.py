@@ -229,3 +229,61 @@ def test_a_gateway_that_reaches_everything_needs_no_word(
 def test_sinks_are_named(run: Run) -> None:
     said = rows(run('[sinks.soc]\nkind = "jsonl"\npath = "/x"\nleast = "high"\n'))
     assert "soc (JsonLines): alerts from severity high on" in said
+
+
+def test_where_the_state_lies_must_be_writable(run: Run, tmp_path: Path) -> None:
+    assert f"✓ {tmp_path}/mailwarden.db" in run("").output
+    (tmp_path / "mailwarden.db").mkdir()
+    result = run("")
+    assert result.exit_code == 1
+    assert f"{tmp_path}/mailwarden.db: is a directory" in rows(result)
+
+
+def test_so_must_other_places_that_the_settings_name(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = run(f'[response]\npanic = "{tmp_path}/file/panic"\n')
+    assert result.exit_code == 1
+    [said] = [row for row in rows(result) if "nothing can be written" in row]
+    assert said.startswith(f"{tmp_path}/file/panic: nothing can be written to {tmp_path}/file: ")
+
+
+def test_how_kafka_would_be_reached_is_said(run: Run) -> None:
+    assert "not configured; `run` needs none" in rows(run(""))
+    result = run(
+        '[kafka]\nbootstrap = ["k1:9092", "k2:9092"]\nsecurity = "SASL_SSL"\nprefix = "mx."\n'
+        'mechanism = "SCRAM-SHA-512"\nusername = "shipper"\npassword = "Quince-42"\n'
+    )
+    assert result.exit_code == 0, result.output
+    assert (
+        "k1:9092, k2:9092: kafka.security is SASL_SSL, SCRAM-SHA-512 as shipper,"
+        " topics begin with mx."
+    ) in rows(result)
+    assert "Quince-42" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ('security = "SSL"\nca = "/nowhere/ca.crt"', "kafka.ca: expected a PEM file; /nowhere/"),
+        ('ca = "/nowhere/ca.crt"', "nothing is encrypted: ca is not used"),
+        ('certificate = "/c"\nkey = "/k"', "nothing is encrypted: certificate and key are not"),
+        ('security = "SSL"\nusername = "shipper"', "nobody logs in: username and password are not"),
+    ],
+)
+def test_what_kafka_cannot_use_needs_attention(run: Run, settings: str, said: str) -> None:
+    result = run(f"[kafka]\n{settings}\n")
+    assert result.exit_code == 1
+    assert any(row.startswith(said) for row in rows(result)), result.output
+
+
+def test_on_a_terminal_lines_stay_in_their_column(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("agents.commands.check._on_terminal", lambda: True)
+    output = run("[site]\ndomains = ['example.org']\n").output
+    [first, second] = output[output.index("detectors") :].splitlines()[:2]
+    assert first.startswith("detectors    on, only shown: ")
+    assert second[:13] == " " * 13
+    assert second[13] != " "
+    assert max(len(first), len(second)) <= 80

@@ -134,6 +134,15 @@ def test_the_allow_list_is_known_apart(tmp_path: Path) -> None:
         ("[kafka]\nsession = 0", "kafka.session: expected a number of seconds above 0"),
         ("[kafka]\noutbox_bytes = 0", "kafka.outbox_bytes: expected 1 or more bytes"),
         ("[kafka]\npartitions = 0", "kafka.partitions: expected 1 or more"),
+        (
+            "[kafka]\nsecurity = 'SASL_SSL'",
+            "kafka.username: expected a name, as kafka.security is SASL_SSL",
+        ),
+        (
+            "[kafka]\nsecurity = 'SASL_PLAINTEXT'\nusername = 'us'",
+            "kafka.password_file: expected a file with the password",
+        ),
+        ("[kafka]\nkey = '/us.key'", "kafka.certificate: expected that of kafka.key"),
         ("[kafka]\nreplication = 0", "kafka.replication: expected 1 or more"),
         ("[network]\nallow = ['192.0.2.1', 'mx']", "network.allow[1]: expected an address or"),
         ("[network]\nown = ['192.0.2.0/33']", "network.own[0]: expected an address or"),
@@ -141,7 +150,7 @@ def test_the_allow_list_is_known_apart(tmp_path: Path) -> None:
         ("[network]\nshared = ['a']", "network.shared[0]: expected an address or"),
         ("[detectors.nothing]", "detectors.nothing: no such detector"),
         ("[gateways.postfx]", "gateways.postfx: no such gateway; did you mean postfix?"),
-        ("[gateways.edge]\nkind = 'x'", "gateways.edge.kind: no such gateway; there are: postfix"),
+        ("[gateways.edge]\nkind = 'x'", "gateways.edge.kind: no such gateway; there are: "),
         ("[gateways.postfix]\nclint = 1", "gateways.postfix.clint: no such setting; there are:"),
         ("[gateways.postfix]\ntarpit = 'x'", "gateways.postfix.tarpit: expected `int`"),
         ("[sinks.webhok]", "sinks.webhok: no such sink; did you mean webhook?"),
@@ -259,7 +268,7 @@ def test_a_detector_that_fails_is_logged_once(caplog: pytest.LogCaptureFixture) 
     broken(detector, Auth(at=1.0, client="192.0.2.1"), TypeError("x"))
     assert broken.count == 4
     assert len(caplog.records) == 2
-    assert "detector=watch failed event=auth" in caplog.text
+    assert "detector failed detector=watch event=auth" in caplog.text
 
 
 def test_mailbox_detectors_take_settings_for_a_domain(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from agents.commands.decisions import command, refused
 from agents.single.store import Changes, Store
 from schemas import wire
 from schemas.findings import Action, Decision, Target, decision_id
+from schemas.topics import BY_NAME
 from streams.memory_bus import MemoryBus
 
 NOW = 1_700_000_000.0
@@ -69,6 +70,10 @@ def lines(result: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
+def states(result: Result) -> list[str]:
+    return [decision["state"] for decision in lines(result)]
+
+
 def machine(store: Store, *found: Decision) -> None:
     """Decisions as detection puts them there."""
     store.commit(Changes(decisions=list(found)), NOW)
@@ -82,7 +87,7 @@ def test_what_was_added_is_listed(run: Run, store: Store) -> None:
     [decision] = store.decisions(NOW)
     assert decision.reason == "scans us (alice)"
     assert decision.until == NOW + 7200
-    assert lines(run("list")) == [json.loads(wire.encode(decision))]
+    assert lines(run("list")) == [json.loads(wire.encode(decision)) | {"state": "enforced"}]
 
 
 def test_an_action_can_be_chosen(run: Run, store: Store) -> None:
@@ -91,10 +96,50 @@ def test_an_action_can_be_chosen(run: Run, store: Store) -> None:
     assert (decision.target.kind, decision.action) == ("account", "hold")
 
 
+def test_what_looks_like_a_slip_is_done_where_it_is_meant(run: Run, store: Store) -> None:
+    assert run("add", "198.51.0.0/16", "--force").exit_code == 0
+    assert store.decisions(NOW)[0].target.value == "198.51.0.0/16"
+
+
 def test_what_no_gateway_can_do_is_said(run: Run) -> None:
     result = run("add", "alice@example.org")
     assert result.exit_code == 0
     assert "can lock an account: nothing will come of it there" in result.stderr
+    assert states(run("list")) == ["nobody_can"]
+    run("add", "domain:example.net")
+    assert states(run("list")) == ["nobody_can", "nobody_can"]
+
+
+def test_a_gateway_that_is_off_can_nothing(run: Run, settings: Path) -> None:
+    with settings.open("a") as file:
+        file.write("\n        enabled = false\n")
+    assert "nothing will come of it there" in run("add", "192.0.2.1").stderr
+    assert states(run("list")) == ["nobody_can"]
+
+
+def test_with_the_kill_switch_pulled_nothing_is_called_enforced(
+    run: Run, store: Store, tmp_path: Path
+) -> None:
+    machine(store, decided("192.0.2.1"), decided("192.0.2.2", enforced=False))
+    (tmp_path / "panic").touch()
+    assert sorted(states(run("list"))) == ["lifted", "observed"]
+    text = run("list", eyes=True).stdout
+    assert "lifted (panic)" in text
+    assert "enforced" not in text
+    said = run("add", "192.0.2.9").stderr
+    assert "panic exists): it holds from `mailwarden resume` on" in said
+
+
+def test_on_kafka_other_hosts_may_do_what_nobody_here_can(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus = MemoryBus()
+    for name in ("mail.alerts", "mail.decisions"):
+        bus.create(BY_NAME[name], 1, 1)
+    monkeypatch.setattr("streams.kafka_bus.KafkaBus", lambda _: bus)
+    run("add", "alice@example.org", "--kafka")
+    run("add", "192.0.2.1", "--kafka")
+    assert sorted(states(run("list", "--kafka"))) == ["asked_for", "enforced"]
 
 
 @pytest.mark.parametrize(
@@ -102,6 +147,9 @@ def test_what_no_gateway_can_do_is_said(run: Run) -> None:
     [
         (("10.0.0.1",), "10.0.0.1 is one of our own networks"),
         (("203.0.113.7",), "203.0.113.7 is on the allow list"),
+        (("198.51.0.0/16",), "--force if it is meant"),
+        (("198.51.100.0/16",), "198.51.0.0/16 (65,536 addresses) or 198.51.100.0/24?"),
+        (("bob@example",), "--force if it is meant"),
         (("bob",), "'bob' is no address, network or login"),
         (("192.0.2.1", "--for", "soon"), "'soon' is no time such as"),
         (("192.0.2.1", "--action", "observe"), "'observe' is not one of"),
@@ -144,6 +192,32 @@ def test_a_person_sees_a_table(run: Run, store: Store) -> None:
     assert rows[2][5] == "observed"
     assert rows[3][5] == "outranked"
     assert "\x1b[2J" not in text
+
+
+@pytest.mark.parametrize("columns", [80, 100, 140])
+def test_targets_and_states_are_readable_on_any_terminal(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    long = "a.person.with.a.long.name@subsidiary.example.org"
+    reason = "2001:db8:1234:5678::/64: 36 wrong passwords at 18 accounts; opened none of them"
+    machine(
+        store,
+        decided("2001:db8:1234:5678::/64", reason=reason),
+        decided("198.51.100.200", "greylist", enforced=False),
+        decided(long, "hold", kind="account"),
+    )
+    lines = run("list", eyes=True).stdout.splitlines()
+    assert all(len(line) <= columns for line in lines)
+    header, *rows = lines
+    end = header.index("ACTION")
+    targets = "".join(row[:end].strip() for row in rows)
+    assert targets.startswith("2001:db8:1234:5678::/64")
+    assert long in targets
+    assert "198.51.100.200" in targets
+    states = header.index("STATE"), header.index("REASON")
+    assert "enforced" in [row[slice(*states)].strip() for row in rows]
+    assert rows[0][states[1] :].startswith("36")
 
 
 def test_an_empty_list_is_said_to_people_and_empty_for_programs(run: Run) -> None:
@@ -278,8 +352,6 @@ def test_kafka_is_asked_where_that_is_said(
     run: Run, monkeypatch: pytest.MonkeyPatch, store: Store
 ) -> None:
     bus = MemoryBus()
-    from schemas.topics import BY_NAME
-
     bus.create(BY_NAME["mail.decisions"], 2, 1)
     monkeypatch.setattr("streams.kafka_bus.KafkaBus", lambda settings: bus)
     monkeypatch.setattr(bus, "close", lambda: None)

@@ -333,3 +333,39 @@ def test_a_withdrawn_finding_knows_whether_others_stand() -> None:
     assert alone(said("a"), back())
     assert not alone(said("a"), said("b", 1, "high"), said("a", 2), back())
     assert alone(said("a"), said("b", 1, "info"), said("a", 2), back())
+
+
+class Rough(Parrot, frozen=True, kw_only=True):
+    """Counts the second try as about nine."""
+
+    def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
+        rough = seen.failures == 2
+        evidence = Evidence("tries", 9 if rough else seen.failures, 1, estimated=rough)
+        return Judgement(summary="", evidence=[evidence])
+
+
+def test_the_peak_of_a_count_stays_what_it_was_exact_or_an_estimate() -> None:
+    story = tell(Rough(), said("a"))
+    assert count(story.finding("parrot"), "tries") == Evidence("tries", 1, 1)
+    story.tell(said("b", 60))
+    assert count(story.finding("parrot"), "tries") == Evidence("tries", 9, 1, "", True)
+    story.tell(said("c", 120))
+    assert count(story.finding("parrot"), "tries") == Evidence("tries", 9, 1, "", True)
+
+
+def test_counts_that_an_older_release_kept_were_not_told_as_estimates() -> None:
+    story = tell(Parrot(), said("a"))
+    (episode,) = story.record(f"c:{CLIENT}").episodes.values()
+    episode.evidence["tries"] = [7, 1, ""]
+    story.tell(said("b", 60))
+    assert count(story.finding("parrot"), "tries") == Evidence("tries", 7, 1)
+
+
+def test_a_finding_knows_how_many_events_it_rests_on() -> None:
+    quiet = [failed(CLIENT, "anna", n) for n in range(7)]  # offences that say nothing yet
+    told = tell(Parrot(), quiet, said("a", 60)).finding("parrot")
+    assert (told.events, len(told.samples)) == (8, 4)
+    told = tell(Parrot(), quiet, said("a", 60), said("b", 61)).finding("parrot")
+    assert (told.events, len(told.samples)) == (9, 5)
+    later = tell(Parrot(), quiet, said("a", 2 * DAY)).finding("parrot")
+    assert (later.events, later.first) == (4, START + 2 * DAY)

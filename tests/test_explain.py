@@ -46,6 +46,13 @@ def test_counts_are_shown_beside_their_thresholds(log: Path) -> None:
     assert all(float(str(p["at"])) > 0 for p in found)
 
 
+def test_an_estimate_is_told_as_one(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.commands.options.for_eyes", lambda _: True)
+    many = [FAILED.format(minute=n % 10, user=f"user{n}", client="192.0.2.7") for n in range(80)]
+    log.write_text("\n".join(many) + "\n")
+    assert "about " in told("--client", "192.0.2.7", log).output
+
+
 def test_an_account_is_explained_as_well(log: Path) -> None:
     found = peaks(told("--account", "USER1", log))
     assert ("auth_distributed", "tries") in {(p["detector"], p["sign"]) for p in found}
@@ -95,7 +102,7 @@ def test_an_alert_is_explained_by_its_id(
     assert json.loads(told("-c", settings, alert["id"][:8]).stdout)["id"] == alert["id"]
     monkeypatch.setattr("agents.commands.options.for_eyes", lambda _: True)
     shown = told("-c", settings, alert["id"]).output
-    assert "silent with  fewer than 5 accounts" in shown
+    assert "silent with fewer than 5 accounts" in shown
 
 
 def test_subjects_have_one_spelling() -> None:

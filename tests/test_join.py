@@ -198,6 +198,18 @@ def test_accounts_that_one_session_opened_are_bounded(monkeypatch):
         assert len(joiner.add([Attempt("smtp", good, "9 192.0.2.1")])) == 1
 
 
+def test_recipients_that_a_report_waits_for_are_bounded(monkeypatch):
+    monkeypatch.setattr(join, "FAILURES", 3)
+    joiner = Joiner()
+    for number in range(5):
+        keeps = {"failed_status": "bounced", "failed_recipient": f"{number}@example.net"}
+        joiner.add([Part(1.0, "mx", "queue", "A", keeps)])
+    report = Part(1.0, "mx", "queue", "A", {}, -1, Bounce, {"direction": "made"})
+    told = events(joiner.add([report]))
+    assert [event.failed_recipient for event in told] == [f"{n}@example.net" for n in range(3)]
+    assert len(joiner.add([report])) == 1
+
+
 # -- snapshots ----------------------------------------------------------------------------------
 
 

@@ -83,6 +83,15 @@ def test_what_is_no_network_is_refused(written: str) -> None:
         net.parse_network(written)
 
 
+@given(st.ip_addresses())
+def test_an_address_is_a_number(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+    canonical = ipaddress.ip_address(net.address(str(ip)))
+    expected = (canonical.version, canonical.max_prefixlen, int(canonical))
+    assert net.number(str(ip)) == expected
+    with pytest.raises(ValueError, match="nobody"):
+        net.number("nobody")
+
+
 def test_a_set_of_networks_knows_what_lies_in_it() -> None:
     networks = Networks(["192.0.2.0/25", "203.0.113.7", "2001:db8::/32"])
     assert "192.0.2.5" in networks

@@ -111,6 +111,22 @@ def test_now_decides_the_year(log):
         assert events[0]["at"] == {2025: 1741075267.0, 2024: 1709539267.0}[year]
 
 
+def test_a_table_fits_the_narrow_terminal_and_cuts_nothing(tmp_path):
+    path = tmp_path / "mail.log"
+    path.write_text(
+        "Mar  4 08:01:09 mx1 dovecot: imap-login: Disconnected (auth failed, 3 attempts in 9 secs):"
+        " user=<a.person.with.a.long.name@subsidiary.example.org>, method=PLAIN,"
+        " rip=2001:db8:1234:5678:9abc:def0:1234:5678, lip=198.51.100.1, session=<s>\n"
+    )
+    result, _ = parse("--table", "--year", "2025", path, env={"COLUMNS": "80"})
+    assert all(len(line) <= 80 for line in result.stdout.splitlines())
+    flat = "".join(result.stdout.split())
+    assert "client=2001:db8:1234:5678:9abc:def0:1234:5678" in flat
+    assert "account=a.person.with.a.long.name@subsidiary.example.org" in flat
+    assert "count=3" in flat
+    assert "1 line: 1 event, 0 lines of unknown programs, 0 unreadable" in result.stderr
+
+
 def test_a_table_for_people(tmp_path):
     path = tmp_path / "mail.log"
     line = FIRST.replace(
@@ -133,3 +149,11 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
         said = running.stderr.read()
         running.wait(60)
     assert (running.returncode, said) == (0, b"")
+
+
+def test_a_packed_log_on_standard_input_is_unpacked(tmp_path):
+    program = [sys.executable, str(ROOT / "mailwarden.py"), "parse", "--year", "2025", "-"]
+    packed = gzip.compress(FIRST)
+    result = subprocess.run(program, input=packed, capture_output=True, check=True, cwd=tmp_path)
+    assert b'"client":"192.0.2.7"' in result.stdout
+    assert b"1 line: 1 event" in result.stderr

@@ -44,7 +44,7 @@ def test_a_mail(parse: Parse) -> None:
     assert (first["gateway"], first["source"], first["code"]) == ("mx1", "intake", 550)
     assert first["about"] == "original@example.com"
     assert second["status"] == "deferred"
-    assert "1 mails: 2 events, 0 mails that report nothing" in result.stderr
+    assert "1 mail: 2 events, 0 without a report" in result.stderr
 
 
 def test_a_directory_and_its_folders(parse: Parse, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_maildir(parse: Parse, tmp_path: Path) -> None:
     (tmp_path / "box" / "tmp" / "half").write_bytes(b"Subject: half")
     result = parse(tmp_path / "box")
     assert recipients(result) == ["kim@example.org"] * 2
-    assert "3 mails: 2 events, 1 mails that report nothing" in result.stderr
+    assert "3 mails: 2 events, 1 without a report" in result.stderr
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])

@@ -218,7 +218,7 @@ def test_what_other_settings_find_otherwise_is_shown(log: Path, tmp_path: Path) 
     result = run("--compare", str(other), str(log))
     assert "Only these settings: 1 finding, " in result.output
     assert "auth_dictionary" in result.output
-    assert f"Only {other}: 0 findings, 0 decisions" in result.output.replace("\n", "")
+    assert f"Only {other}: 0 findings, 0 decisions" in " ".join(result.output.split())
     told = [
         json.loads(line)
         for line in run("--json", "--compare", str(other), str(log)).output.splitlines()

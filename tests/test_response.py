@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from agents.configuration import build, build_shard
 from agents.record import Sentence
-from agents.response import SENTENCES, WEEK, Response
+from agents.response import INCIDENTS, SENTENCES, WEEK, Response
 from schemas.events import Auth
 from schemas.findings import Action, Alert, Decision, Finding, Subject, Target, Wish
 from schemas.net import PRIVATE, Networks
@@ -87,6 +87,8 @@ def test_a_wish_that_nothing_speaks_against_is_decided() -> None:
         until=NOW + 600,
         generation=1,
         enforced=True,
+        detector="auth_dictionary",
+        severity="high",
     )
     assert alert.decision == "drop 192.0.2.1 for 10 min, until 2023-11-14 22:23:20 UTC"
     assert alert.undo == "mailwarden decisions remove network:192.0.2.1"
@@ -110,7 +112,12 @@ def test_the_alert_carries_all_that_the_finding_told() -> None:
     same = {name for name in Alert.__struct_fields__ if name in Finding.__struct_fields__}
     for name in same:
         assert getattr(alert, name) == getattr(finding, name), name
-    assert set(Alert.__struct_fields__) - same == {"domains", "decision", "undo"}
+    assert set(Alert.__struct_fields__) - same == {
+        "domains",
+        "origins",
+        "decision",
+        "undo",
+    }
     assert alert.state == "open"
 
 
@@ -346,7 +353,7 @@ def test_what_is_told_again_meanwhile_renews_nothing() -> None:
     assert first is not None
     alert, again = response.answer(found(at=NOW + 599), sentences, NOW + 599)
     assert again is None
-    assert alert.decision == ("drop 192.0.2.1 for 1 s, until 2023-11-14 22:23:20 UTC, since before")
+    assert alert.decision == "drop 192.0.2.1 as decided before, until 2023-11-14 22:23:20 UTC"
     assert alert.undo == "mailwarden decisions remove network:192.0.2.1"
     assert sentences[KEY].until == first.until
     assert response.answer(found(at=NOW + 600), sentences, NOW + 600)[1] is not None
@@ -389,8 +396,8 @@ def test_a_refusal_does_not_hide_what_holds_already() -> None:
     alert, decision = response.answer(found(at=NOW - 901), sentences, NOW + 1)
     assert decision is None
     assert alert.decision == (
-        "drop 192.0.2.1 for 9.98 min, until 2023-11-14 22:23:20 UTC, since before;"
-        " nothing more: its newest event is 15 min old"
+        "drop 192.0.2.1 as decided before, until 2023-11-14 22:23:20 UTC;"
+        " this finding adds nothing: its newest event is 15 min old"
     )
     assert alert.undo == "mailwarden decisions remove network:192.0.2.1"
     late, _ = response.answer(found(at=NOW - 901), sentences, NOW + 600)
@@ -429,11 +436,51 @@ def test_no_more_are_decided_in_a_minute_than_the_budget_allows() -> None:
     assert response.answer(found(at=minute), {}, minute + 60)[1] is not None
 
 
+def test_an_incident_of_many_clients_has_a_budget_of_its_own() -> None:
+    response = responding(budget=1, incident_budget=2, share=0.9)
+    minute = NOW - NOW % 60
+
+    def decided(number: int, incident: str) -> str:
+        target = f"192.0.2.{number}"
+        wish = Wish("drop", Target("network", target), incident=incident)
+        return response.answer(found(wish, target=target, at=minute), {}, minute)[0].decision
+
+    assert decided(1, "a").startswith("drop")
+    assert decided(2, "a") == (
+        "nothing: the budget of 1 decisions a minute for one incident is spent"
+    )
+    assert decided(3, "b").startswith("drop")
+    assert decided(4, "").startswith("drop")
+    assert decided(5, "") == "nothing: the budget of 1 decisions a minute is spent"
+
+
+def test_incidents_of_a_minute_are_bounded() -> None:
+    response = responding(incident_budget=9)
+    answers = [
+        response.answer(
+            found(Wish("drop", Target("network", CLIENT), incident=str(number))), {}, NOW
+        )[1]
+        for number in range(INCIDENTS + 2)
+    ]
+    assert [decision is not None for decision in answers] == [True] * (INCIDENTS + 1) + [False]
+
+
+def test_who_was_held_back_is_asked_about_again_at_the_next_event_after_a_minute() -> None:
+    response, sentences = responding(budget=1), {}
+    response.answer(found(target="192.0.2.2"), {}, NOW)
+    assert response.answer(found(), sentences, NOW)[1] is None
+    assert sentences[KEY] == Sentence(0.0, NOW + 60, 0, "", False)
+    again = response.answer(found(at=NOW + 60), sentences, NOW + 60)[1]
+    assert again is not None
+    assert again.generation == 1
+    assert again.until == NOW + 60 + 600
+
+
 def test_what_renews_nothing_costs_nothing() -> None:
     response, sentences = responding(budget=1), {}
     response.answer(found(), sentences, NOW)
     alert, _ = response.answer(found(), sentences, NOW)
-    assert alert.decision.endswith("since before")
+    assert alert.decision.startswith("drop 192.0.2.1 as decided before, until ")
 
 
 @pytest.mark.parametrize(
@@ -545,5 +592,5 @@ def test_who_returns_after_the_sentence_climbs_the_ladder() -> None:
     ]
     assert all(d.enforced and d.id == "network:192.0.2.1:drop" for d in decisions)
     last = alerts[-1]
-    assert last.decision.startswith("drop 192.0.2.1 for ")
+    assert last.decision.startswith("drop 192.0.2.1 as decided before, until ")
     assert last.undo == "mailwarden decisions remove network:192.0.2.1"

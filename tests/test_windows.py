@@ -20,6 +20,7 @@ from agents.windows import (
     merged,
     window,
 )
+from schemas.findings import Evidence
 
 T = 1767268800.0
 HOUR = Window(3600, slices=60)
@@ -328,3 +329,31 @@ def test_more_registers_estimate_better() -> None:
         fine.see(seen, f"value {number}", 1000.0)
     assert abs(fine.distinct(seen, 1000.0) - 3000) < 0.1 * 3000
     assert len(seen.registers) == 1024
+
+
+@pytest.mark.parametrize("values", [EXACT + 2, 200, 2000])
+def test_there_are_never_more_values_than_tries(values: int) -> None:
+    distinct = Distinct()
+    for number in range(values):
+        assert HOUR.see(distinct, f"once {number}", T) <= number + 1
+    assert 0.8 * values <= HOUR.distinct(distinct, T) <= values
+
+
+def test_values_that_come_again_and_again_are_not_counted_for_their_tries() -> None:
+    distinct = Distinct()
+    for number in range(5000):
+        HOUR.see(distinct, f"value {number % 100}", T)
+    assert HOUR.distinct(distinct, T) == pytest.approx(100, rel=0.3)
+
+
+def test_an_estimate_says_that_it_is_one_until_it_is_forgotten() -> None:
+    distinct = Distinct()
+    for number in range(EXACT):
+        HOUR.see(distinct, f"value {number}", T)
+    exact = HOUR.evidence("values", distinct, T, 5)
+    assert exact == Evidence("values", EXACT, 5)
+    HOUR.see(distinct, "one more", T)
+    assert HOUR.evidence("values", distinct, T, 5).estimated
+    HOUR.see(distinct, "a", T + 7200)
+    assert HOUR.evidence("values", distinct, T + 7200, 5) == Evidence("values", 1, 5)
+    assert distinct.lost == 0

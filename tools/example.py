@@ -78,7 +78,8 @@ def text() -> str:
     ]
     parts += [section(f"detectors.{name}", kind) for name, kind in DETECTORS.items()]
     parts.append(GATEWAYS_TOP)
-    parts += [_hidden(section(f"gateways.{name}", k.Settings)) for name, k in GATEWAYS.items()]
+    for name, gateway in GATEWAYS.items():
+        parts += map(_hidden, _with_tables(f"gateways.{name}", gateway.Settings))
     parts.append(SINKS_TOP)
     parts += [_hidden(section(f"sinks.{name}", k.Settings)) for name, k in SINKS.items()]
     return "\n".join(parts)
@@ -97,6 +98,15 @@ def section(name: str, kind: type[msgspec.Struct]) -> str:
             about.append(f"one of {', '.join(get_args(field.type))}")
         lines += _line(f"{field.name} = {toml(default)}", "; ".join(filter(None, about)))
     return "".join(lines)
+
+
+def _with_tables(name: str, kind: type[msgspec.Struct]) -> Iterator[str]:
+    """A section, and an example of each table of tables in it."""
+    yield section(name, kind)
+    for field in msgspec.structs.fields(kind):
+        held = get_args(field.type)[-1:] if get_origin(field.type) is dict else ()
+        if held and isinstance(held[0], type) and issubclass(held[0], msgspec.Struct):
+            yield section(f"{name}.{field.name}.NAME", held[0])
 
 
 def toml(value: Any) -> str:

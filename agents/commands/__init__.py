@@ -13,6 +13,7 @@ COMMANDS = {
     "alerts": "list and show what was found",
     "explain": "why something was found about somebody, or why not",
     "decisions": "list, add, remove and export blocks",
+    "phishing": "the site's list of addresses that phishers collect answers at",
     "panic": "lift everything that is enforced on this host, at once",
     "resume": "enforce again, after panic",
     "ship": "follow logs and publish their events to Kafka",

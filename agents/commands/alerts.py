@@ -12,9 +12,12 @@ from agents.commands import options
 from agents.commands.kept import opened
 from agents.configuration import Config
 from agents.operator import report
-from agents.words import span
+from agents.operator.listing import NARROW, Column, listing
+from agents.words import said, span
 from schemas import wire
 from schemas.findings import SEVERITIES, Alert
+
+SHORT_ID = 8  # characters; `show` takes the beginning of an id
 
 
 @click.group("alerts")
@@ -58,7 +61,8 @@ def show_list(
         for alert in alerts:
             click.echo(wire.encode(alert))
     elif alerts:
-        Console(highlight=False).print(_table(alerts))
+        console = Console(highlight=False)
+        console.print(_table(alerts, console.width))
     else:
         click.echo("Nothing was found.")
 
@@ -69,8 +73,10 @@ def show_list(
 @click.argument("alert_id", metavar="ID")
 @options.json_lines
 def show(config: Path | None, kafka: bool, alert_id: str, as_json: bool) -> None:
-    """Show one alert whole: each count beside its threshold, who took part, the lines that it
-    rests on, what was decided, and the command that undoes it. ID may be its beginning.
+    """Show one alert whole: each count beside its threshold, who took part, the events that it
+    rests on and where their lines lay, what was decided, and the command that undoes it.
+
+    ID may be its beginning.
 
     \b
     mailwarden alerts show 5f0c1e9a7b3d2c48
@@ -96,22 +102,37 @@ def find(settings: Config, alert_id: str, *, kafka: bool) -> Alert:
     raise click.ClickException(f"{alert_id}: {many}")
 
 
-def _table(alerts: list[Alert]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, width in (("ID", 16), ("SEVERITY", 8), ("LAST (UTC)", 19), ("WHAT", 20)):
-        table.add_column(name, no_wrap=True, min_width=width)  # what is cut is the rest
-    table.add_column("WHO", no_wrap=True, overflow="ellipsis", max_width=40)
-    table.add_column("DECIDED", no_wrap=True, overflow="ellipsis")
-    for alert in alerts:
-        table.add_row(
-            alert.id,
+COLUMNS = (
+    Column("ID"),
+    Column("SEVERITY"),
+    Column("LAST (UTC)"),
+    Column("WHAT"),
+    Column("WHO", "folded"),
+    Column("DECIDED", "cut"),
+)
+
+
+def _table(alerts: list[Alert], width: int) -> Table:
+    narrow = width < NARROW
+    rows = [
+        (
+            Text(alert.id[: SHORT_ID if narrow else None]),
             Text(alert.severity, style=report.STYLES[alert.severity]),
-            _moment(alert.last),
+            Text(report.moment(alert.last) if narrow else _moment(alert.last)),
             Text(report.printable(alert.detector)),
             Text(report.printable(alert.subject.value), style="cyan"),
-            Text("withdrawn" if alert.state == "withdrawn" else report.printable(alert.decision)),
+            Text(report.printable(_decided(alert))),
         )
-    return table
+        for alert in alerts
+    ]
+    return listing(COLUMNS, rows, width)
+
+
+def _decided(alert: Alert) -> str:
+    """What was decided, without the name that stands beside it already."""
+    if alert.state == "withdrawn":
+        return "withdrawn"
+    return alert.decision.replace(f" {alert.subject.value} ", " ", 1)
 
 
 def whole(alert: Alert) -> RenderableType:
@@ -127,26 +148,34 @@ def whole(alert: Alert) -> RenderableType:
     row("alert", f"{alert.id}, revision {alert.revision}, {alert.state}")
     row("rule", f"{alert.rule} version {alert.version}, window {span(alert.window)}")
     row("technique", alert.technique)
-    row("clients", _listed(alert.clients, alert.clients_count))
-    row("accounts", _listed(alert.accounts, alert.accounts_count))
-    row("targets", _listed(alert.targets, alert.targets_count))
+    about = any(seen.estimated for seen in alert.evidence)
+    row("clients", _listed(alert.clients, alert.clients_count, about=about))
+    row("accounts", _listed(alert.accounts, alert.accounts_count, about=about))
+    row("targets", _listed(alert.targets, alert.targets_count, about=about))
     row("domains", ", ".join(alert.domains))
     row("checked", "; ".join(alert.checks))
     row("blind to", alert.blind_to)
     row("undo", alert.undo)
     parts: list[RenderableType] = [report.finding(alert, [], []), Text(), report.indented(rows)]
     if alert.samples:
-        parts += [Text(), Text("  lines that it rests on", style="dim")]
-        for sample in alert.samples:
-            place = f"  {sample.place}" if sample.place else ""
-            line = Text(f"{_moment(sample.at)}{report.printable(place)}  ", style="dim")
-            line.append(report.printable(sample.text), style="default")
-            parts.append(report.indented(line))
+        parts += [Text(), Text(f"  {_which(alert)}", style="dim"), report.samples(alert.samples)]
     return Group(*parts)
 
 
-def _listed(values: list[str], count: int) -> str:
-    more = f" and {count - len(values)} more" if count > len(values) else ""
+def _which(alert: Alert) -> str:
+    """What the samples of an alert are."""
+    count = len(alert.samples)
+    if alert.events <= count:
+        return "events that it rests on"
+    of = f"of the {alert.events} events that it rests on"
+    if alert.samples[0].at > alert.first:
+        return f"{count} {of}; the first of them were not kept"
+    return f"the first {count} {of}"
+
+
+def _listed(values: list[str], count: int, *, about: bool) -> str:
+    left = count - len(values)
+    more = f" and {said(left, about=about)} more" if left > 0 else ""
     return ", ".join(values) + more
 
 

@@ -4,6 +4,9 @@ ask our own servers, as a stranger would."""
 import glob
 import importlib
 import os
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -16,11 +19,11 @@ from agents.commands import options
 from agents.configuration import Config
 from agents.intake.topics import wanted
 from agents.operator import report
-from agents.running import reading, state
+from agents.running import kafka_files, reading, state
 from agents.words import many, span
 from schemas import net
 from schemas.findings import Action, Decision, Target
-from schemas.settings import SettingsError
+from schemas.settings import KafkaSettings, Settings, SettingsError
 from streams.gateway import Gateway
 from streams.parsers import PARSERS
 from streams.sources.find import NothingFoundError
@@ -38,6 +41,8 @@ USUAL: tuple[tuple[str, str, tuple[Action, ...]], ...] = (
 )
 """Decisions that detectors and people ask for."""
 
+
+INDENT = 13  # columns of a line's topic and mark
 
 ASKING = ("host", "relay")
 """Subcommands, each in check_NAME.py."""
@@ -100,7 +105,7 @@ def command(ctx: click.Context, config: Path | None) -> None:
         mark, colour = MARKS[line.verdict]
         name = line.topic if line.topic != topic else ""
         topic = line.topic
-        text = click.style(mark, fg=colour) + " " + report.printable(line.text)
+        text = click.style(mark, fg=colour) + " " + _wrapped(report.printable(line.text))
         click.echo(f"{click.style(f'{name:<10}', bold=True)} {text}")
         for command_line in line.remedy:
             click.echo(f"{'':<15}{report.printable(command_line)}")
@@ -108,6 +113,20 @@ def command(ctx: click.Context, config: Path | None) -> None:
     if bad:
         click.echo(f"\n{bad} {'things need' if bad > 1 else 'thing needs'} attention.")
         ctx.exit(1)
+
+
+def _on_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def _wrapped(text: str) -> str:
+    """For a terminal, lines that stay in their column; commands below them are left whole."""
+    if not _on_terminal():
+        return text
+    width = max(shutil.get_terminal_size().columns - INDENT, INDENT)
+    return f"\n{'':<{INDENT}}".join(
+        textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    )
 
 
 def lines(config: Config) -> Iterator[Line]:
@@ -130,7 +149,39 @@ def lines(config: Config) -> Iterator[Line]:
         yield Line("sinks", f"{sink.name} ({kind}): alerts from severity {sink.settings.least} on")
     if not config.sinks:
         yield Line("sinks", f"none; `run` writes JSON lines to {state.alerts(config.settings)}")
-    yield Line("state", str(state.store(config.settings)))
+    yield from _kafka(config.settings.kafka)
+    yield from _state(config.settings)
+
+
+def _kafka(kafka: KafkaSettings) -> Iterator[Line]:
+    """How the commands that talk to Kafka would reach it. It is not asked: that takes a broker."""
+    if kafka == KafkaSettings():
+        yield Line("kafka", "not configured; `run` needs none")
+        return
+    ways = [f"kafka.security is {kafka.security}"]
+    if kafka.security.startswith("SASL"):
+        ways.append(f"{kafka.mechanism} as {kafka.username}")
+    if kafka.prefix:
+        ways.append(f"topics begin with {kafka.prefix}")
+    yield Line("kafka", f"{', '.join(kafka.bootstrap)}: {', '.join(ways)}")
+    for wrong in kafka_files.unusable(kafka):
+        yield Line("kafka", wrong, "bad")
+    named = [name for name in ("ca", "certificate", "key") if getattr(kafka, name)]
+    if named and not kafka.security.endswith("SSL"):
+        unused = f"{' and '.join(named)} {'are' if len(named) > 1 else 'is'} not used"
+        yield Line("kafka", f"nothing is encrypted: {unused}", "bad", ('security = "SSL"',))
+    if (kafka.username or kafka.password_file) and not kafka.security.startswith("SASL"):
+        remedy = ('security = "SASL_SSL"',)
+        yield Line("kafka", "nobody logs in: username and password are not used", "bad", remedy)
+
+
+def _state(settings: Settings) -> Iterator[Line]:
+    """Where what outlives the process lies, and whether it can."""
+    store = state.store(settings)
+    others = (state.dead_letters(settings), state.panic(settings))
+    for path in (store, *(other for other in others if other.parent != store.parent)):
+        why = state.unwritable(path)
+        yield Line("state", f"{path}: {why}" if why else str(path), "bad" if why else "good")
 
 
 def _followed(config: Config) -> Iterator[Line]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from msgspec import structs
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,7 +18,10 @@ from agents.commands import options
 from agents.commands.kept import opened
 from agents.configuration import Config, build_blocklist
 from agents.operator import orders, report
+from agents.operator.effect import Effect, effect, reached
+from agents.operator.effect import shown as in_words
 from agents.operator.ledger import LONGEST, Ledger
+from agents.operator.listing import Column, listing
 from agents.operator.orders import OrderError
 from agents.running import state
 from agents.words import span
@@ -47,21 +51,28 @@ def command() -> None:
 def show(config: Path | None, kafka: bool, everything: bool, as_json: bool) -> None:
     """Show the decisions in force, what rules first above what it outranks.
 
+    STATE says what comes of each: enforced by a gateway here; observed only; nobody can carry it
+    out here; lifted by the kill switch; with --kafka, asked for from gateways elsewhere.
+
     \b
     mailwarden decisions list
-    mailwarden decisions list --json | jq -r 'select(.enforced) | .target.value'
+    mailwarden decisions list --json | jq -r 'select(.state == "enforced") | .target.value'
     """
     settings = options.load(config)
     now = time.time()
     with opened(settings, kafka=kafka) as kept:
         decisions = kept.decisions(now)
     ruling = _ruling(decisions, settings, now)
-    shown = ruling + [d for d in decisions if d not in ruling] if everything else ruling
+    found = [(d, effect(d, settings, ruling=True, kafka=kafka)) for d in ruling]
+    if everything:
+        outranked = (d for d in decisions if d not in ruling)
+        found += [(d, effect(d, settings, ruling=False, kafka=kafka)) for d in outranked]
     if not options.for_eyes(as_json):
-        for decision in shown:
-            click.echo(wire.encode(decision))
-    elif shown:
-        Console(highlight=False).print(_table(shown, set(map(_id, ruling)), now))
+        for decision, effect_of_it in found:
+            click.echo(wire.encode({**structs.asdict(decision), "state": effect_of_it}))
+    elif found:
+        console = Console(highlight=False)
+        console.print(_table(found, now, console.width))
     else:
         click.echo("Nothing is in force.")
 
@@ -72,6 +83,7 @@ def show(config: Path | None, kafka: bool, everything: bool, as_json: bool) -> N
 @click.argument("target")
 @click.option("--for", "seconds", type=options.Span(), default="1h", help="As 30m, 1h, 2d.")
 @click.option("--reason", default="by hand", help="Why: colleagues will ask.")
+@click.option("--force", is_flag=True, help="Mean what looks like a slip: see below.")
 @click.option(
     "--action",
     type=click.Choice(ACTIONS[2:]),
@@ -83,11 +95,14 @@ def add(
     target: str,
     seconds: float,
     reason: str,
+    force: bool,
     action: Action | None,
 ) -> None:
     """Block TARGET: an address, a network, a login, or KIND:VALUE.
 
-    One IPv6 address stands for its /64. What is our own, allowed or trusted is refused.
+    One IPv6 address stands for its /64. What is our own, allowed or trusted is refused. So are,
+    without --force, networks wider than response.widest_v4 and widest_v6, and names that no
+    domain or mailbox has.
 
     \b
     mailwarden decisions add 192.0.2.1 --for 1h --reason 'scans us' --action drop
@@ -100,14 +115,22 @@ def add(
     _bounded(seconds, kafka=kafka)
     try:
         decision = orders.decision(
-            on, settings, action=action, seconds=seconds, reason=signed(reason), now=time.time()
+            on,
+            settings,
+            action=action,
+            seconds=seconds,
+            reason=signed(reason),
+            now=time.time(),
+            force=force,
         )
     except OrderError as error:
         raise options.Unusable(str(error)) from error
     with opened(settings, kafka=kafka) as kept:
         kept.put_decision(decision)
     click.echo(f"{decision.action} {_name(on)} until {_clock(decision.until)}")
-    if not any(gateway.reaches(decision) for gateway in settings.gateways):
+    if settings.lifted():
+        click.echo(f"{_pulled(settings)}: it holds from `mailwarden resume` on.", err=True)
+    if not reached(decision, settings):
         click.echo(
             f"No gateway of {settings.where} can {decision.action} {_a(on)}:"
             " nothing will come of it there.",
@@ -211,8 +234,7 @@ def export(config: Path | None, kafka: bool, shape: str) -> None:
     enforced = [d for d in _ruling(decisions, settings, now) if d.enforced]
     if settings.lifted():
         enforced = []
-        switch = state.panic(settings.settings)
-        click.echo(f"The kill switch is pulled ({switch} exists): nothing is blocked.", err=True)
+        click.echo(f"{_pulled(settings)}: nothing is blocked.", err=True)
     if shape == "json":
         for decision in enforced:
             click.echo(wire.encode(decision))
@@ -287,6 +309,10 @@ def _ruling(decisions: list[Decision], config: Config, now: float) -> list[Decis
     return blocklist.in_force(now)
 
 
+def _pulled(config: Config) -> str:
+    return f"The kill switch is pulled ({state.panic(config.settings)} exists)"
+
+
 def _around(on: Target, decisions: list[Decision]) -> str:
     """Names the networks that hold this one and that something is in force about."""
     if on.kind != "network":
@@ -302,30 +328,35 @@ def _around(on: Target, decisions: list[Decision]) -> str:
     return f", but about {names} around it: remove that, or pardon {on.value} alone"
 
 
-def _table(decisions: list[Decision], ruling: set[str], now: float) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("TARGET", no_wrap=True, overflow="ellipsis", max_width=48)
-    for name in ("ACTION", "ENDS IN", "BY", "STATE"):
-        table.add_column(name, no_wrap=True, min_width=len(name))
-    table.add_column("REASON", no_wrap=True, overflow="ellipsis")
-    for decision in decisions:
-        if decision.id not in ruling:
-            state = Text("outranked", style="dim")
-        elif decision.origin == "pardon":
-            state = Text("spared", style="green")
-        elif decision.enforced:
-            state = Text("enforced", style="bold red")
-        else:
-            state = Text("observed", style="yellow")
-        table.add_row(
+COLUMNS = (
+    Column("TARGET", "folded"),
+    Column("ACTION"),
+    Column("ENDS IN"),
+    Column("BY"),
+    Column("STATE"),
+    Column("REASON", "cut"),
+)
+
+
+def _table(decisions: list[tuple[Decision, Effect]], now: float, width: int) -> Table:
+    rows = [
+        (
             Text(report.printable(decision.target.value), style="cyan"),
-            "" if decision.origin == "pardon" else decision.action,
-            span(decision.until - now),
-            "machine" if decision.origin == "automatic" else "person",
-            state,
-            Text(report.printable(decision.reason)),
+            Text("" if decision.origin == "pardon" else decision.action),
+            Text(span(decision.until - now)),
+            Text("machine" if decision.origin == "automatic" else "person"),
+            in_words(effect_of_it),
+            Text(report.printable(_reason(decision))),
         )
-    return table
+        for decision, effect_of_it in decisions
+    ]
+    return listing(COLUMNS, rows, width)
+
+
+def _reason(decision: Decision) -> str:
+    """Why, without the name that stands beside it already."""
+    name = decision.target.value
+    return decision.reason.removeprefix(f"{name}:").removeprefix(name).lstrip()
 
 
 def _name(on: Target) -> str:
@@ -345,7 +376,3 @@ def _login() -> str:
 
 def _clock(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _id(decision: Decision) -> str:
-    return decision.id

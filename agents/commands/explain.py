@@ -1,14 +1,12 @@
 """`mailwarden explain`: why something was found about somebody, or why not."""
 
 import glob
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from agents import explain
@@ -19,6 +17,7 @@ from agents.commands.replay import read_options
 from agents.configuration import Config
 from agents.explain import Peak, Watch
 from agents.operator import report
+from agents.operator.listing import Column, listing
 from agents.replay import Replay
 from agents.running import reading
 from agents.words import many
@@ -45,7 +44,7 @@ def command(
     what: tuple[str, ...],
     **reads: Any,
 ) -> None:
-    """Explain an alert by its ID: its window, each count beside its threshold, the lines that it
+    """Explain an alert by its ID: its window, each count beside its threshold, the events that it
     rests on, what was checked for innocence, what would have kept it silent, and the command that
     undoes it.
 
@@ -86,7 +85,8 @@ def command(
         for peak in watch.peaks():
             click.echo(msgspec.json.encode(peak))
     else:
-        report.console().print(_story(watch, alerts))
+        console = report.console()
+        console.print(_story(watch, alerts, console.width))
 
 
 def _followed(config: Config) -> list[Path]:
@@ -103,35 +103,38 @@ def _show_alert(alert: Alert, *, as_json: bool) -> None:
         click.echo(msgspec.json.encode(alert))
         return
     kept = [
-        f"fewer than {report.number(seen.threshold)}{f' {seen.unit}' * bool(seen.unit)} {seen.sign}"
+        f"{report.number(seen.threshold)}{f' {seen.unit}' * bool(seen.unit)} {seen.sign}"
         for seen in alert.evidence
-        if seen.count >= seen.threshold > 0
+        if seen.count >= seen.threshold > 1  # where one is enough, there is nothing to say
     ]
-    said = Text(f"  silent with  {' or '.join(kept)}", style="dim")
+    words = Text(f"silent with fewer than {', or '.join(kept)}", style="dim")
+    said = report.indented(words)
     report.console().print(Group(whole(alert), Text(), said if kept else Text()))
 
 
-def _story(watch: Watch, alerts: list[Alert]) -> RenderableType:
+COLUMNS = (
+    Column("DETECTOR"),
+    Column("OF"),
+    Column("COUNT", "folded"),
+    Column("HIGHEST"),
+    Column("THRESHOLD"),
+    Column("AT (UTC)"),
+)
+
+
+def _story(watch: Watch, alerts: list[Alert], width: int) -> RenderableType:
     seen = ", ".join(many(count, f"{kind} event") for kind, count in watch.events.items())
     who = " and ".join(report.printable(" ".join(keys.subject(key))) for key in watch.subjects)
     parts: list[RenderableType] = [Text(who, style="bold"), Text(seen or "is in none of the lines")]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("DETECTOR", no_wrap=True)
-    table.add_column("OF", no_wrap=True)
-    table.add_column("COUNT")
-    table.add_column("HIGHEST", justify="right")
-    table.add_column("THRESHOLD", justify="right")
-    table.add_column("AT (UTC)", no_wrap=True)
-    for peak in watch.peaks():
-        table.add_row(*_row(peak))
-    if table.row_count:
-        parts += [Text(), table]
+    rows = [_row(peak) for peak in watch.peaks()]
+    if rows:
+        parts += [Text(), listing(COLUMNS, rows, width)]
     parts.append(Text())
     if alerts:
         parts.append(report.findings(alerts))
     else:
         parts.append(Text("Nothing is said about it.", style="green"))
-        if table.row_count:
+        if rows:
             parts.append(Text("A finding needs all counts of one of its shapes, and no innocence."))
     return Group(*parts)
 
@@ -139,12 +142,12 @@ def _story(watch: Watch, alerts: list[Alert]) -> RenderableType:
 def _row(peak: Peak) -> tuple[Text, ...]:
     over = peak.count >= peak.threshold
     kind, value = keys.subject(peak.key)
-    at = datetime.fromtimestamp(peak.at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    count = f"{'about ' * peak.estimated}{report.number(peak.count)}"
     return (
         Text(peak.detector),
         Text(report.printable(value if kind != "client" else kind), style="dim"),
         Text(report.printable(peak.sign)),
-        Text(f"{report.number(peak.count)}{peak.unit and f' {peak.unit}'}", "bold" if over else ""),
-        Text(report.number(peak.threshold), style="dim"),
-        Text(at, style="dim"),
+        Text(f"{count}{peak.unit and f' {peak.unit}'}", "bold" if over else ""),
+        Text(report.number(peak.threshold) if peak.threshold else "", style="dim"),
+        Text(report.moment(peak.at), style="dim"),
     )

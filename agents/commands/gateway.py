@@ -9,7 +9,7 @@ from agents import configuration
 from agents.commands import options
 from agents.commands.run import serve
 from agents.edge.gateway import Edge
-from agents.running import logs, state
+from agents.running import introduction, logs, state
 from agents.running.control import Control
 from streams.kafka_bus import KafkaBus
 
@@ -29,16 +29,24 @@ def command(config: Path | None) -> None:
     mailwarden gateway -c /etc/mailwarden/mailwarden.toml
     """
     logs.configure()
-    loaded = options.load(config)
+    loaded = options.load_for_kafka(config)
     settings = loaded.settings
     if not loaded.gateways:
         log.warning("no gateway is configured: decisions are followed and enforced nowhere")
+    snapshot = state.store(settings).with_name("decisions.json")
     edge = Edge(
         loaded,
         lambda: KafkaBus(settings.kafka),
-        state.store(settings).with_name("decisions.json"),
+        snapshot,
     )
     server = serve(settings, edge.pulse)
+    topic = introduction.topics(settings.kafka, "mail.decisions")
+    introduction.tell(
+        f"mailwarden follows {topic} at {introduction.broker(settings.kafka)}",
+        f"and keeps like it: {introduction.named(loaded) or 'nothing'}",
+        f"{introduction.settings(loaded)}; what it knows lies in {snapshot}",
+        introduction.metrics(settings.http.listen, server),
+    )
     try:
         edge.run(Control(lambda: configuration.load(config)))
     finally:

@@ -29,7 +29,7 @@ def command(config: Path | None) -> None:
     from agents.intake.main import run
 
     logs.configure()
-    found = options.load(config)
+    found = options.load_for_kafka(config)
     pulse = Pulse()
     server = serve(found.settings, pulse)
     try:

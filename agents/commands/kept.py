@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import click
 
+from agents.commands import options
 from agents.configuration import Config
 from agents.operator.ledger import BusLedger, Ledger
 from agents.running import state
@@ -19,6 +20,7 @@ def opened(config: Config, *, kafka: bool) -> Iterator[Ledger]:
         if kafka:
             from streams.kafka_bus import KafkaBus
 
+            options.require_kafka(config)
             bus = KafkaBus(config.settings.kafka)
             try:
                 yield BusLedger(bus)

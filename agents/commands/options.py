@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from agents import configuration
+from agents.running import kafka_files
 from schemas.settings import SettingsError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,6 +31,20 @@ def load(path: Path | None) -> configuration.Config:
     """The configuration; wrong settings end the command with exit 2, naming file and key."""
     try:
         return configuration.load(path)
+    except SettingsError as error:
+        raise Unusable(str(error)) from error
+
+
+def load_for_kafka(path: Path | None) -> configuration.Config:
+    """The same for a command that talks to Kafka: the files that [kafka] names must be there."""
+    found = load(path)
+    require_kafka(found)
+    return found
+
+
+def require_kafka(config: configuration.Config) -> None:
+    try:
+        kafka_files.require(config)
     except SettingsError as error:
         raise Unusable(str(error)) from error
 

@@ -11,17 +11,19 @@ import click
 import msgspec
 from msgspec import structs
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from agents import line_explained
 from agents.commands import line_view, options
+from agents.operator import report
+from agents.operator.listing import NARROW, Column, listing
+from agents.words import many
 from schemas.events import EVENTS, Fact
 from streams.reader import DeadLine, Reader, ReadOptions
 from streams.sources.archive import open_lines
-from streams.sources.mails import mails, split
+from streams.sources.mails import mails
 
 MAILS = "dsn"  # the format whose files are mails, not lines
-CHUNK = 1 << 20  # bytes of standard input that are read at once
 MOST_DEAD = 20  # broken lines that are shown; the rest is only counted
 
 
@@ -52,8 +54,9 @@ def command(
 ) -> None:
     """Read log FILEs, one after the other, and print their events.
 
-    `-` is standard input; .gz, .bz2, .xz and .zst are unpacked. Every field of an event is
-    printed, also one that is empty. Lines that cannot be read are told on standard error.
+    `-` is standard input; what is packed by gzip, bzip2, xz or zstd is unpacked. Every field of
+    an event is printed, also one that is empty. Lines that cannot be read are told on standard
+    error.
 
     Formats of a site's own ([parsers.custom.NAME] in the settings) are read as well.
 
@@ -88,8 +91,8 @@ def command(
         return
     counts = reader.counts
     click.echo(
-        f"{counts.lines} lines: {counts.events} events, {counts.nobody} lines of unknown "
-        f"programs, {counts.dead} unreadable",
+        f"{many(counts.lines, 'line')}: {many(counts.events, 'event')},"
+        f" {many(counts.nobody, 'line')} of unknown programs, {counts.dead} unreadable",
         err=True,
     )
     if unread:
@@ -118,9 +121,8 @@ def _read_mails(files: Iterable[str], now: float, host: str, *, table: bool) -> 
 
     def events() -> Iterator[Fact]:
         for name in files:
-            found = _stdin_mails() if name == "-" else mails(Path(name))
             try:
-                for _, mail in found:
+                for _, mail in mails(Path(name)):
                     counts["mails"] += 1
                     read = reports.read(mail, now=now, gateway=host)
                     counts["events"] += len(read)
@@ -133,16 +135,12 @@ def _read_mails(files: Iterable[str], now: float, host: str, *, table: bool) -> 
     if not _print(events(), table=table):
         return
     click.echo(
-        f"{counts['mails']} mails: {counts['events']} events, {counts['silent']} mails that "
-        "report nothing",
+        f"{many(counts['mails'], 'mail')}: {many(counts['events'], 'event')},"
+        f" {counts['silent']} without a report",
         err=True,
     )
     if unread:
         sys.exit(2)
-
-
-def _stdin_mails() -> Iterator[tuple[str, bytes]]:
-    return (("-", mail) for mail in split(sys.stdin.buffer))
 
 
 class _Dead:
@@ -162,22 +160,14 @@ class _Dead:
 
 def _events(reader: Reader, files: Iterable[str], unread: list[str]) -> Iterator[Fact]:
     for name in files:
-        lines = _stdin() if name == "-" else open_lines(Path(name))
         try:
-            for _, event in reader.read([(name, lines)]):
+            for _, event in reader.read([(name, open_lines(Path(name)))]):
                 yield event
         except OSError as error:
             unread.append(name)
             click.echo(f"mailwarden: {name}: {error.strerror or error}", err=True)
     for _, event in reader.close():
         yield event
-
-
-def _stdin() -> Iterator[tuple[int, bytes]]:
-    offset = 0
-    for line in sys.stdin.buffer:
-        yield offset, line
-        offset += len(line)
 
 
 _FULL: dict[type[Fact], Any] = {
@@ -204,25 +194,41 @@ def _print_json(events: Iterable[Fact]) -> None:
     sys.stdout.buffer.flush()
 
 
+COUNTED = ("count", "recipients")
 SHOWN = ("account", "sender", "recipient", "outcome", "verdict", "status", "reason", "enhanced")
 
 
 def _print_table(events: Iterable[Fact]) -> None:
-    table = Table("time (UTC)", "gateway", "event", "client", "what", "count")
+    console = Console(highlight=False)
+    narrow = console.width < NARROW
+    columns = [Column("TIME (UTC)"), Column("GATEWAY"), Column("EVENT"), Column("WHAT", "folded")]
+    shown: tuple[str, ...] = SHOWN
+    if narrow:  # whatever else there is goes into the one column that folds
+        shown = ("client", *SHOWN, *COUNTED)
+    else:
+        columns[3:3] = [Column("CLIENT")]
+        columns.append(Column("COUNT"))
+    rows = []
     for event in events:
         fields = structs.asdict(event)
-        table.add_row(
-            time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(event.at)),
-            _plain(event.gateway),
+        row = [
+            report.moment(event.at, seconds=True) if narrow else _moment(event.at),
+            event.gateway,
             event.type,
-            _plain(fields.get("client", "")),
-            _plain("  ".join(f"{name}={fields[name]}" for name in SHOWN if fields.get(name))),
-            str(fields.get("count") or fields.get("recipients") or ""),
-        )
-    Console().print(table)
+            "  ".join(f"{name}={fields[name]}" for name in shown if _tells(name, fields)),
+        ]
+        if not narrow:
+            row[3:3] = [fields.get("client", "")]
+            row.append(str(next((fields[name] for name in COUNTED if fields.get(name)), "")))
+        rows.append([Text(report.printable(value)) for value in row])
+    console.print(listing(columns, rows, console.width))
 
 
-def _plain(text: str) -> str:
-    """Text of strangers for a terminal: no control characters, no markup."""
-    shown = "".join(c if c.isprintable() else "?" for c in text)
-    return shown.replace("[", r"\[")
+def _tells(name: str, fields: dict[str, Any]) -> bool:
+    """Whether a field says more than that there is an event."""
+    value = fields.get(name)
+    return bool(value) and not (name == "count" and value == 1)
+
+
+def _moment(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at))

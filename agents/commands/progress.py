@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agents.replay import Progress as Report
-from streams.sources.archive import OPENERS
+from streams.sources.archive import UNPACKERS
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def following(files: Sequence[Path]) -> Iterator[Report | None]:
     if not console.is_terminal:
         yield None
         return
-    plain = all(path.suffix not in OPENERS for path in files)
+    plain = all(path.suffix not in UNPACKERS for path in files)
     total = sum(path.stat().st_size for path in files) if plain else None
     offsets: dict[str, int] = {}
     with Progress(

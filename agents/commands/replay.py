@@ -172,7 +172,8 @@ class Dead:
     def tell(self) -> None:
         if not self.count:
             return
-        click.echo(f"mailwarden: {self.count:,} lines could not be read; the first:", err=True)
+        lines = "line" if self.count == 1 else "lines"
+        click.echo(f"mailwarden: {self.count:,} {lines} could not be read; the first:", err=True)
         for line in self._first:
             place = f"{line.source}:{line.offset}"
             click.echo(f"  {report.printable(place)}: {report.printable(line.reason)}", err=True)
@@ -191,11 +192,14 @@ def _summary(replay: Replay, verdict: Verdict, took: float) -> Group:
     speed = f"{counts.lines / took:,.0f} lines/s" if took else ""
     return Group(
         report.findings(verdict.alerts, verdict.decisions),
+        Text(),
         Text.assemble(
-            f"{counts.lines:,} lines in {span(took)}",
+            f"{counts.lines:,} {'line' if counts.lines == 1 else 'lines'} in {span(took)}",
             (f" ({speed})", "dim"),
-            f"  {replay.events:,} events  {len(verdict.alerts)} findings ",
-            report.by_severity(verdict.alerts),
-            f"  {len(verdict.decisions)} decisions, none carried out",
+            f", {replay.events:,} {'event' if replay.events == 1 else 'events'}",
         ),
+        Text.assemble(
+            f"{many(len(verdict.alerts), 'finding')}  ", report.by_severity(verdict.alerts)
+        ),
+        Text(f"{many(len(verdict.decisions), 'decision')}, none carried out: a replay only shows"),
     )

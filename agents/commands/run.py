@@ -13,7 +13,7 @@ from agents import configuration
 from agents.commands import options
 from agents.configuration import Config
 from agents.operator import report
-from agents.running import intakes, logs, reading, state
+from agents.running import intakes, introduction, logs, reading, state
 from agents.running.control import Control
 from agents.running.http import Pulse, Server
 from agents.running.letters import DeadLetters
@@ -21,6 +21,7 @@ from agents.single.embedded import Embedded
 from agents.single.store import Store, StoreError
 from schemas.findings import Alert
 from schemas.settings import Settings, SettingsError
+from streams.said import said
 from streams.sources.find import Found, NothingFoundError
 from streams.sources.follow import Follow
 from streams.sources.journal import Journal
@@ -151,35 +152,29 @@ def serve(settings: Settings, pulse: Pulse) -> Server | None:
     try:
         return Server(listen, pulse.health)
     except OSError as error:
-        log.error('http=%s failed reason="%s" meanwhile="no metrics"', listen, error.strerror)
+        what = said("http failed", listen=listen, reason=error.strerror, meanwhile="no metrics")
+        log.error(what)
         return None
 
 
 def _introduce(config: Config, found: Found, store: Store, server: Server | None) -> None:
     """Say in a few lines what is going on."""
-    settings = config.settings
+    introduction.tell(
+        f"mailwarden follows {followed(config, found)}",
+        introduction.blocks(config, gateways=True),
+        f"{introduction.settings(config)}; state: {store.path}",
+        f"alerts to {', '.join(_where(config))}; `mailwarden alerts list` shows them",
+        introduction.metrics(config.settings.http.listen, server),
+    )
+
+
+def followed(config: Config, found: Found) -> str:
+    """What is followed, and why."""
+    intake = config.settings.intake
     follows = [*found.patterns, *(["the journal"] if found.journal else [])]
-    intake = settings.intake
     follows += [f"mails by LMTP at {intake.lmtp.listen}"] if intake.lmtp else []
     follows += [f"mails in {intake.maildir.path}"] if intake.maildir else []
-    enforcing = [d.name for d in config.detectors if d.enabled and d.enforce]
-    if not settings.response.enforce:
-        does = "only observes: nothing is blocked (response.enforce is off)"
-    elif not enforcing or not config.gateways:
-        what = "no detector enforces" if not enforcing else "no gateway is configured"
-        does = f"only observes: {what}"
-    else:
-        gateways = ", ".join(gateway.name for gateway in config.gateways)
-        does = f"blocks what {', '.join(enforcing)} decides, at {gateways}"
-    http = f"{settings.http.listen.rpartition(':')[0]}:{server.port}" if server is not None else ""
-    lines = [
-        f"mailwarden follows {', '.join(follows)} ({found.why})",
-        f"  {does}",
-        f"  settings: {config.path or 'the defaults'}; state: {store.path}",
-        f"  alerts to {', '.join(_where(config))}; `mailwarden alerts list` shows them",
-        f"  metrics at http://{http}/metrics" if http else "  no metrics are served",
-    ]
-    click.echo("\n".join(map(report.printable, lines)), err=True)
+    return f"{', '.join(follows)} ({found.why})"
 
 
 def _where(config: Config) -> list[str]:

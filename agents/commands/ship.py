@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from agents.commands import options
-from agents.commands.run import Given, open_sources, serve
-from agents.running import intakes, logs, reading, state
+from agents.commands.run import Given, followed, open_sources, serve
+from agents.running import intakes, introduction, kafka_files, logs, reading, state
 from agents.running.control import Control
 from agents.ship import Shipper
 from schemas.settings import Settings, SettingsError
@@ -63,7 +63,8 @@ def ship(given: Given, *, once: bool) -> bool:
     SettingsError, NothingFoundError or OutboxError before it has begun."""
     config = given.load()
     settings = config.settings
-    reading.found(config)
+    found = reading.found(config)
+    kafka_files.require(config)
     outbox = Outbox(
         path(settings), settings.kafka.partitions, settings.site.host or socket.gethostname()
     )
@@ -76,6 +77,14 @@ def ship(given: Given, *, once: bool) -> bool:
             lambda config, places: intakes.opened(config, places, once=once),
         )
         server = serve(settings, shipper.pulse)
+        introduction.tell(
+            f"mailwarden ships {followed(config, found)}",
+            f"to Kafka at {introduction.broker(settings.kafka)},"
+            f" topic {introduction.topics(settings.kafka, 'mail.facts')}",
+            _begins(settings, once=once),
+            f"{introduction.settings(config)}; what no broker has taken waits in {path(settings)}",
+            introduction.metrics(settings.http.listen, server),
+        )
         try:
             return shipper.run(Control(given.reload), once=once)
         finally:
@@ -84,6 +93,18 @@ def ship(given: Given, *, once: bool) -> bool:
                 server.close()
     finally:
         outbox.close()
+
+
+def _begins(settings: Settings, *, once: bool) -> str:
+    """Where reading begins."""
+    if once:
+        return "reads what is there, from its beginning, and ends"
+    if settings.logs.history:
+        return "reads the older files as well at the first start, then goes on where it was"
+    return (
+        "reads on where it was; a log that is new to it from its end"
+        " (logs.history = true reads what was before)"
+    )
 
 
 def path(settings: Settings) -> Path:

@@ -38,7 +38,7 @@ def create(config: Path | None) -> None:
     \b
     mailwarden topics create -c /etc/mailwarden/mailwarden.toml
     """
-    settings = options.load(config).settings.kafka
+    settings = options.load_for_kafka(config).settings.kafka
     with _connected(settings) as bus:
         for topic in make(bus, settings):
             click.echo(f"{settings.prefix}{topic.name}: made, partitions={wanted(topic, settings)}")
@@ -54,7 +54,7 @@ def show(config: Path | None, as_json: bool) -> None:
     mailwarden topics list
     mailwarden topics list --json | jq -r .topic
     """
-    settings = options.load(config).settings.kafka
+    settings = options.load_for_kafka(config).settings.kafka
     with _connected(settings) as bus:
         found = bus.topics()
     rows = [

@@ -6,7 +6,7 @@ import click
 
 from agents import configuration
 from agents.commands import options
-from agents.running import logs
+from agents.running import introduction, logs
 from schemas.settings import SettingsError
 
 
@@ -25,8 +25,17 @@ def command(config: Path | None) -> None:
     """
     from agents.worker.main import run
 
-    found = options.load(config)
+    found = options.load_for_kafka(config)
     logs.configure()
+    kafka, listen = found.settings.kafka, found.settings.http.listen
+    introduction.tell(
+        f"mailwarden works on {introduction.topics(kafka, 'mail.facts', 'mail.events')}"
+        f" at {introduction.broker(kafka)}, in group {kafka.prefix}{kafka.group}",
+        f"and writes {introduction.topics(kafka, 'mail.alerts', 'mail.decisions')};"
+        f" {introduction.blocks(found, gateways=False)}",
+        f"{introduction.settings(found)}; what it remembers is kept on Kafka",
+        f"metrics at http://{listen}/metrics" if listen else "no metrics are served",
+    )
     try:
         run(found, lambda: configuration.load(config))
     except SettingsError as error:

@@ -14,6 +14,7 @@ from agents.detectors.directory_fault import DirectoryFault
 from agents.detectors.directory_harvest import DirectoryHarvest
 from agents.detectors.internal_mailer import InternalMailer
 from agents.detectors.open_relay import OpenRelay
+from agents.detectors.phish_answered import PhishAnswered
 from agents.detectors.protocol_abuse import ProtocolAbuse
 from agents.detectors.queue_growth import QueueGrowth
 from agents.detectors.refused_reputation import RefusedReputation
@@ -35,6 +36,7 @@ DETECTORS: dict[str, type[Detector]] = {
     DirectoryFault.name: DirectoryFault,
     InternalMailer.name: InternalMailer,
     OpenRelay.name: OpenRelay,
+    PhishAnswered.name: PhishAnswered,
     ProtocolAbuse.name: ProtocolAbuse,
     QueueGrowth.name: QueueGrowth,
     RefusedReputation.name: RefusedReputation,

@@ -29,6 +29,7 @@ from agents.destination import leaves
 from agents.detector import Detector, Judgement, Mark, View, Withdraw
 from agents.habits import Day, Habits, awake, usual
 from agents.windows import DAY, Counts, Distinct, Window
+from agents.words import many
 from schemas import keys, net
 from schemas.events import Auth, Change, Complaint, Delivery, Message, Recipient, Signal
 from schemas.findings import Evidence, Severity, Target, Wish
@@ -365,7 +366,8 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
             nameless = TODAY.add(seen.nameless, at)
             return self._stand(seen, "senders", nameless, self.nameless, at)
         senders = TODAY.see(seen.senders, keys.mailbox(event.sender), at)
-        return self._stand(seen, "senders", senders, self.senders, at)
+        about = seen.senders.estimated
+        return self._stand(seen, "senders", senders, self.senders, at, about=about)
 
     def _clients(self, event: Message, seen: Seen, view: View) -> bool:
         at = event.at
@@ -373,14 +375,16 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         if client not in seen.through:
             seen.through = [*seen.through[1 - NAMED :], client]
         day = PLACES.see(seen.clients, client, at)
-        places = PLACES.see(seen.places, net.wide(event.client), at)
-        stands = self._stand(seen, "networks", places, self.networks, at)
-        stands |= self._stand(seen, "clients", day, self.daily_clients, at)
+        places = PLACES.see(seen.places, view.site.place(event.client), at)
+        about = seen.places.estimated
+        stands = self._stand(seen, "networks", places, self.networks, at, about=about)
+        about = seen.clients.estimated
+        stands |= self._stand(seen, "clients", day, self.daily_clients, at, about=about)
         if view.past.homes(at) and not view.past.settled(net.network(client), at):
             stands |= self._stand(seen, "new_place", 1, 1, at)
         if day >= self.clients and PLACES.since(seen.places, at, 3600.0) >= self.client_places:
             hour = PLACES.since(seen.clients, at, 3600.0)
-            stands |= self._stand(seen, "clients", hour, self.clients, at)
+            stands |= self._stand(seen, "clients", hour, self.clients, at, about=about)
         return stands
 
     def _delivery(self, event: Delivery, seen: Seen, view: View) -> bool:
@@ -487,16 +491,25 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         """Recipients that were refused at once, and those that reports told of later."""
         return TODAY.total(seen.refused, at) + TODAY.distinct(seen.reports, at)
 
-    def _stand(self, seen: Seen, sign: Sign, count: float, threshold: float, at: float) -> bool:
-        """Remember a sign, if it stands."""
+    def _stand(
+        self,
+        seen: Seen,
+        sign: Sign,
+        count: float,
+        threshold: float,
+        at: float,
+        *,
+        about: bool = False,
+    ) -> bool:
+        """Remember a sign, if it stands; `about` says that its count is an estimate."""
         if count < threshold:
             return False
         before = seen.signs.get(sign)
         if before is None or at - before.last > DAY:
-            seen.signs[sign] = Standing(count, threshold, at, at)
+            seen.signs[sign] = Standing(count, threshold, at, at, about)
         else:
             if count > before.peak:
-                before.peak, before.threshold = count, threshold
+                before.peak, before.threshold, before.estimated = count, threshold, about
             before.first = min(before.first, at)
             before.last = max(before.last, at)
         return True
@@ -521,20 +534,22 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
     def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
         at = view.at
         signs = self._standing(seen, at)
-        through = PLACES.distinct(seen.clients, at)
+        clients = PLACES.distinct(seen.clients, at)
+        through = many(clients, "client", about=seen.clients.estimated)
         tried, refused = TODAY.total(seen.tried, at), self._refused(seen, at)
         return Judgement(
             summary=f"{view.value} sends as its owner would not: "
             + ", ".join(word(sign, seen.signs[sign]) for sign in signs),
             evidence=[
-                Evidence(sign, seen.signs[sign].peak, seen.signs[sign].threshold, UNITS[sign])
+                Evidence(sign, stood.peak, stood.threshold, UNITS[sign], stood.estimated)
                 for sign in signs
+                for stood in (seen.signs[sign],)
             ],
             clients=self._strangers(signs, seen, view),
             accounts=[view.value],
             targets=list(seen.reached),
             checks=[
-                f"{TODAY.total(seen.messages, at)} messages in a day through {through} clients",
+                f"{TODAY.total(seen.messages, at)} messages in a day through {through}",
                 f"of {tried} recipients in a day, {refused} refused",
             ],
             wish=self._wish(signs, mark.severity, view),
@@ -542,8 +557,8 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
 
     def _strangers(self, signs: list[Sign], seen: Seen, view: View) -> list[str]:
         """Clients that are accused: who guessed, and where many send those that are new."""
-        many = {"clients", "networks"} & set(signs) and not view.cold
-        if not many and "new_place" not in signs:
+        spread = {"clients", "networks"} & set(signs) and not view.cold
+        if not spread and "new_place" not in signs:
             return list(seen.intruders)
         first = min(seen.signs[sign].first for sign in signs if sign not in BEFORE)
         new = [

@@ -340,21 +340,21 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
     def _judge_site(self, whole: Whole, view: View) -> Judgement:
         at = view.at
         name, marked = max(whole.marks.items(), key=lambda one: one[1].told)
-        hourly = self._hour.distinct(marked.strangers, at)
         daily = self._day.distinct(marked.daily, at)
         accounts = self._day.distinct(marked.accounts, at)
-        came_round = self._day.distinct(marked.welcome_daily, at)
+        clients = many(daily, "client", about=marked.daily.estimated)
+        named = many(accounts, "account", about=marked.accounts.estimated)
         usual = self._usual(whole, at)
         said = f", usual at this hour are {usual:.0f} in 15 min" if usual is not None else ""
         return Judgement(
-            summary=f"{many(daily, 'client')} that never succeeded failed at"
-            f" {many(accounts, 'account')} by {name} within a day{said}",
+            summary=f"{clients} that never succeeded failed at {named} by {name} within a day"
+            + said,
             evidence=[
-                Evidence("clients in an hour", hourly, self.hourly),
-                Evidence("clients in a day", daily, self.daily),
+                self._hour.evidence("clients in an hour", marked.strangers, at, self.hourly),
+                self._day.evidence("clients in a day", marked.daily, at, self.daily),
                 Evidence("clients in three days", self._long.total(whole.long, at), self.long),
-                Evidence("accounts", accounts, self.accounts),
-                Evidence("clients that came round", came_round, 0),
+                self._day.evidence("accounts", marked.accounts, at, self.accounts),
+                self._day.evidence("clients that came round", marked.welcome_daily, at, 0),
             ],
             clients_count=daily,  # each that took part has a finding of its own
             targets=self._day.names(marked.accounts),
@@ -371,8 +371,8 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
             f" {many(len(stranger.tried), 'account')}, as one of many that try by"
             f" {stranger.sought}",
             evidence=[
-                Evidence("accounts", len(stranger.tried), 1),
-                Evidence("tries", tries, 1),
+                Evidence("accounts", len(stranger.tried), 0),
+                Evidence("tries", tries, 0),
             ],
             clients=[view.value],
             checks=["it never succeeded in 30 days"],

@@ -73,6 +73,7 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         " the client's own network uses; Postfix releases that do not log the account"
     )
     hears: ClassVar = {"c": (Auth,)}
+    enriched = True  # an account that does not exist
     state = Seen
 
     window: float = 600.0  # seconds
@@ -115,7 +116,7 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
 
     def _failure(self, event: Auth, seen: Seen, view: View) -> Iterable[Mark | Signal]:
         account = keys.mailbox(event.account, view.site.default_domain)
-        tries = min(max(event.count, 1), AT_ONCE)
+        tries = min(max(event.count, 0), AT_ONCE)
         if account:
             if _known(account, seen, view):
                 return ()  # a phone with an old password (stale_client)
@@ -188,12 +189,13 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
             self._long.see(tried.daily, event.password, event.at)
         else:
             self._short.add(tried.blind, event.at, tries)
-        if seen.last and event.at - seen.last >= self.pause:
-            self._long.add(seen.pauses, event.at)
-        seen.last = max(seen.last, event.at)
+        if tries:
+            if seen.last and event.at - seen.last >= self.pause:
+                self._long.add(seen.pauses, event.at)
+            seen.last = max(seen.last, event.at)
         if event.reason == "unknown_account" and not elsewhere:
             self._short.see(seen.unknown, name, event.at, name=account)
-            self._long.add(seen.absent, event.at, tries)
+            self._long.add(seen.absent, event.at, max(tries, 1))
         if _is_honeypot(account, view):
             self._long.see(seen.honeypots, name, event.at, name=account)
 
@@ -329,12 +331,12 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         passwords = max((self._passwords(tried, at) for tried in seen.tried.values()), default=0)
         daily = max((len(tried.daily.seen) for tried in seen.tried.values()), default=0)
         counts = [
-            Evidence("accounts", self._short.distinct(seen.accounts, at), self.accounts),
-            Evidence("unknown accounts", self._short.distinct(seen.unknown, at), self.unknown),
-            Evidence("honeypots", self._long.distinct(seen.honeypots, at), 1),
+            self._short.evidence("accounts", seen.accounts, at, self.accounts),
+            self._short.evidence("unknown accounts", seen.unknown, at, self.unknown),
+            self._long.evidence("honeypots", seen.honeypots, at, 1),
             Evidence("passwords at one account", passwords, self.passwords),
             Evidence("passwords at one account in a day", daily, self.daily),
-            Evidence("accounts in a day", strange, self.wide),
+            self._long.evidence("accounts in a day", seen.strange, at, self.wide),
             Evidence("failures in a day", tries + nameless, logins + 1),
             Evidence("failures without a name", nameless, self.nameless),
             Evidence("accounts opened", len(seen.breached), 1),
@@ -381,7 +383,8 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
 def _summary(client: str, tries: int, nameless: int, accounts: int, seen: Seen) -> str:
     said = []
     if tries:
-        said.append(f"{many(tries, 'wrong password')} at {many(accounts, 'account')}")
+        named = many(accounts, "account", about=seen.strange.estimated)
+        said.append(f"{many(tries, 'wrong password')} at {named}")
     if seen.honeypots.names:
         said.append(f"honeypots {', '.join(seen.honeypots.names.values())}")
     if nameless:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from agents.detector import Detector, Judgement, Mark, View, Withdraw
 from agents.names import bare, called, namesake
 from agents.windows import Counts, Distinct, Window, window
-from agents.words import many
+from agents.words import many, said
 from schemas import keys, net
 from schemas.events import Auth, Signal
 from schemas.findings import LISTED, Evidence, Target, Wish
@@ -102,7 +102,7 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
             return ()  # the owner's own place
         hour = self._hour
         clients = hour.see(seen.clients, client, at)
-        places = hour.see(seen.places, net.wide(client), at)
+        places = hour.see(seen.places, view.site.place(client), at)
         enough = hour.add(seen.tries, at, tries) >= self.tries
         _keep(seen.suspects, client, at, LISTED)
         stands = clients >= self.clients and places >= self.places and enough
@@ -231,11 +231,12 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
         tries = hour.total(seen.tries, at)
         places = hour.distinct(seen.places, at)
         return Judgement(
-            summary=f"{clients} clients of {places} providers guessed at {view.value},"
+            summary=f"{many(clients, 'client', about=seen.clients.estimated)} of"
+            f" {many(places, 'provider', about=seen.places.estimated)} guessed at {view.value},"
             f" {tries} tries in {self.window / 60:.0f} min",
             evidence=[
-                Evidence("clients", clients, self.clients),
-                Evidence("places", places, self.places),
+                hour.evidence("clients", seen.clients, at, self.clients),
+                hour.evidence("places", seen.places, at, self.places),
                 Evidence("tries", tries, self.tries),
             ],
             clients=[*seen.told, *seen.suspects],
@@ -248,10 +249,11 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
         clients = self._long.distinct(seen.clients, view.at)
         failures = self._long.total(seen.tries, view.at)
         return Judgement(
-            summary=f"{clients} addresses of {view.value} failed {failures} times in a day,"
+            summary=f"{said(clients, about=seen.clients.estimated)} addresses of {view.value}"
+            f" failed {failures} times in a day,"
             " none ever succeeded",
             evidence=[
-                Evidence("failing addresses", clients, self.neighbours),
+                self._long.evidence("failing addresses", seen.clients, view.at, self.neighbours),
                 Evidence("failures", failures, self.network_tries),
             ],
             clients=[client for client, at in seen.suspects.items() if view.at - at <= self.day],
@@ -262,15 +264,17 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
 
     def _judge_client(self, seen: Seen, view: View) -> Judgement:
         tries = self._long.tries(seen.accounts, view.at)
+        accounts, about = self._long.distinct(seen.accounts, view.at), seen.accounts.estimated
+        passwords = max(sum(tries), accounts)  # tries are known of the accounts that are kept
         counts = [
-            Evidence("accounts", self._long.distinct(seen.accounts, view.at), self.sprayed),
+            self._long.evidence("accounts", seen.accounts, view.at, self.sprayed),
             Evidence("tries at one account", max(tries, default=0), self.lockout),
             Evidence("accounts under attack by many", len(seen.attacked), 1),
         ]
         part = f", took part in the guessing at {', '.join(seen.attacked)}" * bool(seen.attacked)
         return Judgement(
-            summary=f"{view.value} tried {many(sum(tries), 'password')} at"
-            f" {many(len(tries), 'account')}{part}",
+            summary=f"{view.value} tried {many(passwords, 'password', about=about)} at"
+            f" {many(accounts, 'account', about=about)}{part}",
             evidence=[count for count in counts if count.count],
             clients=[view.value],
             targets=[*seen.attacked, *self._long.names(seen.accounts)],

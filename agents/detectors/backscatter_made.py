@@ -81,7 +81,6 @@ class BackscatterMade(Detector, frozen=True, kw_only=True):
         count = HOUR.total(seen.reports, at)
         failed = ", ".join(HOUR.names(seen.failed)[:3])
         least = max(self.feeder, self.feeder_share * count)
-        feeders = HOUR.distinct(seen.feeders, at)
         return Judgement(
             summary=f"{view.value} made {count} reports in an hour about mail that came from "
             f"outside, to senders that are likely forged; it was for {failed or 'unknown names'}"
@@ -96,8 +95,8 @@ class BackscatterMade(Detector, frozen=True, kw_only=True):
                     100 * self.share,
                     "%",
                 ),
-                Evidence("clients that feed it", feeders, 1),
-                Evidence("recipients that failed", HOUR.distinct(seen.failed, at), 1),
+                HOUR.evidence("clients that feed it", seen.feeders, at, 0),
+                HOUR.evidence("recipients that failed", seen.failed, at, 0),
             ],
             clients=[name for name, times in HOUR.top(seen.feeders) if times >= least],
             targets=HOUR.names(seen.victims),

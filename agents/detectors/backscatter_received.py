@@ -17,6 +17,7 @@ from agents.destination import leaves
 from agents.detector import Detector, Judgement, Mark, View
 from agents.ledger import Ledger
 from agents.windows import DAY, Counts, Distinct, Window
+from agents.words import said
 from schemas import keys, net
 from schemas.events import Bounce, Delivery, Recipient, Signal
 from schemas.findings import Evidence, Severity, Target, Wish
@@ -235,7 +236,7 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
 
     def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
         at, value = view.at, view.value
-        reflectors = HOUR.distinct(seen.reflectors, at)
+        reflectors = HOUR.evidence("servers that report", seen.reflectors, at, 0)
         most = ", ".join(name for name, _ in HOUR.top(seen.reflectors)[:3]) or "servers unknown"
         if mark.shape == "domain":
             count = self._of_domain(seen, at)
@@ -245,7 +246,7 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
                 "return paths, and refuse reports to addresses that do not exist",
                 evidence=[
                     Evidence("reports in an hour", count, self.domain),
-                    Evidence("servers that report", reflectors, 1),
+                    reflectors,
                 ],
                 targets=list(seen.parts) or [value],
                 wish=Wish("notify", Target("domain", value)),
@@ -259,19 +260,20 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
         if alien:
             percent = round(100 * alien / (alien + ours), 1)
             proved = [Evidence("proved not ours", percent, 100 * self.alien, "%")]
-        many = (
-            f"{daily} reports in a day" if mark.shape == "slow" else f"{count} reports in an hour"
+        hourly = said(count, about=seen.reports.estimated)
+        told = (
+            f"{daily} reports in a day" if mark.shape == "slow" else f"{hourly} reports in an hour"
         )
         return Judgement(
-            summary=f"{many} to {value} answer nothing that it sent; most "
+            summary=f"{told} to {value} answer nothing that it sent; most "
             f"come from {most}. The mail is forged: refuse mail without a sender to this address "
             "for a day, and sign return paths",
             evidence=[
-                Evidence("reports in an hour", count, self.reports),
+                HOUR.evidence("reports in an hour", seen.reports, at, self.reports),
                 Evidence("reports in a day", daily, self.daily),
                 Evidence("reports from one server in a minute", pace, self.minute),
                 Evidence("reports in 7 days", WEEK.total(seen.received, at), self.ratio * sent),
-                Evidence("servers that report", reflectors, 1),
+                reflectors,
                 *proved,
             ],
             targets=[value],

@@ -16,7 +16,6 @@ from agents.windows import DAY, Counts, Distinct, Window
 from agents.words import many
 from schemas import keys, net
 from schemas.events import Message, Recipient, Signal
-from schemas.findings import Evidence
 
 SHORT = Window(600.0)
 WEEK = Window(7 * DAY, 14)
@@ -71,7 +70,7 @@ class DirectoryFault(Detector, frozen=True, kw_only=True):
     def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal]:
         if type(event) is Signal:
             if view.key[0] == "g":
-                return self._told(event, seen)
+                return self._told(event, seen, view)
             return self._of_address(event, view) if event.kind == "missing" else ()
         if event.account:
             return ()
@@ -106,7 +105,7 @@ class DirectoryFault(Detector, frozen=True, kw_only=True):
         about = f"g:{word.gateway}"
         return (Signal(at=word.at, about=about, kind="missed_ours", detail=view.value),)
 
-    def _told(self, word: Signal, seen: Seen) -> Iterator[Mark | Signal]:
+    def _told(self, word: Signal, seen: Seen, view: View) -> Iterator[Mark | Signal]:
         at = word.at
         if word.kind == "harvesting":
             if at - seen.stood <= self.lasts:
@@ -123,7 +122,7 @@ class DirectoryFault(Detector, frozen=True, kw_only=True):
         elif word.kind == "missed":
             SHORT.see(seen.recipients, word.detail, at)
             clients = SHORT.see(seen.clients, word.client, at)
-            places = SHORT.see(seen.places, net.wide(word.client), at)
+            places = SHORT.see(seen.places, view.site.place(word.client), at)
             if clients < self.clients or places < self.clients:
                 return
             yield Mark(self.name, "unknown", "critical")
@@ -144,7 +143,8 @@ class DirectoryFault(Detector, frozen=True, kw_only=True):
         clients = SHORT.distinct(seen.clients, at)
         refused = [*SHORT.names(seen.ours), *SHORT.names(seen.recipients)]
         count = SHORT.distinct(seen.ours, at)
-        who = f"for {many(clients, 'server')} that have long sent us mail"
+        servers = many(clients, "server", about=seen.clients.estimated)
+        who = f"for {servers} that have long sent us mail"
         if mark.shape == "known_addresses":
             who = f"though {many(count, 'owner')} of them logged in within 30 days"
         return Judgement(
@@ -152,9 +152,9 @@ class DirectoryFault(Detector, frozen=True, kw_only=True):
             f" {', '.join(refused[:3])}. Look at its recipient map or directory: this mail"
             " bounces",
             evidence=[
-                Evidence("servers that suddenly miss", clients, self.clients),
-                Evidence("providers", SHORT.distinct(seen.places, at), self.clients),
-                Evidence("refused whose owners log in", count, self.addresses),
+                SHORT.evidence("servers that suddenly miss", seen.clients, at, self.clients),
+                SHORT.evidence("providers", seen.places, at, self.clients),
+                SHORT.evidence("refused whose owners log in", seen.ours, at, self.addresses),
             ],
             targets=refused,
             targets_count=SHORT.distinct(seen.recipients, at) + count,

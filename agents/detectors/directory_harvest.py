@@ -13,6 +13,7 @@ from msgspec import Struct, field
 
 from agents.detector import Detector, Judgement, Mark, View, Withdraw
 from agents.windows import DAY, Counts, Distinct, Window
+from agents.words import said
 from schemas import net
 from schemas.events import Message, Recipient, Signal
 from schemas.findings import Action, Evidence, Target, Wish
@@ -341,7 +342,11 @@ class DirectoryHarvest(Detector, frozen=True):
         elif shape == "provider":
             clients = []
         return Judgement(
-            summary=_summary(shape, mark.about, missed, view.value),
+            summary=_SUMMARIES[shape].format(
+                who=view.value,
+                about=mark.about,
+                missed=said(missed, about=tally.unknown.estimated),
+            ),
             evidence=evidence,
             clients=clients,
             targets=TODAY.names(tally.unknown),
@@ -354,29 +359,24 @@ class DirectoryHarvest(Detector, frozen=True):
         )
 
     def _evidence(self, shape: str, tally: Tally, seen: Seen, at: float) -> list[Evidence]:
-        day = TODAY.distinct(tally.unknown, at)
         share = round(100 * tally.share(at), 1)
         if shape in ("fast", "provider"):
             return [
-                Evidence(
-                    "unknown recipients in 10 min", _part(tally, at, self.quick_seconds), self.quick
-                ),
-                Evidence(
-                    "unknown recipients in 1 h", _part(tally, at, self.hour_seconds), self.hourly
-                ),
+                _recent("unknown recipients in 10 min", tally, at, self.quick_seconds, self.quick),
+                _recent("unknown recipients in 1 h", tally, at, self.hour_seconds, self.hourly),
                 Evidence("unknown of all recipients", share, 100 * self.share, "%"),
             ]
         if shape == "slow":
             return [
-                Evidence("unknown recipients in 24 h", day, self.slow),
+                TODAY.evidence("unknown recipients in 24 h", tally.unknown, at, self.slow),
                 Evidence("unknown of all recipients", share, 100 * self.slow_share, "%"),
             ]
         if shape == "took_part":
             return [Evidence("unknown of all recipients", share, 100 * self.share, "%")]
         clients = TODAY.distinct(seen.clients, at)
         found = [
-            Evidence("unknown recipients in 24 h", day, self.spread),
-            Evidence("clients that guess", clients, self.spread_clients),
+            TODAY.evidence("unknown recipients in 24 h", tally.unknown, at, self.spread),
+            TODAY.evidence("clients that guess", seen.clients, at, self.spread_clients),
         ]
         if shape == "network":
             return [
@@ -405,6 +405,10 @@ def _part(tally: Tally, at: float, seconds: float) -> int:
     return TODAY.since(tally.unknown, at, seconds)
 
 
+def _recent(sign: str, tally: Tally, at: float, seconds: float, threshold: float) -> Evidence:
+    return Evidence(sign, _part(tally, at, seconds), threshold, estimated=tally.unknown.estimated)
+
+
 _SUMMARIES = {
     "fast": "{who} guesses addresses: {missed} do not exist",
     "slow": "{who} guesses addresses slowly: {missed} do not exist",
@@ -413,7 +417,3 @@ _SUMMARIES = {
     "network": "clients of {who} guess addresses: {missed} do not exist",
     "domain": "clients that say they are {who} guess addresses: {missed} do not exist",
 }
-
-
-def _summary(shape: str, about: str, missed: int, who: str) -> str:
-    return _SUMMARIES[shape].format(who=who, about=about, missed=missed)

@@ -95,11 +95,11 @@ class InternalMailer(Detector, frozen=True, kw_only=True):
         recipients = HOUR.total(seen.recipients, at)
         refused = HOUR.total(seen.refused, at)
         senders = HOUR.distinct(seen.senders, at)
-        names = HOUR.distinct(seen.names, at)
         direct = HOUR.total(seen.direct, at)
         wrote = (
             f"wrote to {many(recipients, 'recipient')} in an hour without a login,"
-            f" {refused} of them refused, as {many(senders, 'sender')}"
+            f" {refused} of them refused, as"
+            f" {many(senders, 'sender', about=seen.senders.estimated)}"
         )
         if mark.shape == "direct":
             wrote = f"made {many(direct, 'connection')} to port 25 of others in an hour"
@@ -107,9 +107,9 @@ class InternalMailer(Detector, frozen=True, kw_only=True):
             summary=f"{view.value}, a host of ours that is no relay, {wrote}",
             evidence=[
                 Evidence("recipients in an hour", recipients, self.recipients),
-                Evidence("senders", senders, self.senders),
-                Evidence("senders in a day", TODAY.distinct(seen.daily, at), self.daily),
-                Evidence("HELO names", names, self.names),
+                HOUR.evidence("senders", seen.senders, at, self.senders),
+                TODAY.evidence("senders in a day", seen.daily, at, self.daily),
+                HOUR.evidence("HELO names", seen.names, at, self.names),
                 Evidence("connections to port 25", direct, self.direct),
                 Evidence(
                     "refused",

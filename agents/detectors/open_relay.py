@@ -63,6 +63,7 @@ class OpenRelay(Detector, frozen=True, kw_only=True):
         at = view.at
         left = TODAY.total(seen.left, at)
         recipients = TODAY.distinct(seen.recipients, at)
+        elsewhere = many(recipients, "recipient", about=seen.recipients.estimated)
         gateways = ", ".join(TODAY.names(seen.gateways))
         cure = (
             "The cure: who may relay (in Postfix smtpd_relay_restrictions: permit_mynetworks,"
@@ -75,11 +76,11 @@ class OpenRelay(Detector, frozen=True, kw_only=True):
             wish = Wish("notify", wish.target)
         return Judgement(
             summary=f"{gateways} took mail of {view.value}, who is no user and no relay of ours,"
-            f" for {many(recipients, 'recipient')} elsewhere. {cure}",
+            f" for {elsewhere} elsewhere. {cure}",
             evidence=[
                 Evidence("messages that left", left, 1),
-                Evidence("recipients elsewhere", recipients, 1),
-                Evidence("senders", TODAY.distinct(seen.senders, at), 1),
+                TODAY.evidence("recipients elsewhere", seen.recipients, at, 0),
+                TODAY.evidence("senders", seen.senders, at, 0),
             ],
             clients=[view.value],
             targets=TODAY.names(seen.recipients),

@@ -15,7 +15,6 @@ from agents.windows import DAY, Distinct, Window
 from agents.words import many
 from schemas import keys
 from schemas.events import Bounce, Delivery
-from schemas.findings import Evidence
 
 HOUR = Window(3600.0)
 RECEIVERS = 32  # remembered of a gateway; beyond that the one longest unheard of goes
@@ -87,21 +86,22 @@ class RefusedReputation(Detector, frozen=True, kw_only=True):
     def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
         at = view.at
         receiver = seen.receivers.get(mark.about) or Receiver()
-        listed = HOUR.distinct(receiver.reputation, at)
-        policy = HOUR.distinct(receiver.policy, at)
-        count = listed if mark.shape == "reputation" else policy
+        mails = receiver.reputation if mark.shape == "reputation" else receiver.policy
+        refused = many(HOUR.distinct(mails, at), "mail", about=mails.estimated)
         reply = receiver.replies.get(mark.shape, "")
         said = f': "{reply}"' if reply else ""
         return Judgement(
-            summary=f"{mark.about} refused {many(count, 'mail')} of {view.value} in an hour for"
+            summary=f"{mark.about} refused {refused} of {view.value} in an hour for"
             f" {mark.shape}{said}. {CURES[mark.shape]}",
             evidence=[
-                Evidence("mails refused for reputation", listed, self.refusals),
-                Evidence("mails refused for policy", policy, self.policy_refusals),
-                Evidence(
-                    "senders refused for policy",
-                    HOUR.distinct(receiver.senders, at),
-                    self.policy_senders,
+                HOUR.evidence(
+                    "mails refused for reputation", receiver.reputation, at, self.refusals
+                ),
+                HOUR.evidence(
+                    "mails refused for policy", receiver.policy, at, self.policy_refusals
+                ),
+                HOUR.evidence(
+                    "senders refused for policy", receiver.senders, at, self.policy_senders
                 ),
             ],
         )

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from agents.detector import Detector, Judgement, Mark, View
 from agents.windows import DAY, Counts, Distinct, Window
-from agents.words import many
+from agents.words import many, said
 from schemas import net
 from schemas.events import Message, Recipient
 from schemas.findings import Evidence, Target, Wish
@@ -136,10 +136,10 @@ class RelayProbe(Detector, frozen=True, kw_only=True):
         clients, denied = TODAY.distinct(seen.clients, at), TODAY.total(seen.denied, at)
         target = Target("network", view.value)
         return Judgement(
-            summary=f"{clients} addresses of {view.value} asked {many(denied, 'time')} in a day"
-            " whether we relay",
+            summary=f"{said(clients, about=seen.clients.estimated)} addresses of {view.value}"
+            f" asked {many(denied, 'time')} in a day whether we relay",
             evidence=[
-                Evidence("clients", clients, self.neighbours),
+                TODAY.evidence("clients", seen.clients, at, self.neighbours),
                 Evidence("refused in a day", denied, self.together),
             ],
             clients=TODAY.names(seen.clients),

@@ -8,7 +8,6 @@ Leases end by this machine's clock, whatever becomes of the bus.
 
 import logging
 import queue
-import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -17,17 +16,19 @@ import msgspec
 
 from agents.configuration import Config, build_blocklist
 from agents.edge.follower import Follower, News
+from agents.running import reading
 from agents.running.enforcement import Enforcement
 from agents.running.http import Health, Pulse
 from agents.running.inbox import Inbox
 from agents.running.loop import Control
-from schemas import wire
+from schemas import keys, wire
 from schemas.events import Fact
 from schemas.findings import Decision
 from schemas.gateways import GatewayState
 from streams import atomic, metrics
 from streams.blocklist import Blocklist
 from streams.bus import Bus, Message
+from streams.said import said
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class Edge:
         self._trouble = ""  # why the snapshot cannot be written
         self._published = 0.0  # of the newest decision that is not applied yet
         self._state = GatewayState(
-            gateway=self._name, at=0.0, complete=False, decisions=0, enforced=0
+            gateway=self.host, at=0.0, complete=False, decisions=0, enforced=0
         )
         self._next_list = 0.0
         self._next_save = 0.0
@@ -120,6 +121,10 @@ class Edge:
 
     # -- what gateways ask and tell, from their own threads -------------------------------------
 
+    @property
+    def host(self) -> str:
+        return reading.host(self.config)
+
     def ruling(
         self,
         address: str = "",
@@ -131,7 +136,12 @@ class Edge:
     ) -> Decision | None:
         """The decision that rules these now: see Blocklist.lookup."""
         return self._blocklist.lookup(
-            self._clock(), address, account, mailboxes=mailboxes, domains=domains, ours=ours
+            self._clock(),
+            address,
+            keys.mailbox(account, self.config.site.default_domain),
+            mailboxes=mailboxes,
+            domains=domains,
+            ours=ours,
         )
 
     def publish(self, events: Sequence[Fact]) -> None:
@@ -169,7 +179,7 @@ class Edge:
             except ValueError as error:
                 metrics.DEAD.inc()
                 place = f"{message.topic}/{message.partition}:{message.offset}"
-                log.error('decision unreadable place=%s reason="%s"', place, error)
+                log.error(said("decision unreadable", place=place, reason=error))
                 return
         if blocklist is self._blocklist:  # not one that is still to come
             self._changed = self._unsaved = True
@@ -230,10 +240,10 @@ class Edge:
         except FileNotFoundError:
             return False
         except (OSError, ValueError) as error:
-            log.warning('snapshot=%s passed over reason="%s"', self._snapshot, error)
+            log.warning(said("snapshot passed over", snapshot=self._snapshot, reason=error))
             return False
         self._blocklist.expire(self._clock())
-        log.info("snapshot=%s decisions=%d", self._snapshot, len(self._blocklist))
+        log.info(said("snapshot read", snapshot=self._snapshot, decisions=len(self._blocklist)))
         return True
 
     def _save(self) -> None:
@@ -243,15 +253,9 @@ class Edge:
         except OSError as error:
             trouble = f"{self._snapshot}: {error.strerror}"
             if trouble != self._trouble:
-                log.error('snapshot failed reason="%s"', trouble)
+                log.error(said("snapshot failed", reason=trouble))
             self._trouble = trouble
             metrics.STORE_FAILURES.inc()
             return
         self._trouble = ""
         self._unsaved = False
-
-    # -- parts of a configuration -------------------------------------------------------------
-
-    @property
-    def _name(self) -> str:
-        return self.config.settings.site.host or socket.gethostname()

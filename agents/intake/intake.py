@@ -29,6 +29,7 @@ from streams import metrics
 from streams.bus import Message
 from streams.kafka_flow import Flow, Made
 from streams.reader import DeadLine
+from streams.said import said
 from streams.shipping.heartbeat import Heartbeats
 
 log = logging.getLogger(__name__)
@@ -164,7 +165,8 @@ class Intake:
         if new:
             self._restore(new)
             self._publisher.told(self._flow.since(self._names.facts, since - SKEW))
-        log.info("partitions raw=%d lines=%s", len(raw), sorted(self._mine))
+        lines = ",".join(map(str, sorted(self._mine)))
+        log.info(said("partitions assigned", raw=len(raw), lines=lines or "none"))
 
     def _restore(self, new: list[tuple[int, Place, int]]) -> None:
         kept = snapshots.newest(
@@ -177,7 +179,7 @@ class Intake:
                 try:
                     joining.restore(snapshot.packed)
                 except ValueError as error:
-                    log.error('snapshot unreadable reason="%s" meanwhile="joins anew"', error)
+                    log.error(said("snapshot unreadable", reason=error, meanwhile="joins anew"))
                     joining, snapshot = Joining(self._formats), Snapshot(0, b"")
             self._mine[partition] = Partition(
                 joining, snapshot.next, told, snapshot.pieces, time.monotonic()

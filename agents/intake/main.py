@@ -21,6 +21,7 @@ from schemas.topics import INTAKE, TOPICS, snapshots
 from streams.bus import BusError
 from streams.kafka_bus import KafkaBus
 from streams.kafka_flow import Flow
+from streams.said import said
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ def run(config: Config, control: Control, pulse: Pulse) -> None:
             except BusError as error:
                 if str(error) != trouble:
                     trouble = str(error)
-                    log.error('intake failed reason="%s" meanwhile="tries again"', trouble)
+                    log.error(said("intake failed", reason=trouble, meanwhile="tries again"))
                 pulse.beat(Health((trouble,)))
                 _rest(pause, control)
                 pause = min(2 * pause, LONGEST)
@@ -60,7 +61,7 @@ def _work(
     kafka = config.settings.kafka
     group = f"{kafka.prefix}{kafka.group}-intake"
     flow = Flow(kafka, group, f"{group}-{identity.name}", names.lines)
-    log.info("intake begins topics=%s", ",".join(names.raw) or "none yet")
+    log.info(said("intake begins", topics=",".join(names.raw) or "none yet"))
     try:
         intake = Intake(config, flow, names, pulse)
         looked = time.monotonic()
@@ -102,7 +103,7 @@ def look(settings: Settings) -> Names:
             if there:
                 raw[there[0]] = one
             else:
-                log.warning('topic=%s is not there meanwhile="looked for again"', name)
+                log.warning(said("topic is not there", topic=name, meanwhile="looked for again"))
         lines = kafka.prefix + LINES
         origin = f"intake:{bus.identity(lines)}"
     finally:
@@ -153,7 +154,7 @@ class Identity:
                 break
         except OSError as error:
             # A name of this process alone does: what it leaves open ends after a while.
-            log.warning('state=%s unusable reason="%s"', folder, error.strerror)
+            log.warning(said("state unusable", folder=folder, reason=error.strerror))
 
     def close(self) -> None:
         if self._fd >= 0:

@@ -108,7 +108,7 @@ def _alert(known: Known, now: float, shape: str, said: str, *, withdrawn: bool =
         summary=f"{who} {said}",
         evidence=[
             Evidence(f"{known.zone} answered {codes}", 1, 1),
-            Evidence("times listed there", known.times, 1),
+            Evidence("times listed there", known.times, 0),
         ],
         rule=NAME,
         samples=[Sample(now, f"{codes} {known.text}".strip(), known.zone)],

@@ -4,12 +4,17 @@ Both outrank what the machine decides (streams/blocklist.py). Networks that are 
 or trusted are refused to people as well: who locks themselves out cannot undo it.
 """
 
+import ipaddress
+
 from agents.configuration import Config
 from schemas import keys, net
 from schemas.events import Signal
 from schemas.findings import Action, Decision, Target, decision_id
 
 SHORTEST = {4: 8, 6: 16}  # prefixes: wider ones are slips of the finger
+
+STEPS = {4: 8, 6: 16}  # bits
+LONGEST_DOMAIN = 253  # characters
 
 DEFAULT: dict[str, Action] = {
     "network": "drop",
@@ -45,13 +50,28 @@ def target(text: str, config: Config) -> Target:
 
 
 def decision(
-    on: Target, config: Config, *, action: Action | None, seconds: float, reason: str, now: float
+    on: Target,
+    config: Config,
+    *,
+    action: Action | None,
+    seconds: float,
+    reason: str,
+    now: float,
+    force: bool = False,
 ) -> Decision:
-    """A decision that holds whatever the machine thinks. Raises OrderError."""
+    """A decision that holds whatever the machine thinks; `force` for what is likely a slip, and
+    is meant all the same. Raises OrderError."""
+    client, account = on.value, on.value
+    if on.kind == "client_account":
+        client, _, account = on.value.partition(" ")
     if on.kind in ("network", "client_account"):
-        _permitted(on.value.partition(" ")[0], config)
+        _permitted(client, config)
+        if not force:
+            _narrow(client, config)
     if on.kind == "domain" and on.value in config.site.domains:
         raise OrderError(f"{on.value} is a domain of ours")
+    if on.kind != "network" and not force:
+        _plausible(on.kind, account, config)
     chosen = action or DEFAULT[on.kind]
     return Decision(
         id=f"{decision_id(on, chosen)}:manual",
@@ -111,8 +131,59 @@ def _network(text: str) -> str:
         found = net.parse_network(text)
     except ValueError as error:
         raise OrderError(f"{text!r} is neither an address nor a network") from error
+    _whole(text)
     single = found.prefixlen == found.max_prefixlen
     return str(found.network_address) if single else str(found)
+
+
+def _whole(text: str) -> None:
+    """Raises OrderError where an address is longer than its network: one of the two is a slip."""
+    given = ipaddress.ip_interface(text.strip())
+    if given.ip == given.network.network_address:
+        return
+    bits = given.max_prefixlen
+    set_bits = bits - (int(given.ip) & -int(given.ip)).bit_length() + 1
+    step = STEPS[given.version]
+    longer = -(-set_bits // step) * step  # where people cut networks
+    name = str(given.ip) if longer == bits else f"{given.ip}/{longer}"
+    raise OrderError(
+        f"{text.strip()} is no network: do you mean {given.network}"
+        f" ({given.network.num_addresses:,} addresses) or {name}?"
+    )
+
+
+def _narrow(network: str, config: Config) -> None:
+    """Raises OrderError for what the machine may not decide about: it may be a slip."""
+    response, found = config.settings.response, net.parse_network(network)
+    widest = response.widest_v4 if found.version == 4 else response.widest_v6
+    if found.prefixlen < widest:
+        raise OrderError(
+            f"{network} is {found.num_addresses:,} addresses, and wider than"
+            f" response.widest_v{found.version} (a /{widest}): --force if it is meant"
+        )
+
+
+def _plausible(kind: str, value: str, config: Config) -> None:
+    """Raises OrderError for a name that no mail can have."""
+    name, at, domain = value.rpartition("@") if kind != "domain" else ("", "@", value)
+    if at:
+        if not all(map(_is_label, domain.split("."))) or len(domain) > LONGEST_DOMAIN:
+            raise OrderError(f"{value}: {domain!r} is no domain: --force if it is meant")
+        if "." not in domain and domain not in config.site.domains:
+            raise OrderError(f"{value}: {domain!r} is no whole domain: --force if it is meant")
+    if kind == "domain":
+        return
+    if kind == "address" and not at:
+        raise OrderError(f"{value} is no mail address, such as name@example.org")
+    local = name if at else value
+    quoted = len(local) > 2 and local[0] == local[-1] == '"'  # RFC 5321, 4.1.2
+    if not local or (not quoted and any(c.isspace() or c in '@"<>,;' for c in local)):
+        raise OrderError(f"{value}: {local!r} is no mailbox: --force if it is meant")
+
+
+def _is_label(text: str) -> bool:
+    """A part of a domain's name; letters of all scripts, and _ as in the names of services."""
+    return 0 < len(text) < 64 and all(c.isalnum() or c in "-_" for c in text)
 
 
 def _permitted(network: str, config: Config) -> None:

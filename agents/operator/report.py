@@ -8,13 +8,14 @@ import os
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from rich.console import Console, Group, RenderableType
+import msgspec
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from agents.words import span
-from schemas.findings import SEVERITIES, Alert, Decision, Evidence
+from agents.words import many, span
+from schemas.findings import SEVERITIES, Alert, Decision, Evidence, Sample
 
 SHOWN = 4  # findings of one shape that are shown one by one
 SIGNS = 5  # counts that a finding shows
@@ -27,6 +28,7 @@ STYLES = {
     "critical": "bold white on red",
 }
 GUTTER = 10
+PLAIN = {"type", "at", "offset", "message_id"}  # of an event: said otherwise, or for machines
 WIDE, WIDEST = 100, 160  # columns
 
 
@@ -82,6 +84,8 @@ def _lines(alert: Alert, decided: list[Decision], alike: list[Alert]) -> Iterato
     yield Text(printable(alert.summary))
     if alert.evidence:
         yield counts(alert.evidence)
+    if alert.origins:
+        yield Text(f"from {printable('; '.join(alert.origins))}", style="dim")
     yield outcome(alert, decided)
     if alike:
         names = ", ".join(printable(other.subject.value) for other in alike[:SHOWN])
@@ -89,18 +93,42 @@ def _lines(alert: Alert, decided: list[Decision], alike: list[Alert]) -> Iterato
         yield Text(f"+ {len(alike)} alike: {names}{rest}", style="dim")
 
 
-def counts(evidence: list[Evidence]) -> Text:
-    """Each count that reached its threshold beside it; where none did, all of them."""
-    shown = [sign for sign in evidence if sign.count >= sign.threshold] or evidence
-    text = Text()
-    for index, sign in enumerate(shown[:SIGNS]):
-        text.append("  " if index else "")
-        text.append(f"{printable(sign.sign)} ", "dim")
-        text.append(number(sign.count), "bold")
+def counts(evidence: list[Evidence]) -> RenderableType:
+    """Each count that reached its threshold beside it; where none did, all of them. A threshold
+    that says nothing, because one is enough or it is no threshold, is left out."""
+    reached = [sign for sign in evidence if sign.count >= sign.threshold > 0]
+    told = [sign for sign in evidence if sign.count and sign.threshold == 0]
+    shown = [*(reached or [sign for sign in evidence if sign.threshold]), *told]
+    return _Whole([_counted(sign) for sign in shown[:SIGNS]])
+
+
+def _counted(sign: Evidence) -> Text:
+    text = Text.assemble((f"{printable(sign.sign).replace('_', ' ')} ", "dim"))
+    text.append("about " if sign.estimated else "")
+    text.append(number(sign.count), "bold")
+    unit = f" {printable(sign.unit)}" if sign.unit else ""
+    if sign.count < sign.threshold or sign.threshold not in (0, 1):
         than = "≥" if sign.count >= sign.threshold else "<"
-        unit = f" {printable(sign.unit)}" if sign.unit else ""
         text.append(f" {than} {number(sign.threshold)}{unit}", "dim")
+    elif sign.count != 1:
+        text.append(unit, "dim")
     return text
+
+
+class _Whole:
+    """Texts one after the other, each broken only where a line has no room for it alone."""
+
+    def __init__(self, texts: list[Text]) -> None:
+        self._texts = texts
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        line = Text()
+        for text in self._texts:
+            if line and line.cell_len + 2 + text.cell_len > options.max_width:
+                yield line
+                line = Text()
+            line.append("  " if line else "").append_text(text)
+        yield line
 
 
 def outcome(alert: Alert, decided: list[Decision]) -> Text:
@@ -112,9 +140,35 @@ def outcome(alert: Alert, decided: list[Decision]) -> Text:
         text.append("→ " if not index else "\n→ ", "green")
         text.append(decision.action, "bold green")
         text.append(f" {printable(decision.target.value)}", "green")
-        again = f", for the {ordinal(decision.generation)} time" if decision.generation > 1 else ""
-        text.append(f" for {span(decision.until - decision.since)}{again}", "green")
+        earlier = decision.generation - 1
+        after = f", after {many(earlier, 'earlier decision')}" if earlier else ""
+        text.append(f" for {span(decision.until - decision.since)}{after}", "green")
     return text
+
+
+def samples(found: Iterable[Sample]) -> RenderableType:
+    """Events in words, each with the place of its line beneath it."""
+    rows = Table.grid(padding=(0, 2, 0, 0))
+    rows.add_column(no_wrap=True, style="dim")
+    rows.add_column(overflow="fold")
+    for sample in found:
+        text = Text(printable(_event(sample.text)))
+        if sample.place:
+            text.append(f"\n{printable(sample.place)}", "dim")
+        rows.add_row(moment(sample.at, seconds=True), text)
+    return indented(rows)
+
+
+def _event(text: str) -> str:
+    """``auth  client=192.0.2.1  outcome=failed``; a text that is no event, as it is."""
+    try:
+        event = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+    if not isinstance(event, dict):
+        return text
+    said = [f"{name}={value}" for name, value in event.items() if name not in PLAIN]
+    return "  ".join([str(event.get("type", "event")), *said])
 
 
 def _folded(alerts: Iterable[Alert]) -> Iterator[list[Alert]]:
@@ -165,15 +219,14 @@ def period(first: float, last: float) -> str:
     return f"{_day(begin)} {begin:%H:%M}–{end:%H:%M}"
 
 
+def moment(at: float, *, seconds: bool = False) -> str:
+    """``Mar  2 10:00``, UTC, of one width."""
+    return f"{datetime.fromtimestamp(at, UTC):{'%b %e %H:%M:%S' if seconds else '%b %e %H:%M'}}"
+
+
 def _day(when: datetime) -> str:
     return f"{when:%b} {when.day}"
 
 
 def number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}".rstrip("0").rstrip(".")
-
-
-def ordinal(value: int) -> str:
-    if value % 100 in (11, 12, 13):
-        return f"{value}th"
-    return f"{value}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(value % 10, 'th') }"

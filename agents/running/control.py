@@ -8,6 +8,7 @@ from collections.abc import Callable
 from agents.configuration import Config
 from schemas.settings import SettingsError
 from streams.metrics import RELOADS
+from streams.said import said
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +31,10 @@ class Reload:
             config = self._load()
         except SettingsError as error:
             RELOADS.labels("failed").inc()
-            log.error('reload failed reason="%s" meanwhile="the old settings stay"', error)
+            log.error(said("reload failed", reason=error, meanwhile="the old settings stay"))
             return None
         RELOADS.labels("ok").inc()
-        log.info("reloaded settings=%s", config.where)
+        log.info(said("reloaded", settings=config.where))
         return config
 
     def _on_reload(self, *_: object) -> None:

@@ -7,6 +7,7 @@ switch, and what it has left undone, are seen to.
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 
 from schemas.findings import Decision
@@ -16,6 +17,7 @@ from streams.metrics import GATEWAY_DIRTY, GATEWAY_FAILURES
 log = logging.getLogger(__name__)
 
 TICK = 1.0  # seconds
+LAST = 6.0  # seconds that are given, at the end, to what is left undone: a reload that is not due
 
 
 class Enforcement:
@@ -57,8 +59,8 @@ class Enforcement:
         return dict(self._troubles)
 
     def close(self, timeout: float = 35.0) -> None:
-        """Stop when the newest list has been tried. What is enforced stays: a restart must not
-        open the door."""
+        """Stop when the gateways are like the newest list, or have had a while to become so. What
+        is enforced stays: a restart must not open the door."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -67,24 +69,35 @@ class Enforcement:
             gateway.close()
 
     def _run(self) -> None:
-        while True:
+        while not self._closing:
             with self._changed:
                 self._changed.wait_for(lambda: self._new or self._closing, self._tick)
-                last = self._closing and not self._new
-                decisions, self._new, self._busy = self._decisions, False, True
-            if last:
-                return
-            if decisions is not None:
-                for gateway in self._gateways:
-                    self._apply(gateway, decisions)
-            with self._changed:
-                self._busy = False
+            self._apply_all()
+        # The kill switch may have been released a moment ago: the last look counts.
+        deadline = time.monotonic() + LAST
+        while self._apply_all() and time.monotonic() < deadline:
+            time.sleep(min(self._tick, 0.1))
 
-    def _apply(self, gateway: Gateway, decisions: Sequence[Decision]) -> None:
+    def _apply_all(self) -> bool:
+        """Give all gateways the newest list; whether that left something undone."""
+        with self._changed:
+            decisions, self._new, self._busy = self._decisions, False, True
+        undone = False
+        if decisions is not None:
+            for gateway in self._gateways:
+                undone |= not self._apply(gateway, decisions)
+        with self._changed:
+            self._busy = False
+        return undone
+
+    def _apply(self, gateway: Gateway, decisions: Sequence[Decision]) -> bool:
+        """Whether nothing is left for the next call, or trying it again at once is of no use."""
+        failed = False
         try:
             trouble = "" if gateway.apply(decisions) else "waits to be brought up to date"
         except Exception as error:
             # Whatever a gateway raises, it is asked again in a second, and so are the others.
+            failed = True
             GATEWAY_FAILURES.labels(gateway.name).inc()
             trouble = str(error) or type(error).__name__
             if trouble != self._told.get(gateway.name):
@@ -96,3 +109,4 @@ class Enforcement:
         else:
             self._troubles.pop(gateway.name, None)
             self._told.pop(gateway.name, None)
+        return failed or not trouble

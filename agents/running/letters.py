@@ -8,6 +8,7 @@ import msgspec
 
 from streams.metrics import DEAD, DEAD_DROPPED
 from streams.reader import DeadLine
+from streams.said import said
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class DeadLetters:
         except OSError as error:
             DEAD_DROPPED.inc()
             if not self._failed:
-                log.error('dead_letters=%s failed reason="%s"', self.path, error.strerror)
+                log.error(said("dead letters failed", path=self.path, reason=error.strerror))
             self._failed = True
             return
         self._failed = False

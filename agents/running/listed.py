@@ -15,6 +15,7 @@ from agents.listed.standing import Standing
 from agents.listed.zone import Answer
 from schemas.findings import Alert
 from schemas.settings import ListedSettings
+from streams.said import said
 
 log = logging.getLogger(__name__)
 
@@ -103,10 +104,10 @@ class ListedWatch:
     def _trouble(self, name: str, why: str) -> None:
         if not why:
             if self._troubles.pop(name, ""):
-                log.info("listed=%s works again", name)
+                log.info(said("listed works again", listed=name))
         elif self._troubles.get(name) != why:
             self._troubles[name] = why
-            log.warning('listed=%s failed reason="%s"', name, why.replace('"', "'"))
+            log.warning(said("listed failed", listed=name, reason=why))
 
 
 async def _ended(closed: asyncio.Event, seconds: float) -> bool:

@@ -6,9 +6,12 @@ from typing import Any
 
 import msgspec
 
+from streams.said import Said
+
 
 class Json(logging.Formatter):
-    """``at level logger message``, and what a caller gave as ``extra={"fields": {...}}``."""
+    """``at level logger message``, and what a caller gave as ``said("event", ...)`` or
+    ``extra={"fields": {...}}``."""
 
     def format(self, record: logging.LogRecord) -> str:
         said: dict[str, Any] = {
@@ -17,6 +20,9 @@ class Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if isinstance(record.msg, Said):
+            said["message"] = record.msg.event
+            said |= record.msg.fields
         said |= getattr(record, "fields", {})
         if record.exc_info:
             said["exception"] = self.formatException(record.exc_info)

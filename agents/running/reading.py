@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from agents.configuration import Config
 from streams.reader import DeadLine, Reader, ReadOptions
+from streams.said import said
 from streams.sources.find import Found, NothingFoundError, find
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,6 @@ def new_reader(config: Config, dead: Callable[[DeadLine], None] | None, memory: 
         try:
             reader.restore(memory)
         except ValueError as error:
-            log.error('state unreadable reason="%s" meanwhile="joins lines anew"', error)
+            log.error(said("state unreadable", reason=error, meanwhile="joins lines anew"))
             return Reader(options, dead)
     return reader

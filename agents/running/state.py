@@ -1,6 +1,7 @@
 """Where a process keeps its state: one directory, the same for every command."""
 
 import os
+import tempfile
 from pathlib import Path
 
 from schemas.settings import Settings
@@ -43,7 +44,26 @@ def alerts(settings: Settings) -> Path:
     return store(settings).with_name("alerts.jsonl")
 
 
+def phishing(settings: Settings) -> Path:
+    """The list of phishers' addresses that was fetched last."""
+    return store(settings).with_name("phishing.txt")
+
+
 def panic(settings: Settings) -> Path:
     """The kill switch: while it is there, nothing is enforced. It outlives a restart."""
     named = settings.response.panic
     return Path(named) if named else store(settings).with_name("panic")
+
+
+def unwritable(path: Path) -> str:
+    """Why this process could not keep a file there; "" where it could. Leaves nothing behind."""
+    if path.is_dir():
+        return "is a directory"
+    if path.exists():
+        return "" if os.access(path, os.R_OK | os.W_OK) else "may not be written by this user"
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):  # what permissions say is not all: read-only disks
+            return ""
+    except OSError as error:
+        return f"nothing can be written to {folder}: {error.strerror}"

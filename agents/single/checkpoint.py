@@ -14,6 +14,7 @@ from agents.shard import Shard
 from agents.single.store import Changes, Store, StoreError, Told
 from schemas.findings import Alert, Decision
 from streams.metrics import STORE_FAILURES
+from streams.said import said
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ CLOCKS = "clocks"
 JOINER = "joiner"
 PRESENCE = "presence"
 LISTED = "listed"
+REPORTERS = "reporters"
 
 _clocks = msgspec.msgpack.Decoder(tuple[float, float])
 
@@ -50,6 +52,9 @@ class Checkpoint:
         clocks = self._store.memory(CLOCKS)
         if clocks:
             self._shard.begun, self._shard.clock = _clocks.decode(clocks)
+        reporters = self._store.memory(REPORTERS)
+        if reporters:
+            self._shard.reporters.restore(reporters)
         return self._store.positions()
 
     def add(
@@ -82,7 +87,8 @@ class Checkpoint:
     def commit(self, positions: dict[str, bytes], memory: dict[str, bytes], now: float) -> bool:
         """Make it all safe; whether that went well."""
         shard = self._shard
-        memory = {**memory, CLOCKS: msgspec.msgpack.encode((shard.begun, shard.clock))}
+        clocks = msgspec.msgpack.encode((shard.begun, shard.clock))
+        memory = {**memory, CLOCKS: clocks, REPORTERS: shard.reporters.pack()}
         dirty, shard.dirty = shard.dirty, set()
         changes = Changes(
             positions=dict(_changed(self._positions, positions)),
@@ -100,7 +106,7 @@ class Checkpoint:
             self._failed(str(error))
             return False
         if self.trouble:
-            log.info("store=%s works again", self._store.path)
+            log.info(said("store works again", store=self._store.path))
             self.trouble = ""
         self._positions, self._memory = dict(positions), memory
         for waiting in (self._alerts, self._decisions, self._owed, self._told):
@@ -113,7 +119,8 @@ class Checkpoint:
     def _failed(self, trouble: str) -> None:
         STORE_FAILURES.inc()
         if trouble != self.trouble:
-            log.error('store failed reason="%s" meanwhile="kept in memory, tried again"', trouble)
+            kept = "kept in memory, tried again"
+            log.error(said("store failed", reason=trouble, meanwhile=kept))
         self.trouble = trouble
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from agents.single.store import Told
 from schemas.findings import Alert
 from streams.metrics import SINK_FAILURES, SINK_WAITING
+from streams.said import said
 from streams.sink import Sink
 
 log = logging.getLogger(__name__)
@@ -130,11 +131,11 @@ class Delivery:
                     del self._waiting[alert.id]
             SINK_WAITING.labels(self.sink.name).set(len(self._waiting))
         if self.trouble:
-            log.info("sink=%s works again", self.sink.name)
+            log.info(said("sink works again", sink=self.sink.name))
             self.trouble = ""
 
     def _failed(self, trouble: str) -> None:
         SINK_FAILURES.labels(self.sink.name).inc()
         if trouble != self.trouble:
-            log.warning('sink=%s failed reason="%s"', self.sink.name, trouble.replace('"', "'"))
+            log.warning(said("sink failed", sink=self.sink.name, reason=trouble))
         self.trouble = trouble

@@ -25,11 +25,12 @@ from agents.running.loop import Control, Opener
 from agents.single.checkpoint import JOINER, LISTED, PRESENCE, Checkpoint
 from agents.single.delivery import HELD, Delivery
 from agents.single.store import Store, StoreError
-from schemas import wire
+from schemas import keys, wire
 from schemas.events import Fact
 from schemas.findings import Alert, Decision
 from streams import metrics
 from streams.reader import DeadLine
+from streams.said import said
 from streams.sink import Sink
 from streams.sources.follow import Lines
 
@@ -76,6 +77,7 @@ class Embedded:
         self._reader = reading.new_reader(config, dead, store.memory(JOINER))
         self._presence = self._new_presence(store.memory(PRESENCE))
         self._listed = ListedWatch(config.settings.listed, store.memory(LISTED), clock)
+        config.phishing.watch()
         self._follow = open_sources(config, positions)
         self._intakes = open_intakes(config, positions)
         self._blocklist = build_blocklist(config)
@@ -121,12 +123,12 @@ class Embedded:
 
     def turn(self) -> bool:
         """Read what has come, and do what is due; whether there is more to read at once."""
+        self._take_reported()  # before the logs, which tell of the same a moment later
         lines = self._fold(self._follow.turn())
         behind = sum(source.behind for source in self._follow.sources)
         if not behind:
             self._release()
         mails = self._take_mails()
-        self._take_reported()
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + LOOK
@@ -168,7 +170,9 @@ class Embedded:
         """Go on with another configuration and the same memory."""
         self.flush()
         self._disconnect()
+        self.config.phishing.close()
         self.config = config
+        config.phishing.watch()
         fresh = build_shard(config)
         self._shard.adopt(fresh.engine, fresh.response)
         self._count_nobody()
@@ -190,6 +194,7 @@ class Embedded:
     def close(self) -> None:
         """Make everything safe, let go of everything."""
         self._listed.close()
+        self.config.phishing.close()
         if not self._abandoned:
             self.flush()
         self._disconnect()
@@ -199,6 +204,10 @@ class Embedded:
         self._intakes.close()
 
     # -- what gateways ask and tell, from their own threads -------------------------------------
+
+    @property
+    def host(self) -> str:
+        return reading.host(self.config)
 
     def ruling(
         self,
@@ -211,7 +220,12 @@ class Embedded:
     ) -> Decision | None:
         """The decision that rules these now: see Blocklist.lookup."""
         return self._blocklist.lookup(
-            self._clock(), address, account, mailboxes=mailboxes, domains=domains, ours=ours
+            self._clock(),
+            address,
+            keys.mailbox(account, self.config.site.default_domain),
+            mailboxes=mailboxes,
+            domains=domains,
+            ours=ours,
         )
 
     def publish(self, events: Sequence[Fact]) -> None:
@@ -238,7 +252,7 @@ class Embedded:
 
         lines = self._fold([(name, watched(lines)) for name, lines in self._follow.history()])
         self._abandoned = stopped
-        log.info("history %s lines=%d", "abandoned" if stopped else "read", lines)
+        log.info(said("history abandoned" if stopped else "history read", lines=lines))
         return not stopped
 
     def _fold(self, sources: list[tuple[str, Lines]]) -> int:
@@ -371,7 +385,7 @@ class Embedded:
         try:
             self._store.retire(now, self.config.settings.storage.keep_days)
         except StoreError as error:
-            log.warning('store failed reason="%s" while="forgetting old alerts"', error)
+            log.warning(said("store failed", reason=error, task="forgetting old alerts"))
 
     def _look_for_manual(self) -> None:
         """A person may have put or removed decisions with another command."""
@@ -382,7 +396,7 @@ class Embedded:
                 return
             stored = {decision.id: decision for decision in self._store.decisions(now)}
         except StoreError as error:
-            log.warning('store failed reason="%s" while="looking for decisions"', error)
+            log.warning(said("store failed", reason=error, task="looking for decisions"))
             return
         self._revised = revised
         for decision in list(self._blocklist):
@@ -439,7 +453,7 @@ class Embedded:
         try:
             return self._store.owed(sink.name, most)
         except StoreError as error:
-            log.error('store failed reason="%s" while="looking for what is owed"', error)
+            log.error(said("store failed", reason=error, task="looking for what is owed"))
             return []
 
     def _connect(self, decisions: Iterable[Decision]) -> None:
@@ -451,7 +465,7 @@ class Embedded:
         try:
             self._store.forget_sinks([sink.name for sink in self.config.sinks])
         except StoreError as error:
-            log.warning('store failed reason="%s" while="forgetting former sinks"', error)
+            log.warning(said("store failed", reason=error, task="forgetting former sinks"))
         self._deliveries = [Delivery(sink, self._owed(sink)) for sink in self.config.sinks]
 
     def _disconnect(self) -> None:

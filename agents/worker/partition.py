@@ -84,6 +84,8 @@ class Partition:
         self.presence = watch(meta.presence)
         self._alerts: list[Alert] = []  # about gateways
         shard.begun, shard.clock = meta.begun, meta.clock
+        if meta.reporters:
+            shard.reporters.restore(meta.reporters)
         for key, packed in records.items():
             shard.restore(key, packed)
 
@@ -151,6 +153,7 @@ class Partition:
             shard.clock,
             self._origins.absorbed,
             self.presence.pack() if self.presence else b"",
+            shard.reporters.pack(),
         )
         return outcome, self.ring.write(fresh, gone, meta, self._carry)
 

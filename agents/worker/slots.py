@@ -45,6 +45,7 @@ class Meta(Struct, array_like=True):
     clock: float = 0.0
     origins: dict[str, int] = field(default_factory=dict)  # newest position that was folded
     presence: bytes = b""  # what was said of expected gateways that are silent
+    reporters: bytes = b""  # whose word counts
 
 
 class Slot(Struct, array_like=True):

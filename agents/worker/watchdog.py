@@ -6,6 +6,10 @@ aiokafka/consumer/group_coordinator.py `_push_error_to_user`). Faust's own timer
 after a recovery, so this is a thread. It has the coordinator's loop consume such errors, and
 gives up where that does not help: where the coordination task is dead, or where messages lie
 there and none is folded for a minute.
+
+It also says once when no broker answers any more, and when one does again: whoever waits for a
+flush says nothing meanwhile. And it ends a worker that was told to end and cannot, because its
+last flush waits for a broker: what was not flushed is read again.
 """
 
 import logging
@@ -14,25 +18,32 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from agents.worker.client import connected
 from agents.worker.worker import Worker
+from streams.metrics import BUS_UP
 
 log = logging.getLogger(__name__)
 
 EVERY = 2.0  # seconds
 STUCK = 60.0  # seconds with messages to read and none read
+END = 10.0  # seconds that the end may take
 
 
 class Watchdog:
-    """`give_up` is called with the reason; it should not return."""
+    """`give_up` is called with the reason, `end` where the worker does not end by itself; neither
+    should return."""
 
     def __init__(
         self,
         worker: Worker,
         give_up: Callable[[str], None],
+        end: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._worker = worker
         self._give_up = give_up
+        self._end = end
+        self._ending = 0.0  # since when
         self._clock = clock
         self._folded = -1
         self._moved = clock()
@@ -48,11 +59,15 @@ class Watchdog:
     def look(self) -> None:
         """Look once."""
         if self._worker.app.should_stop:
+            self._ending = self._ending or self._clock()
+            if self._clock() - self._ending > END:
+                self._end()
             return
         thread = getattr(self._worker.app.consumer, "_thread", None)
         consumer = getattr(thread, "_consumer", None)
         if thread is None or consumer is None:
             return
+        self._hear(connected(self._worker.app))
         coordinator = consumer._coordinator
         task = getattr(coordinator, "_coordination_task", None)
         if task is not None and task.done():
@@ -64,6 +79,16 @@ class Watchdog:
             self._folded, self._moved = self._worker.folded, now
         elif now - self._moved > STUCK:
             self._give_up(f"messages wait, and none was read for {STUCK:.0f} s")
+
+    def _hear(self, up: bool) -> None:
+        """Whether a broker answers; at the start none has yet."""
+        worker = self._worker
+        if up and not worker.reached:
+            log.info("the brokers answer")
+        elif not up and worker.reached:
+            log.error("no broker answers; meanwhile nothing is folded, and nothing is lost")
+        worker.reached = up
+        BUS_UP.set(up)
 
     def _run(self) -> None:
         while not self._stop.wait(EVERY):

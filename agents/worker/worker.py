@@ -35,6 +35,7 @@ from streams.kafka_lookup import Lookup
 log = logging.getLogger(__name__)
 
 FLUSH = 1.0  # seconds between two flushes
+BEAT = 1.0  # seconds between two words about how it does, also while a flush waits for a broker
 ROUTE = 0.05  # seconds that an event of mail.events waits for others
 UNFLUSHED = 100_000  # events that may wait for a flush before the stream waits for it
 UNROUTED = 2_000
@@ -56,8 +57,10 @@ class Worker:
         self._reloaded = reloaded
         self.app = app
         self.folded = 0  # messages, ever: whether there is progress
+        self.reached = False  # a broker answers, as the watchdog sees it
         self.pulse = Pulse()
         self._config = config
+        config.phishing.watch()
         self._topic = topic
         self._facts = settings.prefix + "mail.facts"
         self._events = settings.prefix + "mail.events"
@@ -94,6 +97,10 @@ class Worker:
         @app.timer(FLUSH)
         async def on_second() -> None:
             await self.tick()
+
+        @app.timer(BEAT)
+        async def on_beat() -> None:
+            self.pulse.beat(self._health())
 
         @app.on_partitions_revoked.connect
         async def on_revoked(*_: Any, **__: Any) -> None:
@@ -215,7 +222,6 @@ class Worker:
         config = self._reloaded()
         if config is not None:
             self.reload(config)
-        self.pulse.beat(self._health())
         if not self._live or self.app.rebalancing:
             return
         await self._read_missing()
@@ -228,7 +234,9 @@ class Worker:
     def reload(self, config: Config) -> None:
         """Go on with other settings and the same memory. Those of Kafka and of the server of
         metrics stay as they are until the next start."""
+        self._config.phishing.close()
         self._config = config
+        config.phishing.watch()
         self._router.site = config.site
         self._router.heartbeats.silent_after = config.settings.site.silent_after
         for number, partition in self._partitions.items():
@@ -237,6 +245,8 @@ class Worker:
             partition.presence = self._watch(number)(partition.presence.pack())
 
     def _health(self) -> Health:
+        if not self.reached:
+            return Health(degraded=("no broker answers",))
         if not self._live:
             return Health(degraded=("it has no partitions yet",))
         return Health(degraded=tuple(f"{name} is silent" for name in self._silent()))

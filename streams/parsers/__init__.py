@@ -1,6 +1,7 @@
 """Log formats: one file (or folder) each, one line each in PARSERS."""
 
 from streams.parsers.amavis import FORMAT as AMAVIS
+from streams.parsers.assp import FORMAT as ASSP
 from streams.parsers.authentication import FORMAT as AUTHENTICATION
 from streams.parsers.axigen import FORMAT as AXIGEN
 from streams.parsers.barracuda import FORMAT as BARRACUDA
@@ -103,4 +104,5 @@ PARSERS: dict[str, Format] = {
     "domino": DOMINO,
     "axigen": AXIGEN,
     "pop3d": POP3D,
+    "assp": ASSP,
 }

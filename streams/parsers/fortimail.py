@@ -19,8 +19,13 @@ from streams.parsers.sendmail.relay import is_queue_id, peer
 _PAIR = re.compile(
     r"(?P<name>[a-z_]{1,24})=(?P<value>\"[^\"]{0,2000}\"|'[^']{0,2000}'|[^ ,]{0,400})"
 )
-_BEGIN = re.compile(r"(?:date=[\d-]{10},? )?(?:time=[\d:.]{8,20},? )?(?=(?:device_id|log_id)=\w)")
-_KIND = re.compile(r" type=(?:k?event|spam|virus|encrypt|statistics) ")
+_BEGIN = re.compile(
+    r"(?:date=[\d-]{10}[, ]{1,2})?(?:time=[\d:.]{8,20}[, ]{1,2}|,)?(?=(?:device_id|log_id)=\w)"
+)
+_KIND = re.compile(r"[ ,]type=(?:k?event|spam|virus|encrypt|statistics)[ ,]")
+_MESSAGE = re.compile(r"[ ,]msg=")
+_STRANGE = re.compile(r"[ ,](?=from=\")")
+_UI = re.compile(r"(?:[A-Za-z]{1,20}\()?(?P<ip>[0-9A-Fa-f.:]{3,45})\)?")
 _FROM = re.compile(r"[( ](?P<ip>[0-9A-Fa-f.:]{3,45})\)?\.?$")
 
 _SERVICES = {"imap": "imap", "pop3": "pop3", "smtp": "smtp", "webmail": "web", "admin": "web"}
@@ -49,8 +54,8 @@ def read(record: Record) -> Items | None:
     if begin is None or not _KIND.search(record.text, begin.end(), begin.end() + 200):
         return None
     # What a stranger wrote begins with the sender, or with sendmail's words.
-    text, _, message = record.text.partition(" msg=")
-    text, named, strange = text.partition(' from="')
+    text, message = _parted(_MESSAGE, record.text)
+    text, strange = _parted(_STRANGE, text)
     said = _pairs(text[begin.end() :])
     kind, subtype = said.get("type", ""), said.get("subtype", "")
     message = message.strip().strip('"')
@@ -59,8 +64,14 @@ def read(record: Record) -> Items | None:
     if kind == "event" and subtype == "smtp":
         return _sendmail(record, said.get("session_id", ""), message)
     if kind == "statistics" and said.get("session_id"):
-        return _statistics(record, said, _pairs(f'from="{strange}') if named else {})
+        return _statistics(record, said, _pairs(strange))
     return ()
+
+
+def _parted(pattern: re.Pattern[str], text: str) -> tuple[str, str]:
+    """What stands before, and behind."""
+    found = pattern.search(text)
+    return (text[: found.start()], text[found.end() :]) if found else (text, "")
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -76,10 +87,13 @@ def _sendmail(record: Record, session: str, text: str) -> Items:
 
 
 def _login(record: Record, said: dict[str, str], subtype: str, message: str) -> Items:
-    """``user=U ui=GUI(A) action=login status=failure msg="User U login failed from GUI(A)"``"""
+    """``user=U ui=GUI(A) action=login status=failure msg="User U login failed from GUI(A)"``
+
+    In ``User U from A login failed`` the address may be a part of the name.
+    """
     where = _FROM.search(message[-60:])
     if where is None and record.text.count("ui=") == 1:  # the user's name stands before it
-        where = _FROM.search(said.get("ui", ""))
+        where = _UI.fullmatch(said.get("ui", ""))
     client = net.address(where["ip"]) if where else ""
     good = said.get("status", "").lower() == "success"
     return (

@@ -2,8 +2,8 @@
 
 Sources: Horde's horde/login.php and lib/Horde/Core, IMP's lib/IMP.php, lib/Auth.php and
 redirect.php; Horde's log handlers (file, syslog). The name of the user stands beside the client's
-address: an address counts only where no other stands like it. Behind a proxy the lines of Horde 5
-add ``(forwarded for [...])``.
+address, which is in brackets, in newer versions in parentheses: an address counts only where no
+other stands like it. Behind a proxy the lines of Horde 5 add ``(forwarded for [...])``.
 """
 
 import re
@@ -22,10 +22,11 @@ _OLD = re.compile(
     re.DOTALL,
 )
 _LOGIN = re.compile(
-    r"(?P<what>FAILED LOGIN|Login success) for (?P<user>.{0,320}?) (?=\[|to \S{1,80} \[)", re.DOTALL
+    r"(?P<what>FAILED LOGIN|Login success) for (?P<user>.{0,320}?) (?=[\[(]|to \S{1,80} [\[(])",
+    re.DOTALL,
 )
-_IP = re.compile(r"\[(?P<ip>[0-9A-Fa-f.:]{2,45})\]")
-_FORWARDED = " (forwarded for ["
+_IP = re.compile(r"[\[(](?P<ip>[0-9A-Fa-f.:]{2,45})(?=[\]),]|$)")
+_FORWARDED = "forwarded for ["
 _APPS = ("[imp] ", "[horde] ")
 
 
@@ -53,6 +54,7 @@ def _read(record: Record) -> Items | None:
 def _client(said: str) -> str:
     """The address in what follows the name; ``""`` where it could be another."""
     before, proxy, forwarded = said.rpartition(_FORWARDED)
+    before = before.rstrip(" (,")
     if not proxy:
         before, forwarded = said, ""
     elif "])" not in forwarded:

@@ -118,13 +118,14 @@ class Twin(Struct, frozen=True, gc=False):
     """What a line tells that its program writes to two logs; streams/twins.py counts it once.
 
     `line` is the same in both. In `pairs` both logs come from one source, one line after the
-    other (syslog); else each log is a source of its own.
+    other (syslog); else each log is a source of its own, or `log` tells which of them it is.
     """
 
     gateway: str
     line: str
     item: "Item"
     pairs: bool = False
+    log: str = ""
 
 
 class Turn(Struct, frozen=True, gc=False):
@@ -203,6 +204,10 @@ class Format(Struct, frozen=True):
     without a tag is shown to it only where the text begins as `begins` says, or has one of
     `holds` in it; where both are empty, always. A JSON object only where it has one of `keys`;
     where there are none, always.
+
+    `stray` gives the parser of a tag that no format has, if it may be what a site calls its
+    instance, or what a shipper left of a tag; such a parser takes a line only if its words can be
+    nobody else's.
     """
 
     name: str
@@ -210,6 +215,7 @@ class Format(Struct, frozen=True):
     begins: str = ""  # a regular expression whose groups have no names
     holds: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    stray: Callable[[str], Parse | None] | None = None
 
 
 def any_of(*words: str) -> str:

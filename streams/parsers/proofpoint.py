@@ -1,9 +1,11 @@
-"""Proofpoint Protection Server (PPS) and Proofpoint on Demand (PoD).
+"""Proofpoint Protection Server (PPS), Proofpoint on Demand (PoD), Targeted Attack Protection (TAP).
 
 PPS: the filter's log, ``rprt s=session m=message x=session-message mod=module cmd=command
 name=value ...``; its MTA is sendmail and logs as such, and tells of messages and deliveries.
 PoD: the Log API's JSON (its guide, revision C): ``message`` documents, one for a message, and
-``maillog`` documents, each around a line of sendmail's. Who logged in, neither tells.
+``maillog`` documents, each around a line of sendmail's. TAP: the SIEM API's lists of messages
+with threats, ``messagesBlocked`` and ``messagesDelivered``, or these messages one by one. Who
+logged in, none of them tells.
 """
 
 import re
@@ -117,7 +119,40 @@ def document(record: Record) -> Items | None:
         return _whole(record, data)
     if "sm" in data and isinstance(data.get("data"), str):
         return _line(record, data)
+    if "threatsInfoMap" in data and "senderIP" in data:
+        return _threatening(record, data)
+    if any(isinstance(data.get(name), list) for name in _LISTS):
+        told: list[Item] = []
+        for name in _LISTS:
+            for one in fields.records(data.get(name)):
+                told += _threatening(record, one)
+        return told
+    inner = data.get("data")
+    if isinstance(inner, dict) and "threatsInfoMap" in inner:
+        return _threatening(record, inner)
     return None
+
+
+_LISTS = ("messagesBlocked", "messagesDelivered")
+
+
+def _threatening(record: Record, data: dict[str, Any]) -> Items:
+    """TAP's word on a message; it may have been blocked after it was accepted."""
+    threats = list(fields.records(data.get("threatsInfoMap")))
+    kinds = {fields.text(one.get("classification")).lower() for one in threats}
+    return [
+        Verdict(
+            at=moment(data.get("messageTime")) or record.at,
+            gateway=record.host,
+            offset=record.offset,
+            client=fields.client(data.get("senderIP")),
+            sender=fields.mailbox(data.get("sender")),
+            queue_id=fields.text(data.get("QID")),
+            kind="virus" if "malware" in kinds else "spam",
+            score=float(fields.number(data.get("spamScore"))),
+            scale="Proofpoint",
+        )
+    ]
 
 
 def _line(record: Record, data: dict[str, Any]) -> Items:
@@ -183,5 +218,5 @@ FORMAT = Format(
     "proofpoint",
     parser,
     begins=_BEGIN,
-    keys=("connection", "sm"),
+    keys=("connection", "sm", "threatsInfoMap", "message_type", *_LISTS),
 )

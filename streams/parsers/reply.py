@@ -21,13 +21,19 @@ _UNKNOWN = re.compile(
     r"invalid (?:recipient|mailbox)|not a valid (?:recipient|mailbox)|recipientnotfound"
 )
 _LISTED = re.compile(
-    r"blocked (?:using|by|at)|block(?:ing)? ?list|black ?list|deny ?list|dnsbl|\brbl\b|"
-    r"\blisted\b|spamhaus|poor reputation"
+    r"blocked (?:using|by|at) (?!spam ?assassin)|block(?:ing)? ?list|black ?list|deny ?list|"
+    r"dnsbl|\brbl\b|\blisted\b|spamhaus|spamcop|poor reputation"
 )
+# What a filter says of a message that it has read
+_CONTENT = re.compile(
+    r"spam ?assassin|spam (?:message|mail|content|score|points?\b|filter|detected|rejected)|"
+    r"(?:is|as|contains?|id=[\w-]{1,40} -) spam\b|virus|infected|malware|\beicar\b"
+)
+_POLICY = re.compile(r"\bspf\b|\bdkim\b|\bdmarc\b|rate ?limit")
 _DENIED = re.compile(r"access denied|\bbanned\b|\bspam\b|policy|prohibited|not authori[sz]ed|virus")
 _GREYLISTED = re.compile(r"gr[ea]y ?-?list|postgrey|try again (?:later|in)|come back later")
 _OVERLOAD = re.compile(
-    r"too many|overload|too busy|rate limit|throttl|insufficient (?:system|resources|disk)|"
+    r"too many|overload|too busy|rate ?limit|throttl|insufficient (?:system|resources|disk)|"
     r"server configuration|queue file write|exceeded"
 )
 _FULL = re.compile(r"over ?quota|quota exceeded|mailbox (?:is )?full|exceeded[^;]{0,40} quota")
@@ -75,9 +81,11 @@ def verdict(code: int, enhanced: str, text: str) -> tuple[str, str]:
         return "refused", "mailbox_full"
     if _TOO_BIG.search(said) or enhanced in ("5.3.4", "5.2.3"):
         return "refused", "too_big"
+    if _CONTENT.search(said):
+        return "blocked", "content"
     if _DENIED.search(said):
         return "blocked", "denied"
-    if enhanced.startswith("5.7"):
+    if enhanced.startswith("5.7") or _POLICY.search(said):
         return "blocked", "policy"
     return "refused", _subject(said) or "refused"
 

@@ -29,7 +29,13 @@ _REFUSED = re.compile(
 )
 _FAILED = re.compile(r"(?:IMAP Error(?: in [^()]{1,200} \(\d{1,6}\))?: )?Login failed for ")
 _FROM = re.compile(rf" from {_IP}(?=\. |\.?$)")
-_USER = re.compile(r"(?P<user>[^ ]{0,320})(?: against [^ ]{1,255})?")
+_USER = re.compile(r"(?P<user>.{0,320}?)(?: against [^ ]{1,255})?", re.DOTALL)
+# How Roundcube begins what it says behind the address (rcube_imap_generic.php)
+_SAID = re.compile(
+    r"\. (?:(?:LOGIN|AUTHENTICATE [\w-]{2,20}|[A-Z]{2,12}): |Could not connect|Empty |"
+    r"Invalid startup |Unable to |Unknown |Login disabled |Configuration error|Connection |"
+    r"\(?no message)"
+)
 _PASSWORD = re.compile(
     rf"Password changed for user (?P<user>.{{0,320}}) \(ID: \d{{1,10}}\) from {_IP}", re.DOTALL
 )
@@ -91,21 +97,28 @@ def _log(record: Record) -> Items:
 
 def _error(record: Record, said: str) -> Items:
     """A failed login in the log of errors: user, perhaps the server, client, the server's words."""
-    before, place, _ = said.rpartition(" in /")
-    said = before if place else said
+    before, file, _ = said.rpartition(" in /")
+    said = before if file else said
     places = list(_FROM.finditer(said))
-    user = _USER.match(said)
-    account = user["user"] if user else ""
     if not places:
-        return _failed(record, None, account.rstrip("."), "rejected")
-    clients = {_client(found) for found in places}
-    server = any(words in said[places[0].end() :] for words in _SERVER)
-    return _failed(
-        record,
-        places[0] if len(clients) == 1 else None,
-        account,
-        "server" if server else "rejected",
-    )
+        return _failed(record, None, said.partition(" ")[0].rstrip("."), "rejected")
+    place = _own(said, places)
+    user = _USER.fullmatch(said, 0, place.start()) if place else None
+    account = user["user"] if user else said.partition(" ")[0]
+    server = any(words in said[(place or places[0]).end() :] for words in _SERVER)
+    return _failed(record, place, account, "server" if server else "rejected")
+
+
+def _own(said: str, places: list[re.Match[str]]) -> re.Match[str] | None:
+    """The address that Roundcube wrote; None where it may be another's.
+
+    What stands in the name comes before it, what stands in the server's words after it. So it is
+    the last one, and the only one behind which Roundcube's own words begin.
+    """
+    if len({_client(found) for found in places}) == 1:
+        return places[0]
+    said_of = [found for found in places if _SAID.match(said, found.end())]
+    return places[-1] if said_of == places[-1:] else None
 
 
 def _failed(record: Record, found: re.Match[str] | None, user: str, reason: str) -> Items:

@@ -15,16 +15,27 @@ from streams.parsers import fields, proxied
 from streams.parsers.event import event
 from streams.parsers.part import Format, Items, Mask, Parse, Record
 
-_PROCESS = re.compile(r"sogod ?\[\d{1,10}(?::\d{1,20})?\]:? ")
+# Behind syslog's header SOGo's own may stand once more
+_PROCESS = re.compile(
+    r"(?:(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d )?sogod ?\[\d{1,10}(?::\d{1,20})?\]:? ){0,2}"
+    r"(?:\[(?:DEBUG|INFO|WARN|ERROR|FATAL)\] )?"
+)
 _LOGIN = re.compile(
-    r"(?:<0x[0-9a-f]{1,16}\[)?SOGoRootPage(?:\]>)?:? (?P<what>Login|successful login) from "
-    r"'(?P<from>[^']{0,600})' for user '(?P<user>[^']{0,320})' (?P<more>might|- expire).*",
+    r"(?:<(?:0x){1,2}[0-9a-fA-F]{1,16}\[)?SOGoRootPage(?:\]>)?:? "
+    r"(?P<what>Login|successful login) from '(?P<from>[^']{0,600})' "
+    r"for user '(?P<user>[^']{0,320})' (?P<more>might|- expire).*",
     re.DOTALL,
 )
 
 
 def _log(record: Record) -> Items:
-    return _read(record, record.text)
+    return _read(record, _said(record.text))
+
+
+def _said(text: str) -> str:
+    """What stands behind the names of process and level."""
+    head = _PROCESS.match(text)
+    return text[head.end() :] if head else text
 
 
 def _read(record: Record, text: str) -> Items:
@@ -59,8 +70,8 @@ def _text(record: Record) -> Items | None:
     text = record.text
     if text[:5] != "sogod":
         return None
-    process = _PROCESS.match(text)
-    return _read(record, text[process.end() :]) if process else None
+    said = _said(text)
+    return _read(record, said) if said != text else None
 
 
 def parser(mask: Mask, program: str) -> Parse | None:

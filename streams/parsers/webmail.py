@@ -1,8 +1,9 @@
-"""Small webmailers: SquirrelMail, RainLoop and SnappyMail, Open WebMail.
+"""Small webmailers: SquirrelMail, RainLoop and SnappyMail, Open WebMail, Group-Office.
 
 Sources: SquirrelMail's plugin squirrel_logger (2.x, its default format), the ``auth_logging`` of
-RainLoop and SnappyMail (application.ini, UserAuth.php), Open WebMail's writelog. Each has a file
-of its own or goes through syslog. The address stands before the name of the user, or after all
+RainLoop and SnappyMail (application.ini, UserAuth.php), Open WebMail's writelog, Group-Office's
+infolog (``[2026-03-07]LOGIN FAILED for user: "U" from IP: A``). Each has a file of its own or goes
+through syslog. The address stands before the name of the user, or after all
 that a stranger wrote; the text around it is the program's own.
 """
 
@@ -26,6 +27,13 @@ _SNAPPY = re.compile(
 _OPEN = re.compile(
     r"- \[\d{1,10}\] \((?P<ip>[0-9A-Fa-f.:]{2,45})\) (?P<user>\S{0,320}) - "
     r"(?P<what>login|login error|userinfo error|session error) - (?P<more>.*)",
+    re.DOTALL,
+)
+
+
+_OFFICE = re.compile(
+    r"LOGIN (?P<what>FAILED|SUCCESS) for user: \"(?P<user>.{0,320})\" from IP: "
+    r"(?P<ip>[0-9A-Fa-f.:]{2,45})",
     re.DOTALL,
 )
 
@@ -71,9 +79,20 @@ def _openwebmail(record: Record) -> Items:
     return _login(record, found, "failed", "unknown_account" if unknown else "rejected")
 
 
+def _groupoffice(record: Record) -> Items:
+    found = _OFFICE.fullmatch(record.text)
+    if found is None:
+        return ()
+    if found["what"] == "SUCCESS":
+        return _login(record, found, "ok", "")
+    return _login(record, found, "failed", "rejected")
+
+
 def _text(record: Record) -> Items | None:
     """A line of a webmailer's own file."""
     text = record.text
+    if text.startswith(("LOGIN FAILED for user: ", "LOGIN SUCCESS for user: ")):
+        return _groupoffice(record) or None
     if text.startswith(("[LOGIN] ", "[LOGIN_ERROR] ")):
         return _squirrelmail(record) or None
     if text.startswith(("Auth failed: ip=", "Admin Auth failed: ip=")):
@@ -89,6 +108,7 @@ READERS: dict[str, Parse] = {
     "SquirrelMail": _squirrelmail,
     "snappymail": _snappymail,
     "rainloop": _snappymail,
+    "groupoffice": _groupoffice,
 }
 
 
@@ -100,5 +120,6 @@ def parser(mask: Mask, program: str) -> Parse | None:
 FORMAT = Format(
     "webmail",
     parser,
-    begins=r"\[LOGIN(?:_ERROR)?\] |(?:Admin )?Auth failed: ip=|- \[",
+    begins=r"LOGIN (?:FAILED|SUCCESS) for user: |\[LOGIN(?:_ERROR)?\] |"
+    r"(?:Admin )?Auth failed: ip=|- \[",
 )

@@ -7,9 +7,10 @@ the proxy, or without one the client. Of a list in ``oip`` only the last address
 site's own was written by a proxy; those before it are the client's words, like ``ua`` and all
 behind it.
 
-An account that does not exist is no attempt to the audit; the module "account" tells it. What
-SoapEngine says repeats another line. nginx tells the logins that it passed on a second time. The
-MTA is Postfix, and its lines are Postfix's.
+An account that does not exist is no attempt to the audit; the module "account" tells it. Other
+failures are in both logs: the modules imap, pop and SoapEngine of mailbox.log tell of the same
+attempts as the audit, and where both are read each counts once. nginx tells the logins that it
+passed on a second time. The MTA is Postfix, and its lines are Postfix's.
 """
 
 import re
@@ -17,7 +18,7 @@ import re
 from schemas import net
 from schemas.events import Auth, Change
 from streams.parsers.event import event, name
-from streams.parsers.part import Attempt, Format, Items, Mask, Parse, Record
+from streams.parsers.part import Attempt, Format, Item, Items, Mask, Parse, Record, Twin
 
 _LEVELS = ("INFO", "WARN", "ERROR", "FATAL", "DEBUG", "TRACE")
 _SERVICES = {
@@ -44,6 +45,12 @@ _NOBODY = re.compile(
     r"(?:account not found|no such account).*",
     re.DOTALL,
 )
+_REFUSED = re.compile(
+    r"(?:handler exception: |Error occurred during authentication: )?"
+    r"authentication failed for \[(?P<account>.{0,320}?)\](?P<why>[^\[\]]*)",
+    re.DOTALL,
+)
+_MODULES = {"imap": "imap", "pop": "pop3", "SoapEngine": "web", "PreAuthServlet": "web"}
 _CHANGES = {
     "SetPassword": "password",
     "ChangePassword": "password",
@@ -94,10 +101,41 @@ def _read(record: Record) -> Items | None:
             refused = text.startswith("WARN") and again[-1] == "security"
             return (_auth(record, context, "", "rejected", ""),) if refused else ()
         return _audit(record, context, said)
-    before, found, said = text.partition(_ACCOUNT)
-    if not found or _MODULE.search(said):
+    if _SAID not in text:
         return ()
-    return _nobody(record, before.partition("] [")[2], said)
+    before, found, said = text.partition(_ACCOUNT)
+    if found:
+        known = not _MODULE.search(said)
+        return _nobody(record, before.partition("] [")[2], said) if known else ()
+    return _mailbox(record)
+
+
+_SAID = "authentication failed for ["
+
+
+def _mailbox(record: Record) -> Items:
+    """What mailbox.log says of a refusal that the audit may tell too."""
+    text = record.text
+    modules = list(_MODULE.finditer(text))
+    services = [_MODULES.get(one["module"], "") for one in modules]
+    if not modules or not services[0] or not services[-1]:
+        return ()
+    context = text[: modules[0].start()].partition("] [")[2]
+    if len(modules) > 1:
+        # A name or a browser's name was made to look like the end of the line.
+        return (_auth(record, context, "", "rejected", ""),)
+    found = _REFUSED.fullmatch(text, modules[0].end())
+    reason = _reason(found["why"]) if found else ""
+    if found is None or reason == "unknown_account":
+        return ()  # the module "account" tells it
+    return (_told(_auth(record, context, found["account"], reason, services[0]), "mailbox"),)
+
+
+def _told(auth: Auth, log: str) -> Item:
+    """A refusal that stands in both logs, of which other programs may tell too."""
+    item = Attempt("detail", auth) if auth.service in ("imap", "pop3") else auth
+    line = f"zimbra {int(auth.at) // 60} {auth.client} {auth.account}"
+    return Twin(auth.gateway, line, item, log=log)
 
 
 def _audit(record: Record, context: str, said: str) -> Items:
@@ -123,9 +161,7 @@ def _audit(record: Record, context: str, said: str) -> Items:
         return ()  # the password has its own line
     service = _SERVICES.get(fields.get("protocol", "soap").lower(), "")
     auth = _auth(record, context, fields.get("account", ""), reason, service)
-    if service in ("imap", "pop3") and auth.outcome == "failed":
-        return (Attempt("detail", auth),)
-    return (auth,)
+    return (auth if auth.outcome == "ok" else _told(auth, "audit"),)
 
 
 def _nobody(record: Record, context: str, said: str) -> Items:

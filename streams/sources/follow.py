@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
+from streams.said import said
 from streams.sources.history import history
 from streams.sources.journal import Journal
 from streams.sources.rotation import is_rotated
@@ -107,7 +108,7 @@ class Follow:
     def _refuse(self, path: Path) -> None:
         if not self._full:
             self._full = True
-            log.warning('source=%s passed over reason="more than %d files"', path, MOST)
+            log.warning(said("source passed over", source=path, reason=f"more than {MOST} files"))
 
 
 def _paths(pattern: str) -> list[Path]:

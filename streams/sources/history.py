@@ -6,6 +6,7 @@ from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 
+from streams.said import said
 from streams.sources.archive import open_lines
 from streams.sources.logfile import HEAD, Place
 from streams.sources.rotation import rotated
@@ -27,7 +28,7 @@ def _readable_lines(part: Path, but: Container[tuple[int, int]]) -> Iterator[tup
             return
         yield from open_lines(part)
     except OSError as error:
-        log.warning('source=%s unreadable reason="%s"', part, error.strerror)
+        log.warning(said("source unreadable", source=part, reason=error.strerror))
 
 
 class Archived:
@@ -80,7 +81,7 @@ class Archived:
                 if self.offset >= until:
                     return
         except OSError as error:
-            log.warning('source=%s unreadable reason="%s"', self.path, error.strerror)
+            log.warning(said("source unreadable", source=self.path, reason=error.strerror))
         self._ended = True
 
     def last_line(self) -> Iterator[tuple[int, bytes]]:

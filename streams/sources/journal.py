@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from msgspec import Struct
 
+from streams.said import said
 from streams.sources.logfile import CHUNK
 from streams.sources.source import LIMIT
 
@@ -137,6 +138,6 @@ class Journal:
     def _troubled(self, trouble: str) -> None:
         if trouble != self.trouble:
             self.trouble = trouble
-            log.warning('source=journal unreadable reason="%s"', trouble.replace('"', "'"))
+            log.warning(said("source unreadable", source="journal", reason=trouble))
         self._again = time.monotonic() + self._patience
         self._patience = min(self._patience * 2, PATIENCE[1])

@@ -79,9 +79,10 @@ class LogFile:
         self.offset = self._read = offset
         self._rest = b""
 
-    def seek_end(self) -> None:
-        """To the end; a line that is not complete yet is still to come as a whole."""
-        end = self.size
+    def seek_end(self, end: int | None = None) -> None:
+        """To the end, or to what it was at `end` bytes; a line that is not complete there is
+        still to come as a whole."""
+        end = self.size if end is None else min(end, self.size)
         start = max(0, end - LONGEST)
         tail = os.pread(self._fd, end - start, start)
         self.seek(start + tail.rfind(b"\n") + 1 if b"\n" in tail else start)

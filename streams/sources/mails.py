@@ -5,14 +5,10 @@ Of each mail at most `LARGEST` bytes are kept; the rest is passed over.
 
 import os
 import re
-import zlib
 from collections.abc import Iterable, Iterator
-from lzma import LZMAError
 from pathlib import Path
 
-import zstandard
-
-from streams.sources.archive import OPENERS, UnpackError
+from streams.sources.archive import opened
 
 LARGEST = 1 << 20  # bytes of a mail
 LINE = 1 << 16  # bytes that are read at once, where no line ends before
@@ -23,7 +19,8 @@ _SEPARATOR = re.compile(
 
 
 def mails(path: Path) -> Iterator[tuple[str, bytes]]:
-    """(where it lies, the mail) of each. Raises OSError; what came before is good."""
+    """(where it lies, the mail) of each; `-` is standard input. Raises OSError; what came before
+    is good."""
     if path.is_dir():
         for file in _files(path):
             yield from _of_file(file)
@@ -66,10 +63,6 @@ def _files(top: Path) -> Iterator[Path]:
 
 
 def _of_file(path: Path) -> Iterator[tuple[str, bytes]]:
-    with OPENERS.get(path.suffix, Path.open)(path, "rb") as file:
-        found = split(iter(lambda: file.readline(LINE), b""))
-        try:
-            for mail in found:
-                yield str(path), mail
-        except (EOFError, zlib.error, LZMAError, zstandard.ZstdError) as error:
-            raise UnpackError(path, error) from error
+    with opened(path) as file:
+        for mail in split(iter(lambda: file.readline(LINE), b"")):
+            yield str(path), mail

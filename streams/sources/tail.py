@@ -11,6 +11,7 @@ import errno
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 
@@ -52,7 +53,8 @@ class Tail:
         self._quiet_since: dict[int, float] = {}  # of the older ones, by their identity
         self._from = _positions.decode(position) if position else None  # where to go on
         self._missing = 0.0  # monotonic time since when the name is nobody's
-        self._skip = not position and not begin  # what lies there already
+        self._skip = not position and not begin  # what lies there already,
+        self._there: tuple[int, int, int] | None = None  # device, inode, bytes of it
         if self._from is None and begin:
             self._open()
         self._settle()
@@ -170,6 +172,8 @@ class Tail:
         except OSError as error:
             self._troubled(error)
             return False
+        if self.trouble and self.trouble != MISSING:
+            log.info("source=%s readable again", self.path)
         self.trouble = ""
         return True
 
@@ -192,13 +196,28 @@ class Tail:
         if self._from is None and not self._skip:
             return True
         if not self._open() and self.trouble != MISSING:
+            self._note_what_is_there()
             return False
         if self._from is not None:
             self._resume(self._from)
         elif self._current is not None:
-            self._current.seek_end()
+            self._skip_what_was_there(self._current)
         self._from, self._skip = None, False
         return True
+
+    def _note_what_is_there(self) -> None:
+        """Of a file that we may not read we still know how long it is: what comes from now on is
+        read when we may."""
+        if self._skip and self._there is None:
+            with suppress(OSError):
+                found = self.path.stat()
+                self._there = (found.st_dev, found.st_ino, found.st_size)
+
+    def _skip_what_was_there(self, current: LogFile) -> None:
+        if self._there is None:
+            current.seek_end()
+        elif self._there[:2] == (current.device, current.inode):
+            current.seek_end(self._there[2])
 
     def _begin_anew(self, current: LogFile) -> None:
         """The file was cut or rewritten in place. What was not read yet lies in the copy that

@@ -269,6 +269,14 @@ def test_a_phone_that_changes_its_address_is_silent() -> None:
     assert silent(many(60, 600, places=2))
 
 
+def test_more_clients_than_can_be_counted_one_by_one_are_about_so_many() -> None:
+    bots = [mail(n * 600.0, client=f"{20 + n}.0.2.1") for n in range(80)]
+    finding = tell(AccountBurst(), bots).finding("account_burst", ANNA)
+    assert "it sends through about " in finding.summary
+    seen = count(finding, "clients")
+    assert (60 < seen.count <= 80, seen.estimated) == (True, True)
+
+
 def test_webmail_and_our_own_hosts_are_no_clients() -> None:
     site = Site(domains=frozenset({"example.org"}), trusted=Networks(["203.0.0.0/8"]))
     assert silent(many(30, 60), site=site)

@@ -114,8 +114,8 @@ def test_every_source_is_named_also_those_from_before_it_was_recognised() -> Non
     assert finding.clients == [client(0)]
     assert finding.wish == Wish("drop", Target("network", client(0)))
     assert {e.sign: (e.count, e.threshold) for e in finding.evidence} == {
-        "accounts": (1, 1),
-        "tries": (1, 1),
+        "accounts": (1, 0),
+        "tries": (1, 0),
     }
     assert "1 password at 1 account" in finding.summary
     assert "submission LOGIN" in finding.summary

@@ -666,3 +666,11 @@ def test_suspects_are_bounded_and_the_oldest_goes_first() -> None:
         story.tell(failed(GUESSER, name, number * HOUR), opened(GUESSER, name, number * HOUR + 1))
     kept = list(story.state(f"c:{GUESSER}", NAME).suspects)
     assert kept == [f"{name}@example.org" for name in names(OPENED + 1)[1:]]
+
+
+def test_never_more_accounts_than_tries_are_told() -> None:
+    told = found(every(1, guesses(GUESSER, names(200))))
+    accounts = count(told, "accounts in a day")
+    assert accounts.estimated
+    assert 150 < accounts.count <= 200
+    assert f"200 wrong passwords at about {accounts.count:g} accounts" in told.summary

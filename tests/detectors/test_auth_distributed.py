@@ -49,6 +49,14 @@ def about(subject: str, *parts: Fact | list[Auth], warm: bool = True) -> Finding
     return told(*parts, warm=warm).finding(NAME, subject)
 
 
+def test_a_client_that_tries_more_accounts_than_can_be_counted_tried_about_so_many() -> None:
+    users = [f"user{n}" for n in range(90) for _ in range(3)]
+    finding = about(HOME, every(5 * MINUTE, guesses(HOME, users)))
+    spray = count(finding, "accounts")
+    assert (64 < spray.count <= 90, spray.estimated) == (True, True)
+    assert f"passwords at about {spray.count:g} accounts" in finding.summary
+
+
 # -- one account, many clients -----------------------------------------------------------------
 
 

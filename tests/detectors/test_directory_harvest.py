@@ -65,6 +65,17 @@ def test_ten_unknown_recipients_in_ten_minutes_are_guesses() -> None:
     assert found.targets_count == 10
 
 
+def test_more_than_can_be_counted_one_by_one_are_told_as_about_so_many() -> None:
+    finding = tell(DirectoryHarvest(), guesses(66, 3)).finding("directory_harvest", THIEF)
+    assert f"{THIEF} guesses addresses: about {finding.targets_count} do not exist" in (
+        finding.summary
+    )
+    assert finding.targets_count in (64, 65, 66)
+    recent = count(finding, "unknown recipients in 10 min")
+    assert (recent.count, recent.estimated) == (64, True)
+    assert not count(finding, "unknown of all recipients").estimated
+
+
 def test_nine_unknown_recipients_are_not() -> None:
     assert tell(DirectoryHarvest(), guesses(9, 30), mail(THIEF, DAY)).silent
 

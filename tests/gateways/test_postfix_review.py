@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from agents.commands.check import command
 from streams.gateway import Note
 from streams.gateways.postfix import Postfix, PostfixSettings
-from streams.gateways.postfix.review import split
+from streams.postconf import split
 
 SUBMISSION = "submission/inet"
 

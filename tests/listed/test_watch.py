@@ -58,7 +58,7 @@ def test_a_list_that_cannot_be_believed_is_a_trouble_and_no_alert(
         wait_for(watch.troubles, "a trouble")
         assert watch.troubles() == {"deaf.example": "the list does not answer us (127.255.255.254)"}
         assert watch.take() == []
-    assert "listed=deaf.example failed" in caplog.text
+    assert "listed failed listed=deaf.example" in caplog.text
 
 
 def test_a_gateway_is_asked_about_by_its_addresses(block_list: BlockList) -> None:

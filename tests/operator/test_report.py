@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 
 from agents.operator import report
 from agents.words import span
-from schemas.findings import Alert, Decision, Evidence, Subject, Target
+from schemas.findings import Alert, Decision, Evidence, Sample, Subject, Target
 
 AT = 1772445600.0  # 2026-03-02T10:00:00Z
 
@@ -73,7 +73,7 @@ def test_a_finding_shows_who_what_when_its_counts_and_what_follows() -> None:
 HIGH      auth_dictionary dictionary  192.0.2.66               Mar 2 10:00–10:09
           failed at 15 accounts in 9 minutes
           accounts failed 15 ≥ 5
-          → drop 192.0.2.66 for 20 min, for the 2nd time
+          → drop 192.0.2.66 for 20 min, after 1 earlier decision
 CRITICAL  auth_breach guessed  mara@example.org                Mar 2 10:00–10:09
           192.0.2.66 opened mara@example.org after guessing at 15 accounts
           accounts failed 15 ≥ 5  share of failures 0.94 ≥ 0.5
@@ -123,6 +123,50 @@ def test_counts_below_their_thresholds_show_only_where_none_is_above() -> None:
     assert shown(report.counts(below)) == "tries 2 < 20 an hour  accounts 1 < 5"
 
 
+def test_a_threshold_that_says_nothing_is_left_out() -> None:
+    found = [
+        Evidence("servers that report", 85, 0),
+        Evidence("honeypots", 1, 1),
+        Evidence("accounts", 15, 5),
+        Evidence("changes", 0, 0),
+        Evidence("new places", 1, 1, "networks"),
+    ]
+    assert shown(report.counts(found)) == (
+        "honeypots 1  accounts 15 ≥ 5  new places 1  servers that report 85"
+    )
+    below = [Evidence("servers that report", 85, 0), Evidence("honeypots", 0, 1)]
+    assert shown(report.counts(below)) == "honeypots 0 < 1  servers that report 85"
+
+
+def test_events_are_told_in_words_with_the_place_of_their_lines() -> None:
+    told = [
+        Sample(AT, '{"type":"auth","at":1,"client":"192.0.2.66","outcome":"failed"}', "mail.log:7"),
+        Sample(AT + 61, "127.0.0.2 listed", ""),
+        Sample(AT + 62, "[1]", ""),
+    ]
+    assert shown(report.samples(told)) == (
+        """\
+  Mar  2 10:00:00  auth  client=192.0.2.66  outcome=failed
+                   mail.log:7
+  Mar  2 10:01:01  127.0.0.2 listed
+  Mar  2 10:01:02  [1]"""
+    )
+
+
+def test_a_count_is_broken_from_its_threshold_only_where_there_is_no_room() -> None:
+    found = [Evidence("fan_out", 60, 50, "recipients"), Evidence("unknown recipients", 64, 25)]
+    assert shown(report.counts(found), width=40) == (
+        "fan out 60 ≥ 50 recipients\nunknown recipients 64 ≥ 25"
+    )
+    assert shown(report.counts(found), width=20).splitlines()[0] == "fan out 60 ≥ 50"
+    assert shown(report.counts([Evidence("places", 3, 0, "networks")])) == "places 3 networks"
+
+
+def test_an_estimate_is_shown_as_one() -> None:
+    rough = [Evidence("accounts", 178, 5, estimated=True), Evidence("tries", 200, 20)]
+    assert shown(report.counts(rough)) == "accounts about 178 ≥ 5  tries 200 ≥ 20"
+
+
 def test_markup_from_a_log_is_text() -> None:
     alert = msgspec.structs.replace(BREACH, summary="[bold red]x[/] [link=file:///]y[/link]")
     assert "[bold red]x[/] [link=file:///]y[/link]" in shown(report.findings([alert]))
@@ -147,19 +191,29 @@ def test_a_period_names_each_date_once(first: float, last: float, words: str) ->
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.5, "0.5 s"), (59, "59 s"), (60, "1 min"), (5400, "1.5 h"), (604800, "7 d")],
+    [
+        (0.5, "0.5 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (90, "1.5 min"),
+        (1914, "32 min"),
+        (3569, "59 min"),
+        (3570, "1 h"),
+        (5400, "1 h 30 min"),
+        (19200, "5 h 20 min"),
+        (86399, "1 d"),
+        (90000, "1 d 1 h"),
+        (604800, "7 d"),
+    ],
 )
-def test_a_span_has_the_largest_fitting_unit(seconds: float, words: str) -> None:
+def test_a_span_is_told_as_people_say_it(seconds: float, words: str) -> None:
     assert span(seconds) == words
 
 
-def test_numbers_and_ordinals_read_well() -> None:
+def test_numbers_read_well() -> None:
     assert [report.number(value) for value in (3, 1234.0, 0.5, 0.125)] == [
         "3",
         "1,234",
         "0.5",
         "0.12",
     ]
-    assert [report.ordinal(value) for value in (1, 2, 3, 4, 11, 12, 13, 21, 112)] == [
-        "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "112th",
-    ]  # fmt: skip

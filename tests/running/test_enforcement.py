@@ -115,3 +115,31 @@ def test_a_list_that_came_just_before_the_end_is_still_enforced() -> None:
     enforcement.put([TWO])
     enforcement.close()
     assert relay.applied == [[TWO]]
+
+
+def test_a_kill_switch_that_was_released_a_moment_before_the_end_is_seen() -> None:
+    lifted = True
+    relay = Relay()
+    relay._lifted = lambda: lifted
+    enforcement = Enforcement([relay], tick=60.0)
+    enforcement.put([ONE])
+    wait_for(lambda: relay.applied == [[]])
+    lifted = False
+    enforcement.close()
+    assert relay.applied == [[], [ONE]]
+
+
+def test_what_is_left_undone_is_seen_to_at_the_end_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    relay = Relay(leaves=3)
+    enforcement = Enforcement([relay], tick=0.001)
+    enforcement.put([ONE])
+    enforcement.close()
+    assert relay.applied == [[ONE]]
+    monkeypatch.setattr("agents.running.enforcement.LAST", 0.0)
+    never = Relay(leaves=10**6)
+    enforcement = Enforcement([never], tick=60.0)
+    enforcement.put([ONE])
+    enforcement.close()
+    assert enforcement.troubles() == {"relay": "waits to be brought up to date"}

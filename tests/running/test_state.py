@@ -7,6 +7,7 @@ import pytest
 
 from agents.running import logs, state
 from schemas.settings import Settings, StorageSettings
+from streams.said import said
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +75,17 @@ def test_logs_are_json_where_nobody_looks(
 
 
 @pytest.mark.usefixtures("_as_before")
+def test_an_event_and_its_fields_are_fields_of_the_json(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
+    logs.configure()
+    logging.getLogger("x").error(said("reload failed", reason='no "key"', tries=3))
+    told = json.loads(capsys.readouterr().err)
+    assert (told["message"], told["reason"], told["tries"]) == ("reload failed", 'no "key"', 3)
+
+
+@pytest.mark.usefixtures("_as_before")
 def test_logs_are_readable_on_a_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,3 +93,20 @@ def test_logs_are_readable_on_a_terminal(
     logs.configure()
     logging.getLogger("x").warning("reads on")
     assert capsys.readouterr().err.endswith(" WARNING reads on\n")
+
+
+def test_a_place_that_is_not_there_yet_is_writable_if_the_nearest_folder_is(
+    tmp_path: Path,
+) -> None:
+    assert state.unwritable(tmp_path / "a/b/mailwarden.db") == ""
+    assert list(tmp_path.iterdir()) == []
+    assert "nothing can be written to /proc: " in state.unwritable(Path("/proc/x/y.db"))
+
+
+def test_a_file_that_is_there_must_be_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mailwarden.db"
+    path.touch()
+    assert state.unwritable(path) == ""
+    assert state.unwritable(tmp_path) == "is a directory"
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert state.unwritable(path) == "may not be written by this user"

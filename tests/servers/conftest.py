@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from imaplib import IMAP4
 from pathlib import Path
 from poplib import POP3
@@ -150,9 +151,10 @@ def listens(port: int) -> bool:
 
 
 class MailServer:
-    """Needs root, as both servers do, and the packages of tools/debian-packages."""
+    """Needs root, as both servers do, and the packages of tools/debian-packages. `dovecot` is
+    added to Dovecot's configuration."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, dovecot: str = "") -> None:
         self.folder = folder
         self.smtp, self.submission, self.imap, self.pop3, closed, self.reports = free_ports(6)
         self.postfix_log = folder / "postfix.log"
@@ -166,7 +168,7 @@ class MailServer:
         values["reports_address"] = REPORTS
         (folder / "etc" / "main.cf").write_text(MAIN.format_map(values))
         (folder / "etc" / "master.cf").write_text(MASTER.format_map(values))
-        (folder / "dovecot.conf").write_text(DOVECOT.format_map(values))
+        (folder / "dovecot.conf").write_text(DOVECOT.format_map(values) + dovecot)
         (folder / "users").write_text(
             "".join(f"{account}:{{PLAIN}}{PASSWORD}\n" for account in ACCOUNTS)
         )
@@ -256,11 +258,17 @@ class Pop3(POP3):
 @pytest.fixture(scope="module")
 def mail_server() -> Iterator[MailServer]:
     """A running one."""
+    with running() as server:
+        yield server
+
+
+@contextmanager
+def running(dovecot: str = "") -> Iterator[MailServer]:
     for program in ("postfix", "dovecot"):
         assert shutil.which(program), f"{program} is missing: run tools/debian-setup"
     folder = Path(tempfile.mkdtemp(prefix="mailwarden-mail-"))
     folder.chmod(0o755)  # the servers' own users must reach their sockets
-    server = MailServer(folder)
+    server = MailServer(folder, dovecot)
     with (Path(tempfile.gettempdir()) / "mailwarden-mail.lock").open("w") as alone:
         fcntl.flock(alone, fcntl.LOCK_EX)  # one at a time, whatever runs beside this process
         try:

@@ -1,6 +1,9 @@
 import bz2
 import gzip
+import io
 import lzma
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import zstandard
@@ -54,3 +57,21 @@ def test_a_line_without_end_is_cut_and_the_next_one_has_its_place(tmp_path):
     path = tmp_path / "mail.log"
     path.write_bytes(b"x" * (3 * LONGEST + 5) + b"\nnext\n")
     assert list(open_lines(path)) == [(0, b"x" * LONGEST), (3 * LONGEST + 6, b"next")]
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_without_a_name_that_tells_the_first_bytes_do(tmp_path, monkeypatch, name):
+    path = tmp_path / "old"
+    path.write_bytes(PACKED[name])
+    assert list(open_lines(path)) == EXPECTED
+    stdin = SimpleNamespace(buffer=io.BufferedReader(io.BytesIO(PACKED[name])))
+    monkeypatch.setattr("sys.stdin", stdin)
+    assert list(open_lines(Path("-"))) == EXPECTED
+    assert not stdin.buffer.closed
+
+
+def test_a_cut_archive_on_standard_input_is_told(monkeypatch):
+    packed = gzip.compress(b"one\n" * 10_000)[:-12]
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BufferedReader(io.BytesIO(packed))))
+    with pytest.raises(OSError, match="unpacked"):
+        list(open_lines(Path("-")))

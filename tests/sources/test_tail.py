@@ -385,6 +385,34 @@ def test_a_file_that_may_not_be_read_is_told_and_tried_again(
     assert not source.trouble
 
 
+def test_lines_that_come_while_a_file_may_not_be_read_are_read_when_it_may(
+    log: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    write(log, b"old")
+    with monkeypatch.context() as patch:
+        refuse(patch, log)
+        source = Tail(log)
+        write(log, b"meanwhile")
+        assert read(source) == []
+    write(log, b"new")
+    assert read(source) == [b"meanwhile", b"new"]
+    assert f"source={log} readable again" in caplog.text
+
+
+def test_a_file_that_has_taken_the_place_of_one_we_may_not_read_is_read_from_its_beginning(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(log, b"old")
+    with monkeypatch.context() as patch:
+        refuse(patch, log)
+        source = Tail(log)
+        assert read(source) == []
+    log.rename(log.with_suffix(".1"))
+    write(log, b"new")
+    assert read(source) == [b"new"]
+
+
 def test_a_position_survives_a_file_that_may_not_be_read_for_a_while(
     log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

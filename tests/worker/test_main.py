@@ -129,3 +129,14 @@ def test_a_wrong_setting_ends_the_command_with_2(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, ["-c", str(settings)])
     assert done.exit_code == 2
     assert "kafka.broker: no such setting" in done.output
+
+
+def test_a_worker_whose_last_flush_no_broker_takes_ends_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(main.os, "_exit", codes.append)
+    monkeypatch.setattr(main.logging, "shutdown", lambda: None)
+    main.end()
+    assert codes == [0]
+    assert "ended without a last flush" in caplog.text

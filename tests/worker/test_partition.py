@@ -100,6 +100,15 @@ def test_a_message_that_comes_twice_in_one_life_counts_once() -> None:
     assert life.count() == 2
 
 
+def test_what_was_reported_is_not_counted_by_its_log_line_in_the_next_life_either() -> None:
+    life = Life()
+    life.fold(7, guess(source="auth_policy"))
+    life.flush()
+    life.begin()
+    life.fold(8, guess(1, at=1030.0), guess(2, service="pop3"))
+    assert life.count() == 2
+
+
 def test_nothing_is_written_where_nothing_was_folded() -> None:
     life = Life()
     assert life.partition.flush(1000.0)[1] is None

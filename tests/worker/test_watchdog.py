@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from agents.worker.watchdog import STUCK, Watchdog, lag
+from agents.worker.watchdog import END, STUCK, Watchdog, lag
+from streams import metrics
 
 FACTS = "mail.facts"
 
@@ -13,6 +14,7 @@ class Coordinator:
         self.dead = False
         self._pending_exception: Exception | None = None
         self._coordination_task = SimpleNamespace(done=lambda: self.dead)
+        self.coordinator_id: int | None = 1
 
     def check_errors(self) -> None:
         error, self._pending_exception = self._pending_exception, None
@@ -36,10 +38,15 @@ class Site:
         self.worker: Any = SimpleNamespace(
             app=SimpleNamespace(should_stop=False, consumer=SimpleNamespace(_thread=thread)),
             folded=0,
+            reached=False,
             sources=frozenset({FACTS}),
             behind=lambda place, end: place.behind,
         )
-        self.watchdog = Watchdog(self.worker, self.reasons.append, lambda: self.now)
+        self.ended = 0
+        self.watchdog = Watchdog(self.worker, self.reasons.append, self._end, lambda: self.now)
+
+    def _end(self) -> None:
+        self.ended += 1
 
     def put(
         self,
@@ -112,6 +119,31 @@ def test_a_worker_that_ends_is_left_alone() -> None:
     site.worker.app.should_stop = True
     site.watchdog.look()
     assert site.reasons == []
+
+
+def test_a_worker_that_cannot_end_is_ended() -> None:
+    site = Site()
+    site.worker.app.should_stop = True
+    for site.now in (1.0, 1.0 + END):
+        site.watchdog.look()
+    assert site.ended == 0
+    site.now += 0.1
+    site.watchdog.look()
+    assert site.ended == 1
+
+
+def test_it_says_once_that_no_broker_answers_and_once_that_one_does(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    site = Site()
+    for brokers in (None, 1, 1, None, None, 1):
+        site.coordinator.coordinator_id = brokers
+        site.watchdog.look()
+        assert site.worker.reached is (brokers is not None)
+        assert metrics.BUS_UP._value.get() == (brokers is not None)
+    said = [record.getMessage().partition(";")[0] for record in caplog.records]
+    assert said == ["the brokers answer", "no broker answers", "the brokers answer"]
 
 
 def test_a_worker_that_has_not_begun_is_left_alone() -> None:

@@ -117,6 +117,7 @@ class Site:
             _thread=SimpleNamespace(_consumer=client, call_thread=self._call),
         )
         self.app.rebalancing = False
+        self.worker.reached = True
         self.take_up({0, 1})
 
     def take_up(self, partitions: set[int]) -> None:
@@ -478,10 +479,13 @@ def test_the_signals_and_the_timer_of_faust_lead_here(
     assert site.worker._assigned == {TP(FACTS, 1)}
 
 
-def test_health_says_that_no_partitions_were_assigned_yet(site: Site) -> None:
+def test_health_says_what_is_missing_first(site: Site) -> None:
+    site.worker.reached = False
+    assert site.worker._health().degraded == ("no broker answers",)
+    site.worker.reached = True
+    assert site.worker._health().degraded == ()
     site.worker._live = False
-    asyncio.run(site.worker.tick())
-    assert site.worker.pulse.health().degraded == ("it has no partitions yet",)
+    assert site.worker._health().degraded == ("it has no partitions yet",)
 
 
 def test_what_was_evicted_is_counted_once(site: Site) -> None:

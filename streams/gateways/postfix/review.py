@@ -7,17 +7,14 @@ takes logins is looked at, and postscreen in front of it.
 """
 
 import os
-import re
 import shlex
-import subprocess
 from pathlib import Path
 
-from msgspec import Struct
-
+from streams import postconf
 from streams.gateway import Note
 from streams.gateways.postfix.settings import PostfixSettings
+from streams.postconf import Service
 
-PATIENCE = 20.0  # seconds for one call of postconf
 LOGIN_FIRST = {"permit_sasl_authenticated", "reject"}
 """Restrictions that refuse everybody when they are asked before the login."""
 AFTER_LOGIN = (
@@ -41,30 +38,12 @@ ASKED = (
 )
 
 
-class Service(Struct, frozen=True):
-    """A line of master.cf that serves SMTP, with what holds for it."""
-
-    key: str  # "submission/inet"
-    program: str  # smtpd, postscreen
-    parameters: dict[str, str]
-
-    def __getitem__(self, parameter: str) -> str:
-        return self.parameters.get(parameter, "")
-
-    def items(self, parameter: str) -> list[str]:
-        return split(self[parameter])
-
-    @property
-    def takes_logins(self) -> bool:
-        return self["smtpd_sasl_auth_enable"] == "yes"
-
-
 def review(settings: PostfixSettings) -> list[Note]:
     """What is enforced, what is not, and the commands that mend it."""
     notes = _files(settings)
     try:
-        services = _services(settings)
-    except (OSError, subprocess.SubprocessError) as error:
+        services = postconf.services([settings.postconf, *settings.instance], ASKED)
+    except postconf.FAILURES as error:
         notes.append(Note(False, f"{settings.postconf} cannot be asked what is used: {error}"))
         return notes
     servers = [service for service in services if service.program == "smtpd"]
@@ -77,12 +56,6 @@ def review(settings: PostfixSettings) -> list[Note]:
         if settings.accounts and service.takes_logins:
             notes.append(_accounts(settings, service))
     return notes
-
-
-def split(restrictions: str) -> list[str]:
-    """The items of a restriction list: by commas and white space, which mean the same to Postfix;
-    ``{...}`` is one item."""
-    return re.findall(r"\{[^}]*\}|[^\s,{}]+", restrictions)
 
 
 # -- questions asked --------------------------------------------------------------------------
@@ -195,44 +168,6 @@ def _remedy(settings: PostfixSettings, service: Service, rest: list[str]) -> tup
     if service.takes_logins:
         lines.append(_override(service, "smtpd_delay_reject", ["no"], settings))
     return tuple(lines)
-
-
-# -- what postconf says -----------------------------------------------------------------------
-
-
-def _services(settings: PostfixSettings) -> list[Service]:
-    """The services of master.cf that are smtpd or postscreen, each with its parameters."""
-    common = _parameters(_ask(settings, "-x", *ASKED))
-    overrides = _parameters(_ask(settings, "-P", "-x"))
-    services = []
-    for line in _ask(settings, "-M").splitlines():
-        fields = line.split()
-        if len(fields) < 8 or fields[7] not in ("smtpd", "postscreen"):
-            continue
-        key = f"{fields[0]}/{fields[1]}"
-        own = {
-            name.removeprefix(f"{key}/"): value
-            for name, value in overrides.items()
-            if name.startswith(f"{key}/")
-        }
-        services.append(Service(key, fields[7], {**common, **own}))
-    return services
-
-
-def _ask(settings: PostfixSettings, *options: str) -> str:
-    done = subprocess.run(
-        [settings.postconf, *settings.instance, *options],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=PATIENCE,
-        check=True,
-    )
-    return done.stdout.decode(errors="replace")
-
-
-def _parameters(text: str) -> dict[str, str]:
-    pairs = (line.partition("=") for line in text.splitlines())
-    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 # -- words ------------------------------------------------------------------------------------

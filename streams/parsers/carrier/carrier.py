@@ -70,6 +70,12 @@ _NAMED = "dovecot: "
 _ARRAYS = frozenset({"[{", '["', "[["})
 # An archive of a cluster's logs: label, Unix time, day, node, then the line as syslog wrote it
 _ARCHIVED = re.compile(r"\S{1,40} (?P<at>\d{9,10}) \d{4}\.\d\d\.\d\d \S{1,255} ")
+# A Windows event as the Event Viewer copies it: a line for each field, and then the message
+VIEWER = "Event Viewer"
+_VIEWED = re.compile(
+    r"(?P<name>Log Name|Source|Date|Event ID|Task Category|Level|Keywords|User|Computer|"
+    r"Description):(?: {1,20}(?P<value>.*))?"
+)
 _CEF = "CEF:"  # ArcSight's format: what stands before it is a host, even where a colon follows
 _REPEATED = re.compile(
     r"message repeated (?P<times>\d{1,9}) times: \[ ?(?P<text>.*?)\]?", re.DOTALL
@@ -77,6 +83,11 @@ _REPEATED = re.compile(
 # https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md
 _CRI = re.compile(r"(?P<stream>stdout|stderr) (?P<part>[FP])(?::\w{1,32})* ")
 _STAMPED = re.compile(r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d |\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
+# A program that puts its own stamp behind its tag, of a log whose lines have no other
+_TAGGED = re.compile(r"[\w./-]{1,64}(?:\[\d{1,10}\])?: (?=\d{4}-\d\d-\d\d[ T]\d\d:\d\d:)")
+# Solaris and its kin number their messages behind the tag: "[ID 801593 mail.info] "
+_NUMBERED = re.compile(r"\[ID \d{1,10} \w{1,16}\.\w{1,16}\] ")
+_ODD = ("message repeated ", "[ID ")  # what may have to be taken off what was said
 _LAST_REPEATED = re.compile(r"(?:\S+ )?last message repeated (?P<times>\d{1,9}) times?")
 
 
@@ -191,7 +202,7 @@ class Carrier:
             origin is not None
             and not origin.whole
             and len(said) <= LONGEST_TEXT
-            and (said[:1] != "m" or not said.startswith("message repeated "))
+            and (said[:1] not in "m[" or not said.startswith(_ODD))
         ):
             self._last = record = Record(
                 at, origin.host, origin.program, origin.pid, said.rstrip(), offset
@@ -225,7 +236,7 @@ class Carrier:
             text = rest
             if "last message repeated " in text[:LONGEST_HEAD]:
                 return self._repeated(at, text.rstrip(), offset)
-        text = text[:LONGEST_TEXT].rstrip()
+        text = _unnumbered(text[:LONGEST_TEXT].rstrip())
         if text.startswith("message repeated "):
             found = _REPEATED.fullmatch(text)
             if found:
@@ -260,6 +271,8 @@ class Carrier:
             if text.startswith(FIELDS):
                 self._table = table(text)
             return None
+        if text[0] in "LSDETKUC" and (viewed := _VIEWED.fullmatch(text[:LONGEST_HEAD])):
+            return self._viewed(viewed["name"], viewed["value"] or "", text, offset)
         spreadsheet = headed(text) if text.count(",") >= FEWEST_COLUMNS - 1 else None
         if spreadsheet is not None:
             self._table = spreadsheet
@@ -295,11 +308,37 @@ class Carrier:
         if own is not None:
             # A file of one program's: no line names it, nor a host.
             return Record(own[0], self._host, "", "", own[1][:LONGEST_TEXT].rstrip(), offset)
+        if split is None and self._told is None and (tagged := _TAGGED.match(text)):
+            try:
+                stamp = self.stamps.iso(text[tagged.end() :])
+            except ValueError:
+                stamp = None  # somebody's words
+            if stamp is not None:
+                return self._said(stamp[0], text, offset)
         # One without a stamp has the time of its envelope, or of the line before it.
         at = self._last.at if self._last else self.stamps.now
         if self._told is not None:
             at = self._told
+        elif split is None and self._last is not None and self._last.program == VIEWER:
+            return Record(at, self._last.host, "", "", text[:LONGEST_TEXT].rstrip(), offset)
         return self._said(*(split or (at, text)), offset)
+
+    def _viewed(self, name: str, value: str, text: str, offset: int) -> Record | None:
+        """A field of a Windows event, no line of its own: the message that follows has its time
+        and host."""
+        last = self._last
+        if last is None or last.program != VIEWER:
+            if name != "Log Name":
+                return self._said(last.at if last else self.stamps.now, text, offset)
+            last = None
+        at = last.at if last else self.stamps.now
+        host = last.host if last else self._host
+        if name == "Date":
+            at = self.stamps.viewed(value) or at
+        elif name == "Computer":
+            host = value.strip()[:255] or host
+        self._last = Record(at, host, VIEWER, "", text, offset)
+        return None
 
     def _stamped(self, stamp: str, program: str, text: str, offset: int) -> Record:
         """A line that tells its time somewhere in its midst."""
@@ -335,7 +374,8 @@ class Carrier:
             "" if found[name] == "-" else found[name] for name in ("host", "program", "pid")
         )
         at = stamp[0] if stamp else self.stamps.now
-        return Record(at, host or self._host, program, pid, (found["text"] or "").strip(), offset)
+        text = _unnumbered((found["text"] or "").strip())
+        return Record(at, host or self._host, program, pid, text, offset)
 
     # -- envelopes ------------------------------------------------------------------------
 
@@ -395,7 +435,7 @@ class Carrier:
         text = letter.text
         if at is None:
             at = self.stamps.now
-        said, times = text[:LONGEST_TEXT].strip(), 1
+        said, times = _unnumbered(text[:LONGEST_TEXT].strip()), 1
         if said.startswith("message repeated "):
             found = _REPEATED.fullmatch(said)
             if found:
@@ -460,3 +500,9 @@ class Carrier:
         # "host/192.0.2.1" (a relay names the sender's address), "source@host" (syslog-ng)
         host = host.partition("/")[0].rpartition("@")[2]
         return Origin(host or self._host, program, pid)
+
+
+def _unnumbered(text: str) -> str:
+    """What a program said, without the number that Solaris puts before it."""
+    found = _NUMBERED.match(text) if text[:4] == "[ID " else None
+    return text[found.end() :] if found else text

@@ -35,6 +35,11 @@ _ISO = re.compile(
 _TAI64N = re.compile(r"@(?P<seconds>[0-9a-f]{16})(?P<nanoseconds>[0-9a-f]{8})")
 _CLOCK = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,]\d{1,9})?"
 _ZONE = r"(?: ?(?P<zone>[+-]\d\d:?\d\d|UTC|GMT|Z))?"
+_VIEWED = re.compile(
+    r"(?P<month>\d{1,2})(?P<by>[/.-])(?P<day>\d{1,2})[/.-](?P<year>\d{4}),? "
+    r"(?P<hour>\d{1,2}):(?P<minute>\d\d):(?P<second>\d\d)(?P<zone>)(?: (?P<half>[AP]M))?"
+)
+_DAY = re.compile(r"\[(?P<day>\d{4}-\d\d-\d\d)\]")
 _THREAD = r"(?:\[[0-9A-F]{4,6}:[0-9A-F]{3,6}-[0-9A-F]{4,16}\] )?"
 _OWN = (
     # "[20-Nov-2025 10:00:00 +0000]: " (PHP), "[20/Nov/2025 10:00:00] "
@@ -45,16 +50,17 @@ _OWN = (
     # "[2025-11-20 10:00:00] "
     re.compile(
         rf"\[(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d)[ T]{_CLOCK}{_ZONE}"
-        r"(?: [A-Za-z_/]{2,32})?\]:?(?= |$)"
+        r"(?: [A-Za-z_/]{2,32})?\]:?(?=[ A-Z]|$)"
     ),
     # "Thu Nov 20 10:00:00 2025 " (ctime)
     re.compile(
         rf"[A-Z][a-z]{{2}} (?P<month>[A-Z][a-z]{{2}}) {{1,2}}(?P<day>\d{{1,2}}) {_CLOCK}{_ZONE} "
         r"(?P<year>\d{4})(?= |$)"
     ),
-    # "date=2025-11-20 time=10:00:00 " (Fortinet)
+    # "date=2025-11-20 time=10:00:00 ", "date=2025-11-20,time=10:00:00," (Fortinet)
     re.compile(
-        rf"date=(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d),? time={_CLOCK}{_ZONE}(?=[ ,])"
+        r"date=(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?:,? |,)"
+        rf"time={_CLOCK}{_ZONE}(?=[ ,])"
     ),
     # "2025/11/20 10:00:00 " (nginx)
     re.compile(rf"(?P<year>\d{{4}})/(?P<month>\d\d)/(?P<day>\d\d) {_CLOCK}{_ZONE}(?= |$)"),
@@ -63,6 +69,8 @@ _OWN = (
         rf"{_THREAD}(?P<month>\d\d)/(?P<day>\d\d)/(?P<year>\d{{4}}) {_CLOCK}"
         rf"(?: (?P<half>[AP]M))?{_ZONE}(?= |$)"
     ),
+    # "Nov-20-25 10:00:00 " (ASSP)
+    re.compile(rf"(?P<month>[A-Z][a-z]{{2}})-(?P<day>\d\d)-(?P<year>\d\d) {_CLOCK}{_ZONE}(?= |$)"),
     # "[0CC8:0004-0EB4] 20.11.2025 10:00:00 ", "20-11-2025 10:00:00 "
     re.compile(
         rf"{_THREAD}(?P<day>\d\d)[.-](?P<month>\d\d)[.-](?P<year>\d{{4}}) {_CLOCK}{_ZONE}(?= |$)"
@@ -184,7 +192,9 @@ class Stamps:
 
     def seen(self, text: str) -> tuple[float, str] | None:
         """The same as `own`, of a stamp that was read before."""
-        end = text.find("]", 0, 48) + 1 if text[:1] == "[" else 24 if text[:3].isalpha() else 19
+        end = 24 if text[3:4] == " " else 18  # of those that begin with a name
+        if not text[:3].isalpha():
+            end = text.find("]", 0, 48) + 1 if text[:1] == "[" else 19
         end += text[end : end + 1] == ":"
         at = self.owns.get(text[:end])
         if at is None or text[end : end + 1] != " ":
@@ -198,7 +208,7 @@ class Stamps:
             return None
         found = next((found for own in _OWN if (found := own.match(text))), None)
         if found is None:
-            return None
+            return self._of_day(text)
         begin, second = found.start(1), found["second"]
         key = text[begin : found.start("second")], text[found.end("second") : found.end()]
         at = self._bases.get(key)
@@ -215,6 +225,38 @@ class Stamps:
             self.owns[found[0]] = at
         return at, text[found.end() :].lstrip(" ")
 
+    def viewed(self, text: str) -> float | None:
+        """The time that Windows shows, as its region writes it: the month first only beside AM and
+        PM, unless the day would not be over yet."""
+        found = _VIEWED.fullmatch(text.strip())
+        if found is None:
+            iso = self.iso(text.strip())
+            return iso[0] if iso else None
+        orders = ["md", "dm"] if found["half"] else ["dm", "md"]
+        times = [at for order in orders if (at := self._ordered(found, order)) is not None]
+        return next((at for at in times if at <= self._now + DAY), times[0] if times else None)
+
+    def _ordered(self, found: re.Match[str], order: str) -> float | None:
+        day, month = int(found["day"]), int(found["month"])
+        if order == "dm":
+            day, month = month, day
+        hour = int(found["hour"])
+        if found["half"]:
+            hour = hour % 12 + (12 if found["half"] == "PM" else 0)
+        try:
+            local = datetime(int(found["year"]), month, day, hour, int(found["minute"]))  # noqa: DTZ001
+        except ValueError:
+            return None
+        return self._epoch(local) + int(found["second"])
+
+    def _of_day(self, text: str) -> tuple[float, str] | None:
+        """``[2025-11-20]``: the last moment of that day which is not after now."""
+        found = _DAY.match(text)
+        if found is None:
+            return None
+        begin = self._epoch(datetime.fromisoformat(found["day"]))
+        return max(begin, min(begin + DAY - 1, self._now)), text[found.end() :].lstrip(" ")
+
     def _minute(self, found: re.Match[str]) -> float | None:
         """The time of the minute that a program's own stamp tells; None for a month of no name."""
         month = found["month"]
@@ -222,6 +264,8 @@ class Stamps:
         if not number:
             return None
         year, day, hour, minute = (int(found[name]) for name in ("year", "day", "hour", "minute"))
+        if year < 100:
+            year += 2000
         if number > 12 >= day:
             number, day = day, number  # the day was first after all
         half = found.groupdict().get("half")

@@ -18,7 +18,7 @@ _LEAD = re.compile(
 )
 _NUMBERED = re.compile(r"\b(?:Info|Warning|Critical): (?:\w{3,12} ){0,2}(?:MID|[IDR]CID):? \d")
 _TAG = re.compile(
-    r"(?i)(?:.{0,40}[._-])?mail_?logs?|.{0,40}(?:ironport|securityaudit|cisco_esa).{0,40}"
+    r"(?i)(?:.{0,40}[._-])?(?:mail|gui|auth|authentication)_?logs?|authentication|.{0,40}(?:ironport|securityaudit|cisco_esa).{0,40}"
 )
 
 

@@ -46,6 +46,14 @@ _AUTH = re.compile(
     re.DOTALL,
 )
 
+_WEB = re.compile(
+    # at the web pages (GUI and authentication logs): the address stands behind the name
+    r"(?:User (?P<user>.{1,320}) from (?P<ip>[0-9A-Fa-f.:]{2,45}) failed authentication|"
+    r"An authentication attempt by the user (?P<name>.{1,320}) from "
+    r"(?P<from>[0-9A-Fa-f.:]{2,45}) failed(?: using an? [\w./ -]{1,40})?)\.?",
+    re.DOTALL,
+)
+
 _BY = {
     # who rejected a recipient
     "RAT": ("relay_denied", "relay_denied"),
@@ -59,6 +67,8 @@ _BY = {
 
 
 def read(record: Record, text: str) -> Items:
+    if text.startswith(("User ", "An authentication attempt ")):
+        return _web(record, text)
     word, _, said = text.partition(" ")
     tell = _WORDS.get(word)
     return tell(record, said) if tell is not None else ()
@@ -85,6 +95,24 @@ def _mail(
     record: Record, mid: str, keeps: dict[str, Any] | None, kind: Any = None, **more: Any
 ) -> Part:
     return Part(record.at, record.host, "queue", f"MID {mid}", keeps, record.offset, kind, **more)
+
+
+def _web(record: Record, text: str) -> Items:
+    found = _WEB.fullmatch(text)
+    if found is None:
+        return ()
+    return (
+        Auth(
+            at=record.at,
+            gateway=record.host,
+            offset=record.offset,
+            client=net.address(found["ip"] or found["from"]),
+            account=(found["user"] or found["name"]).lower(),
+            outcome="failed",
+            reason="rejected",
+            service="web",
+        ),
+    )
 
 
 # -- connections --------------------------------------------------------------------------------

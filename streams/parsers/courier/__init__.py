@@ -43,5 +43,5 @@ def _nothing(record: Record) -> Items | None:
 FORMAT = Format(
     "courier",
     parser,
-    begins=rf"(?:{any_of(*login.WORDS)}), ",
+    begins=rf"(?:{any_of(*login.WORDS)}), |(?:ALERT: )?Maximum connection limit ",
 )

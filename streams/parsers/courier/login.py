@@ -17,6 +17,9 @@ _TAIL = re.compile(
     r"(?P<ip>[0-9A-Fa-f.:]{2,45})\](?:, port=\[\d{0,5}\])?"
     r"(?:, (?:protocol=\w+|stls=\d|\w+=\d+))*"
 )
+_LIMITED = re.compile(
+    r"(?:ALERT: )?Maximum connection limit reached for (?P<ip>[0-9A-Fa-f.:]{2,45})"
+)
 _CLOSED = ("LOGOUT", "DISCONNECTED", "Disconnected", "TIMEOUT", "MAXCONNECTIONS")
 _LOGINS = ("LOGIN", "LOGIN FAILED")
 WORDS = (*_LOGINS, "Connection", *_CLOSED)
@@ -27,7 +30,7 @@ def parser(service: str) -> Parse:
         text = record.text
         what, comma, _ = text.partition(", ")
         if not comma:
-            return None
+            return limited(record)
         if what in _LOGINS:
             return _login(record, text, service)
         if what == "Connection" or what in _CLOSED:
@@ -35,6 +38,15 @@ def parser(service: str) -> Parse:
         return None
 
     return parse
+
+
+def limited(record: Record) -> Items | None:
+    """What couriertcpd says of a client that has too many connections already."""
+    found = _LIMITED.fullmatch(record.text)
+    if found is None:
+        return None
+    client = net.address(found["ip"])
+    return (event(Connection, record, client=client, outcome="refused", reason="rate_limit"),)
 
 
 def _login(record: Record, text: str, service: str) -> Items | None:

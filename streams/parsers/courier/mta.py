@@ -13,6 +13,7 @@ from typing import Any
 from schemas import net
 from schemas.events import Auth, Connection, Delivery, Message, Recipient
 from streams.parsers import reply, sasl
+from streams.parsers.courier import login
 from streams.parsers.event import event, name
 from streams.parsers.part import Items, Mask, Parse, Part, Record
 
@@ -50,6 +51,8 @@ def esmtpd(mask: Mask, service: str) -> Parse:
             begun = _STARTED.fullmatch(text)
             client = net.address(begun["ip"]) if begun else ""
             return (event(Connection, record, client=client, outcome="opened"),)
+        if text.startswith(("Maximum connection", "ALERT: Maximum")):
+            return login.limited(record)
         if not text.startswith("error,relay="):
             return None if text.startswith("pam_") else ()
         found = _ERROR.fullmatch(text)

@@ -52,11 +52,18 @@ _PAM = re.compile(
     r"(?:  ?user=(?P<user>.*))?"
 )
 
+_WINBIND = re.compile(
+    r"pam_winbind\([\w-]{1,32}:auth\): user '(?P<user>.{0,320})' denied access \([^()]{1,200}\)",
+    re.DOTALL,
+)
+
 
 def read(mask: Mask, record: Record, rest: str) -> Items:
     """A detail of an attempt: one password database's word on it."""
     if "rhost=" in rest and ":auth)" in rest:
         return _pam(record, rest)
+    if rest.startswith("pam_winbind("):
+        return _winbind(record, rest)
     found = list(_AUTH.finditer(rest))
     if not found:
         return ()
@@ -110,3 +117,19 @@ def _pam(record: Record, rest: str) -> Items:
         reason="bad_password",
     )
     return (Attempt("early", auth),) if auth.client else ()
+
+
+def _winbind(record: Record, rest: str) -> Items:
+    """Winbind's word; it does not know the client, whom Dovecot's own line names."""
+    found = _WINBIND.fullmatch(rest)
+    if found is None:
+        return ()
+    auth = Auth(
+        at=record.at,
+        gateway=record.host,
+        offset=record.offset,
+        account=account(found["user"]),
+        outcome="failed",
+        reason="bad_password",
+    )
+    return (Attempt("early", auth),)

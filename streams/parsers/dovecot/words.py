@@ -5,4 +5,5 @@ LEVEL = rf"(?:(?:{'|'.join(sorted(LEVELS))}): )?"
 
 
 def account(user: str) -> str:
-    return user.strip("<>").lower()[:320]
+    """A login; Dovecot writes ``?`` as long as it knows none."""
+    return "" if user == "?" else user.strip("<>").lower()[:320]

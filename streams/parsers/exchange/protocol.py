@@ -10,6 +10,8 @@ password was tried: the log itself leaves that out.
 
 import re
 
+from msgspec.structs import replace
+
 from schemas import net
 from schemas.events import Connection
 from streams.parsers.exchange import rows
@@ -26,6 +28,10 @@ _DENIED = re.compile(
     r"(?P<why>\w{1,80})"
 )
 _UNFIT = re.compile(r".{0,40}'(?P<who>[^']{1,320})' provided valid credentials, but ")
+_UNPERMITTED = re.compile(
+    r"Inbound authentication failed because the client (?P<who>.{1,320}) doesn't have submit "
+    r"permission\."
+)
 _PROXYING = re.compile(
     r"Proxy session was successfully set up\. Session for ?(?P<who>\S{1,320}) will now be proxied"
 )
@@ -72,19 +78,20 @@ def _layout(columns: list[str]) -> rows.Row:
         if not kind:
             return ()
         port = values[local].rpartition(":")[2]
-        return (
-            Turn(
-                record.at,
-                record.host,
-                values[session],
-                rows.address(values[remote]),
-                kind,
-                said,
-                record.offset,
-                "submission" if port in _SUBMISSION else "smtp",
-                sends,
-            ),
+        turn = Turn(
+            record.at,
+            record.host,
+            values[session],
+            rows.address(values[remote]),
+            kind,
+            said,
+            record.offset,
+            "submission" if port in _SUBMISSION else "smtp",
+            sends,
         )
+        if kind == "denied" and (found := _UNPERMITTED.match(values[context])):
+            return (turn, replace(turn, kind="name", text=rows.account(found["who"])))
+        return (turn,)
 
     return row
 
@@ -140,8 +147,10 @@ def _note(said: str, context: str) -> tuple[str, str]:
         return "message", f"{found['record']} {found['id'] or ''}"
     if first == "Proxy se" and (found := _PROXYING.match(context)):
         return "login", rows.account(found["who"])
-    if first in ("Inbound ", "LiveID A") and (found := _DENIED.match(context)):
-        return "denied", " ".join(rows.refusal(found["why"]))
+    if first in ("Inbound ", "LiveID A"):
+        if found := _DENIED.match(context):
+            return "denied", " ".join(rows.refusal(found["why"]))
+        return ("denied", "failed not_authorized") if _UNPERMITTED.match(context) else ("", "")
     if "provided valid credentials" in context and (found := _UNFIT.match(context)):
         return "denied", "failed not_authorized"
     return "", ""

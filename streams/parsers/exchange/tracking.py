@@ -145,25 +145,25 @@ def _delivered(status: str) -> Callable[[Record, _Columns, list[str]], Items]:
             once = f"{each['status']} {recipient}" if status != "deferred" else ""
             items.append(_part(record, key, None, Delivery, each, once))
         if status == "bounced" and items:
-            items.append(_failure(record, of, values))
+            items += _failures(record, of, values)
         return items
 
     return read
 
 
-def _failure(record: Record, of: _Columns, values: list[str]) -> Part:
+def _failures(record: Record, of: _Columns, values: list[str]) -> Iterator[Part]:
     """What a report on this mail will be about."""
-    recipient, said = next(_recipients(of, values))
-    found = _STATUS.search(said or of.context(values))
-    reason, enhanced = _why(said or of.context(values))
-    keeps = {
-        "failed_recipient": recipient,
-        "failed_status": "expired" if enhanced in _EXPIRED else "bounced",
-        "failed_code": int(found["code"]) if found else 0,
-        "failed_enhanced": enhanced,
-        "failed_reason": reason,
-    }
-    return _part(record, _message_id(of, values), keeps)
+    for recipient, said in _recipients(of, values):
+        found = _STATUS.search(said or of.context(values))
+        reason, enhanced = _why(said or of.context(values))
+        keeps = {
+            "failed_recipient": recipient,
+            "failed_status": "expired" if enhanced in _EXPIRED else "bounced",
+            "failed_code": int(found["code"]) if found else 0,
+            "failed_enhanced": enhanced,
+            "failed_reason": reason,
+        }
+        yield _part(record, _message_id(of, values), keeps)
 
 
 def _reported(record: Record, of: _Columns, values: list[str]) -> Items:

@@ -12,7 +12,7 @@ connection without mail. The log does not tell the mechanism, but the authentica
 
 import re
 
-from streams.parsers.exim import arrival, delivery, listing, refusal, session, signature
+from streams.parsers.exim import arrival, delivery, listing, refusal, scan, session, signature
 from streams.parsers.part import INDENTED, Format, Items, Mask, Parse, Part, Record, any_of, unnamed
 
 _HEAD = re.compile(
@@ -48,6 +48,8 @@ def read(record: Record) -> Items | None:
         return refusal.by_client(record, pid, "", text)
     if text.startswith("SMTP "):
         return _smtp(record, pid, text)
+    if text.startswith("F="):
+        return refusal.scanned(record, pid, "", text)
     at = text.find(" authenticator failed for ", 0, 120)
     if at > 0 and " " not in text[:at]:
         return refusal.authentication(record, pid, text, at)
@@ -74,6 +76,10 @@ def _of_message(record: Record, pid: str, queue_id: str, rest: str) -> Items | N
         return signature.read(record, queue_id, rest)
     if rest.startswith("rejected "):
         return session.rejected(record, pid, queue_id, rest)
+    if rest.startswith("F="):
+        return refusal.scanned(record, pid, queue_id, rest) or ()
+    if rest.startswith("SA: Action: "):
+        return scan.read(record, pid, queue_id, rest)
     return _smtp(record, pid, rest) if rest.startswith("SMTP ") else ()
 
 
@@ -125,7 +131,9 @@ def parser(mask: Mask, program: str) -> Parse | None:
     return _tagged if program.rpartition("/")[2].startswith("exim") else None
 
 
-_BEGINS = rf"H=|SMTP |[^ ]{{1,94}} authenticator failed for |(?:{any_of(*_WORDS)}) |\d{{1,5}}[mhd] "
+_BEGINS = (
+    rf"H=|F=|SMTP |[^ ]{{1,94}} authenticator failed for |(?:{any_of(*_WORDS)}) |\d{{1,5}}[mhd] "
+)
 _HEADLESS = "|".join((unnamed(_ID), _CALM.pattern, _BEGINS))
 
 FORMAT = Format(

@@ -18,7 +18,10 @@ STATUS = {"=>": "sent", "->": "sent", ">>": "sent", "**": "bounced", "==": "defe
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"[^\s:]*')
 _FIRST = re.compile(r"(?: \([^()\s]*\))? <(?P<first>[^\s<>]*)>(?= |$)")
 _HOST = re.compile(r" H=(?P<name>\S+) \[(?P<address>[^\]\s]{1,64})\]")
-_TRANSPORT = re.compile(r" T=(?P<name>\S+)")
+# A driver's name is letters, digits and underscores: a colon behind it begins the explanation
+_TRANSPORT = re.compile(
+    r"(?: P=<[^\s<>]*>)?(?: (?:R|PRX)=[^\s:]+)*(?: T=(?P<name>[^\s:]+))?(?: S=\d{1,18})?"
+)
 _SENDER = re.compile(r" F=<(?P<sender>[^\s<>]*)>")
 _QUEUED = re.compile(r' C="[^"]{0,300}\b(?:queued as |OK id=)(?P<queue_id>[\w-]{6,40})')
 # Written again at each run of the queue; nothing was tried.
@@ -44,10 +47,11 @@ def read(record: Record, queue_id: str, flag: str, text: str) -> Items:
     if sender:
         values["sender"] = mailbox(sender["sender"])
         end = sender.end()
-    transport = _TRANSPORT.search(text, end)
+    transport = _TRANSPORT.match(text, end)
     if transport:
         end = transport.end()
-        values["relay"] = transport["name"]
+        if transport["name"]:
+            values["relay"] = transport["name"]
     host = _HOST.search(text, end) if " H=" in text else None
     if host:
         values["relay"] = host["name"]
@@ -115,7 +119,7 @@ def _why(rest: str, flag: str) -> str:
 def _failed(said: str, status: str, values: dict[str, Any]) -> dict[str, Any]:
     """Completes `values`; gives what a report about it will say."""
     reason, code, enhanced = words.failure(said)
-    if said.startswith(words.EXPIRED):
+    if reason == "expired" and status == "bounced":
         status = values["status"] = "expired"
     values["reason"] = reason
     if enhanced:

@@ -26,6 +26,7 @@ _SPAM = re.compile(
     r" Warning: \"?SpamAssassin as \S{1,64} detected message as (?P<ham>NOT )?spam "
     r"\((?P<score>-?\d{1,4}(?:\.\d{1,3})?)\)"
 )
+_SCANNED = re.compile(r"F=(?P<sender><>|\"(?:[^\"\\]|\\.)*\"\S*|[^\s\"]+) (?=H=)")
 _SENDER = re.compile(r" F=(?P<sender><.*?>|[^\s<>]+)(?: A=(?P<by>[^\s:]+)(?::(?P<account>\S*))?)? ")
 _CLIENT = re.compile(
     r"(?:\) | H=(?:[^\s()\[\]=]{1,255} )?)\[(?P<address>[^\]\s]{1,64})\](?::\d{1,5})?(?=[ :]|$)"
@@ -94,6 +95,44 @@ def by_client(record: Record, pid: str, queue_id: str, text: str) -> Items | Non
     return items
 
 
+def scanned(record: Record, pid: str, queue_id: str, text: str) -> Items | None:
+    """``F=sender H=… rejected by local_scan(): text``: a site's own function (src/receive.c)."""
+    found = _SCANNED.match(text)
+    mark = " rejected by local_scan(): "
+    if found is None or mark not in text:
+        return None
+    who = peer(text, found.end(), mark)
+    if who is None:
+        return None
+    before, _, said = text[who.end :].partition(mark)
+    later = before.endswith(" temporarily")
+    verdict, reason, code, enhanced = words.verdict(said, later=later)
+    if verdict == "refused":
+        verdict, reason = "blocked", "content"
+    event = Recipient(
+        at=record.at,
+        gateway=record.host,
+        offset=record.offset,
+        client=who.client,
+        sender=mailbox(found["sender"]),
+        queue_id=queue_id,
+        verdict=verdict,
+        code=code,
+        enhanced=enhanced,
+        reason=reason,
+    )
+    return (once(record, pid, queue_id, event),)
+
+
+def once(record: Record, pid: str, queue_id: str, event: Recipient) -> Item:
+    """A refusal of a message by a function of local_scan(): the function may have a line of its
+    own, and Exim's follows."""
+    if not queue_id:
+        return twin(record, pid, event)
+    key = f"exim scanned {queue_id}"
+    return Part(record.at, record.host, "session", key, event=event, once="refused")
+
+
 def _refused(
     record: Record, who: Peer, sender: str, account: str, queue_id: str, what: str, later: bool
 ) -> Fact | Part | None:
@@ -124,6 +163,8 @@ def _refused(
     if command == "connection":
         said = what.partition("ACL: ")[2]
     verdict, reason, *_ = words.verdict(said if end else "", later=later)
+    if command == "connection" and reason == "overload":
+        return connection(record, who, "refused", "rate_limit")
     if verdict == "deferred":
         return None
     if reason == "refused":

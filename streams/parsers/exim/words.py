@@ -10,7 +10,14 @@ from functools import lru_cache
 from streams.parsers import reply
 
 LONGEST_REPLY = 300
-EXPIRED = ("retry timeout exceeded", "retry time not reached", "message timed out")
+EXPIRED = (
+    "retry timeout exceeded",
+    "retry time not reached",
+    "message timed out",
+    "all hosts have been failing",
+    "all hosts for ",
+)
+_GIVEN_UP = ": retry timeout exceeded"  # behind the last error (src/retry.c)
 
 _CODE = re.compile(
     r"(?:^\"?|: |\\n)(?P<code>[45]\d\d)(?:[ -](?P<enhanced>[245]\.\d{1,3}\.\d{1,3}))?(?:[ -]|$)"
@@ -55,12 +62,13 @@ def failure(text: str) -> tuple[str, int, str]:
     """(reason, code, enhanced) of a delivery that failed or waits."""
     code, enhanced = _quoted(text)
     low = text[:LONGEST_REPLY].lower()
+    if text.startswith(EXPIRED) or text.endswith(_GIVEN_UP):
+        return "expired", code, enhanced
     if not code:
         for wordings, reason in (
             (_NO_HOST, "no_host"),
             (_UNKNOWN, "user_unknown"),
             (_UNREACHABLE, "unreachable"),
-            (EXPIRED, "expired"),
         ):
             if low.startswith(wordings):
                 return reason, 0, ""

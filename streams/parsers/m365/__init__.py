@@ -1,4 +1,5 @@
-"""Microsoft 365: message trace, unified audit log, sign-ins and directory audit of Entra.
+"""Microsoft 365: message trace, unified audit log, sign-ins and directory audit of Entra, and
+Defender's table of mails (EmailEvents).
 
 Each comes as JSON objects, one a line, or several in the ``records``, ``value`` or ``d.results``
 of one (diagnostic settings, Graph, the reporting web service), or as rows of a spreadsheet.
@@ -10,7 +11,7 @@ from typing import Any
 import orjson
 
 from streams.parsers import fields
-from streams.parsers.m365 import audit, directory, signin, trace
+from streams.parsers.m365 import audit, directory, hunted, signin, trace
 from streams.parsers.part import DOCUMENT, Format, Item, Items, Mask, Parse, Record
 
 Read = Callable[[Record, dict[str, Any]], Items]
@@ -32,6 +33,8 @@ def _reader(data: dict[str, Any]) -> Read | None:
         return _exported
     if trace.known(data):
         return trace.read
+    if hunted.known(data):
+        return hunted.read
     return None
 
 
@@ -46,6 +49,8 @@ def _diagnostic(record: Record, data: dict[str, Any]) -> Items:
             "resultType": data.get("resultType"),
         }
         return signin.read(record, around | inner)
+    if category == "AdvancedHunting-EmailEvents":
+        return hunted.read(record, inner)
     if category == "AuditLogs":
         return directory.read(record, {"activityDateTime": data.get("time"), **inner})
     return ()
@@ -120,6 +125,7 @@ FORMAT = Format(
         "AuditData",
         "SenderAddress",
         "senderAddress",
+        "SenderMailFromAddress",
         "records",
         "value",
         "d",

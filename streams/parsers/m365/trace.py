@@ -59,7 +59,7 @@ def known(data: dict[str, Any]) -> bool:
 
 
 def read(record: Record, data: dict[str, Any]) -> Items:
-    return _row(record, {_usual(name): value for name, value in data.items()})
+    return row(record, {_usual(name): value for name, value in data.items()})
 
 
 def rows(names: list[str]) -> Parse | None:
@@ -68,34 +68,35 @@ def rows(names: list[str]) -> Parse | None:
     if not _NEEDED.issubset(columns):
         return None
     if "recipientaddress" in columns and "status" in columns:
-        return lambda record: _row(record, dict(zip(columns, record.data, strict=False)))
+        return lambda record: row(record, dict(zip(columns, record.data, strict=False)))
     if "recipient_status" in columns:
         return lambda record: _summary(record, dict(zip(columns, record.data, strict=False)))
     return None
 
 
-def _summary(record: Record, row: dict[str, Any]) -> Items:
+def _summary(record: Record, said: dict[str, Any]) -> Items:
     """The admin centre's: all recipients of a message are in one field,
     ``a@example.org##Receive, Send; b@example.org##Receive, Fail``."""
     items: list[Item] = []
-    for told in str(row["recipient_status"]).split(";"):
+    for told in str(said["recipient_status"]).split(";"):
         recipient, _, what = told.strip().partition("##")
         last = what.rpartition(",")[2].strip().lower()
         status = {"fail": "failed", "defer": "pending", "spam": "filteredasspam"}.get(
             last, "delivered"
         )
-        one = {**row, "recipientaddress": recipient, "status": status}
-        items += _row(record, one)
+        one = {**said, "recipientaddress": recipient, "status": status}
+        items += row(record, one)
     return items
 
 
-def _row(record: Record, row: dict[str, Any]) -> Items:
-    at = moment(row.get("received")) or record.at
-    key = fields.text(row.get("messagetraceid"))[:64]
-    client = fields.client(row.get("fromip"))
-    sender = fields.mailbox(row.get("senderaddress"))
-    message_id = fields.message_id(row.get("messageid"))
-    said = fields.text(row.get("status")).replace(" ", "").lower()
+def row(record: Record, said: dict[str, Any]) -> Items:
+    """What a row tells, whose fields have the names that `read` gives them."""
+    at = moment(said.get("received")) or record.at
+    key = fields.text(said.get("messagetraceid"))[:64]
+    client = fields.client(said.get("fromip"))
+    sender = fields.mailbox(said.get("senderaddress"))
+    message_id = fields.message_id(said.get("messageid"))
+    word = fields.text(said.get("status")).replace(" ", "").lower()
     items: list[Item] = [
         Part(
             at,
@@ -111,12 +112,12 @@ def _row(record: Record, row: dict[str, Any]) -> Items:
                 sender=sender,
                 message_id=message_id,
                 recipients=1,
-                size=fields.number(row.get("size")),
+                size=fields.number(said.get("size")),
             ),
             once="message",
         )
     ]
-    status = STATUSES.get(said, "")
+    status = STATUSES.get(word, "")
     if status:
         delivery = Delivery(
             at=at,
@@ -125,12 +126,12 @@ def _row(record: Record, row: dict[str, Any]) -> Items:
             message_id=message_id,
             client=client,
             sender=sender,
-            recipient=fields.mailbox(row.get("recipientaddress")),
-            relay=fields.client(row.get("toip")),
+            recipient=fields.mailbox(said.get("recipientaddress")),
+            relay=fields.client(said.get("toip")),
             status=status,
         )
         items.append(delivery)
-    if said in SUSPECT:
+    if word in SUSPECT:
         verdict = Verdict(
             at=at,
             gateway=record.host,
@@ -138,7 +139,7 @@ def _row(record: Record, row: dict[str, Any]) -> Items:
             client=client,
             sender=sender,
             kind="spam",
-            scale=said,
+            scale=word,
         )
         items.append(verdict)
     return items

@@ -1,8 +1,11 @@
 """Postfix: one file for each of its programs that tells of clients and messages.
 
 The tag is ``instance[/service]/program``: ``postfix/smtpd``, ``postfix-in/smtpd``,
-``postfix/submission/smtpd``; the service tells submission from relaying.
+``postfix/submission/smtpd``; the service tells submission from relaying. A shipper may cut it at
+the slash: of ``mx-out/smtpd`` only one word is left, and the text must tell whose line it is.
 """
+
+import re
 
 from streams.parsers.part import DOCUMENT, Format, Items, Mask, Parse, Record, any_of
 from streams.parsers.postfix import delivery, listing, policy, postscreen, queue, smtpd
@@ -75,6 +78,8 @@ def parser(mask: Mask, program: str) -> Parse | None:
         return listing.document
     if program in TAGS:
         return TAGS[program]
+    if program == "smtpd":  # or OpenSMTPD's
+        return _sure
     if program == "postfix":  # postfix(1) itself, or a shipper that cuts tags at the slash
         return lambda record: _by_text(record) or ()
     if not slash or instance.startswith("cyrus"):
@@ -110,6 +115,30 @@ def _by_text(record: Record) -> Items | None:
         return None  # it only looks like one of ours
 
 
+_SURE = re.compile(
+    r"NOQUEUE: (?:(?:milter-)?(?:reject|discard): [A-Z-]{3,20} from |client=)\S{1,400}\[|"
+    r"[0-9A-Za-z]{6,20}: (?:client=\S{1,400}\[|message-id=|uid=\d|removed$|"
+    r"from=<.{0,400}>, size=\d{1,18}, nrcpt=|to=<.{0,400}>, (?:orig_to=<.{0,400}>, )?relay=|"
+    r"(?:milter-)?reject: [A-Z-]{3,20} from \S{1,400}\[|sender (?:non-delivery|delivery|delay) )|"
+    r"(?:dis)?connect from \S{1,400}\[|warning: \S{1,400}\[[^\s\]]{1,64}\](?::\d{1,5})?: SASL |"
+    r"(?:lost connection|timeout|too many errors) after [A-Z][A-Za-z ()\d-]{1,60} from \S{1,400}\["
+)
+
+
+# What sites call an instance of a mail server; other programs may log anybody's words
+_MAIL = re.compile(r"mx|mail|smtp|mta|postfix|relay|submission|bulk|(?:^|-)(?:in|out)(?:-|$)")
+
+
+def _sure(record: Record) -> Items | None:
+    """A line under a tag that is not Postfix's."""
+    return _by_text(record) if _SURE.match(record.text) else None
+
+
+def stray(program: str) -> Parse | None:
+    """The parser of a tag that no format has: half of one of ours, or like a mail server's."""
+    return _sure if program in PROGRAMS or _MAIL.search(program.lower()) else None
+
+
 def _of_a_message(record: Record, rest: str) -> Items | None:
     for begins, read in _MESSAGES:
         if rest.startswith(begins):
@@ -122,6 +151,8 @@ def _refusal(record: Record) -> Items | None:
     command, _, who = record.text.split(": ", 2)[2].partition(" from ")
     if who.startswith("["):
         return postscreen.read(record)
+    if command.startswith("bare <"):
+        return _smtpd(record)
     if command == "END-OF-MESSAGE" or not command.replace("-", "").isupper():
         return queue.cleanup(record)
     return _smtpd(record)
@@ -152,4 +183,5 @@ FORMAT = Format(
     parser,
     begins=_BEGINS,
     keys=("queue_id",),
+    stray=stray,
 )

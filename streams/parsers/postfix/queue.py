@@ -171,8 +171,7 @@ def bounce(record: Record) -> Items:
         return ()
     report = found["report"]
     values = {"direction": "made", "queue_id": report, "about": queue_id}
-    if found["kind"] != "non-delivery":
-        values["status"] = _REPORTED[found["kind"]]
+    values["status"] = _REPORTED[found["kind"]]
     if rest.startswith("postmaster"):
         values["recipient"] = "postmaster"
     return (

@@ -2,9 +2,12 @@
 
 smtpd_check.c and smtpd.c (log_whatsup), postscreen_smtpd.c (whose fields stand between commas).
 Client and command stand before anything that the client chose; what follows is cut from left to
-right, so that a forged tail inside an address can spoil this line's addresses and no more.
+right. A quoted address may hold a forged tail (RFC 5321, 4.1.2), which older releases log without
+its quotes (info_log_address_format, Postfix 3.5): where the server's own words name the recipient,
+they are believed before the fields are.
 """
 
+import re
 from typing import NamedTuple
 
 from streams.parsers.postfix.peer import mailbox
@@ -24,6 +27,12 @@ _OWN_WORDS = (
     "Access denied",
     "Temporary lookup",
 )
+
+
+# Behind these the culprit is the recipient.
+_ABOUT_RECIPIENT = ("Recipient address", "Relay access", "User unknown")
+_ADDRESS = r'((?:"(?:[^"\\]|\\.)*+"(?:@[^\s<>"]*)?|[^\s<>"]*))'
+_ADDRESSES = re.compile(rf"from=<{_ADDRESS}>,? to=<{_ADDRESS}>,? proto=")
 
 
 class Refusal(NamedTuple):
@@ -46,20 +55,32 @@ def read(tail: str) -> Refusal:
     status, _, after = words.partition(" ")
     if status.replace(".", "").isdecimal() and status.count(".") == 2:
         enhanced, words = status, after
+    culprit = ""
     if words.startswith("<"):
-        words = words[_end_of_culprit(words) :]
+        end = _end_of_culprit(words)
+        culprit, words = words[1 : end - 3], words[end:]
+        if not words.startswith(_ABOUT_RECIPIENT):
+            culprit = ""
     # What smtpd writes nearly always, field by field.
     text, sender_, more = words.partition("; from=<")
     sender, to_, more = more.partition("> to=<")
     recipient, proto_, more = more.partition("> proto=")
-    helo, end, after = more.partition(" helo=<")[2].partition(">")
-    if sender_ and to_ and proto_ and end and not after:
+    helo, closed, after = more.partition(" helo=<")[2].partition(">")
+    if (
+        sender_
+        and to_
+        and proto_
+        and closed
+        and not after
+        and culprit in ("", recipient)
+        and '"' not in (both := sender + recipient)
+        and "<" not in both
+    ):
         return Refusal(
             int(code or 0), enhanced, text, mailbox(sender), mailbox(recipient), helo[:255], "", ""
         )
     text, fields = _cut(words, "; from=<", "; to=<", "; proto=")
-    sender, fields = _field(fields, " from=<", (">, to=<", "> to=<", ">, proto=", "> proto="))
-    recipient, fields = _field(fields, " to=<", (">, proto=", "> proto="))
+    sender, recipient, fields = _both(fields, culprit)
     helo, fields = _helo(fields)
     return Refusal(
         int(code or 0),
@@ -95,6 +116,20 @@ def _cut(words: str, *marks: str) -> tuple[str, str]:
         if at >= 0:
             return words[:at], words[at + 1 :]
     return words.removesuffix(";"), ""
+
+
+def _both(fields: str, culprit: str) -> tuple[str, str, str]:
+    """Sender and recipient, and the fields behind them."""
+    named = f"> to=<{culprit}> proto="
+    at = fields.rfind(named) if culprit and fields.startswith(" from=<") else -1
+    if at >= 0:
+        return fields[7:at], culprit, fields[at + len(named) - 7 :]
+    quoted = _ADDRESSES.match(fields, 1)
+    if quoted is not None:
+        return quoted[1], quoted[2], fields[quoted.end() - 7 :]
+    sender, fields = _field(fields, " from=<", (">, to=<", "> to=<", ">, proto=", "> proto="))
+    recipient, fields = _field(fields, " to=<", (">, proto=", "> proto="))
+    return sender, recipient, fields
 
 
 def _field(fields: str, begin: str, ends: tuple[str, ...]) -> tuple[str, str]:

@@ -183,7 +183,7 @@ def _reject(record: Record, service: str, message: str, rest: str) -> Items:
     action, _, rest = rest.partition(": ")
     command, _, rest = rest.partition(" from ")
     who, colon, tail = rest.partition(": ")
-    if not colon:
+    if not colon and not command.startswith("bare <"):  # which may come without a reply
         raise ValueError(f"a refusal without reply: {rest[:200]!r}")
     name, client = peer(who)
     said = reject.read(tail)

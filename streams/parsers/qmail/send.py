@@ -3,7 +3,7 @@
 Wordings from qmail-send.c and its manual page qmail-log(5). A message's number is its inode and
 is used again at once; a delivery's number counts from the start of qmail-send, and the line that
 says how it ended names nothing else. What the other server said stands there with ``_`` for
-blanks. How many recipients a message has, and for whom a bounce was made, is not told.
+blanks. How many recipients a message has is not told. A bounce is of all that failed.
 """
 
 import re
@@ -40,6 +40,7 @@ _REMOTE = re.compile(
 )
 _RELAY = re.compile(r"(?P<ip>[\d.]{7,15}|[0-9a-fA-F:.]{3,45})_\S*accepted_message")
 _STATUS = {"success": "sent", "failure": "bounced", "deferral": "deferred"}
+LONGEST_REPLY = 300
 _EXPIRED = "in_the_queue_too_long"
 
 
@@ -90,6 +91,7 @@ def _delivery(record: Record, text: str) -> Items | None:
     if found is None:
         return None
     said = found["said"] or ""
+    keeps: dict[str, Any] | None = None
     values: dict[str, Any] = {"status": _STATUS.get(found["status"] or "", "deferred")}
     if values["status"] == "sent":
         relay = _RELAY.match(said)
@@ -100,7 +102,13 @@ def _delivery(record: Record, text: str) -> Items | None:
         enhanced, values["reason"] = _reason(said, values["status"])
         if enhanced:
             values["enhanced"] = enhanced
-    return _part(record, found["delivery"], event=Delivery, values=values, ends=True)
+        keeps = {
+            "failed_status": values["status"],
+            "failed_enhanced": enhanced,
+            "failed_reason": values["reason"],
+            "failed_reply": said[:LONGEST_REPLY],
+        }
+    return _part(record, found["delivery"], keeps=keeps, event=Delivery, values=values, ends=True)
 
 
 def _reason(said: str, status: str) -> tuple[str, str]:

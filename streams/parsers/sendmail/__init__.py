@@ -17,8 +17,6 @@ _UNTAGGED = ("ruleset=", "AUTH=server, relay=", "AUTH failure (")
 def read(record: Record) -> Items:
     """A line of sendmail's."""
     text = record.text
-    if text.startswith("[ID "):  # Solaris
-        text = text.partition("] ")[2]
     queue_id, _, rest = text.partition(": ")
     if not is_queue_id(queue_id):
         return _line(record, "", rest if queue_id == "NOQUEUE" else text)

@@ -24,11 +24,14 @@ REPORTS = (
     ("return receipt: ", "sent"),
     ("sender notify: Warning: ", "deferred"),
     ("DSN: Warning: ", "deferred"),
-    ("DSN: ", ""),
-    ("return to sender: ", ""),
-    ("sender notify: ", ""),
-    ("postmaster notify: ", ""),
+    ("postmaster notify: Warning: ", "deferred"),
+    ("DSN: ", "bounced"),
+    ("return to sender: ", "bounced"),
+    ("sender notify: ", "bounced"),
+    ("postmaster notify: ", "bounced"),
 )
+# What dropenvelope() says of all who are left when the time is up
+_TIMEOUTS = ("Cannot send message for ", "delivery time expired ")
 _ABOUT_SENDER = ("sender", "domain of sender")
 _NEAR = net.Networks(net.PRIVATE)
 
@@ -163,7 +166,9 @@ def reported(record: Record, queue_id: str, report: str, rest: str) -> Items:
     if kind is None or not is_queue_id(report):
         return ()
     values: dict[str, Any] = {"direction": "made", "queue_id": report, "about": queue_id}
-    if kind[1]:
+    if rest.startswith(_TIMEOUTS, len(kind[0])):
+        values["status"] = "expired"
+    else:
         values["status"] = kind[1]
     if rest.startswith("postmaster"):
         values["recipient"] = "postmaster"

@@ -145,6 +145,21 @@ def ruleset(record: Record, queue_id: str, text: str) -> Items:
         return (Part(record.at, record.host, "queue", queue_id, keeps, event=told),)
     if reason == "overload" and name == "check_relay":
         return (_connection(record, host, client, "refused", "rate_limit"),)
+    if verdict == "deferred" and reason == "sender" and name == "check_mail":
+        return (
+            Recipient(
+                at=record.at,
+                gateway=record.host,
+                offset=record.offset,
+                client=client,
+                sender=mailbox(argument),
+                queue_id=queue_id,
+                verdict=verdict,
+                code=code,
+                enhanced=enhanced,
+                reason=reason,
+            ),
+        )
     if verdict == "deferred":
         return ()
     return (_connection(record, host, client, "refused", reason),)
@@ -240,6 +255,11 @@ def present(record: Record, queue_id: str, text: str) -> Items:
     who, silent, _ = text.partition(" did not issue MAIL/EXPN/VRFY/ETRN during connection to ")
     if silent:
         return _told(record, queue_id, who, "closed", "no_mail")
+    if text.startswith("SMTP AUTH command ("):
+        # The command is the client's own; whoever it is was put off before.
+        said, _, end = text.rpartition(" tempfailed (due to previous ")
+        who = said.rpartition(" from ")[2] if end[-1:] == ")" else ""
+        return _told(record, queue_id, who, "abuse", "policy")
     bogus = _BOGUS.fullmatch(text)
     if bogus:
         return _told(record, queue_id, bogus["peer"], "abuse", "non_smtp_command")

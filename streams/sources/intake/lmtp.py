@@ -23,6 +23,7 @@ from msgspec import Struct, field
 
 from schemas.events import Fact
 from streams import reports
+from streams.said import said
 from streams.sources.mails import LARGEST as KEPT
 
 log = logging.getLogger(__name__)
@@ -159,9 +160,7 @@ class Lmtp:
         except (OSError, TimeoutError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             if not self.trouble:
-                log.error(
-                    'lmtp=%s failed reason="%s" meanwhile="tried again"', self._listen, reason
-                )
+                log.error(said("lmtp failed", listen=self._listen, reason=reason))
             self.trouble = f"cannot listen at {self._listen}: {reason}"
             return
         self.trouble = ""

@@ -1,0 +1,117 @@
+"""Each goal of speed and size beside what was measured last: load/results/goals.md.
+
+The numbers are those that the benchmarks have left in load/results/; nothing is measured here.
+A goal that is missed has its cause beside it, and the cause its evidence. ``python -m load.goals``
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+RESULTS = Path(__file__).parent / "results"
+
+INTERPRETER = (
+    "CPython: a line costs some 40 calls and an event some 55, and none of them takes more than "
+    "a sixth of the time (profile.md). fail2ban stops at the first pattern that matches and keeps "
+    "an address; here each line becomes an event, the events of a message are joined, and each is "
+    "shown to the detectors of up to three subjects."
+)
+WORKER = (
+    "the detectors: the processor time of one delivery is nearly all spent in folding it "
+    "(profile.md, second part); Kafka and Faust are a small part of it, since messages are packed."
+)
+SHARED = (
+    "two workers, the broker and its page cache share two processors, and one worker with its "
+    "broker uses more than one of them already."
+)
+HEAP = (
+    "the number of records is flat, the heap is not quite: records are packed and dropped in "
+    "another order than they came, and what CPython frees stays with the process."
+)
+
+
+class Goal(Struct, frozen=True):
+    what: str
+    goal: float
+    measured: float
+    unit: str
+    command: str
+    least: bool = True  # at least; else at most
+    why: str = ""  # where it is missed
+
+    @property
+    def met(self) -> bool:
+        return self.measured >= self.goal if self.least else self.measured <= self.goal
+
+
+def goals() -> list[Goal]:
+    speed, worker, intake = read("speed"), read("worker"), read("intake")
+    memory, here, kafka = read("memory"), read("latency"), read("latency_kafka")
+    rows = {row["name"]: row for row in speed["rows"]}
+    packed = max(row["packed_bytes"] for row in memory)
+    full = [row["resident_mb"] for row in memory if row["evicted"]]
+    bench, drained = "make bench", worker["command"]
+    keys = "python -m load.bench_memory --keys 1000000"
+    return [
+        Goal("lines to events, times fail2ban-regex", 3, rows["events"]["ratio"], "x", bench,
+             why=INTERPRETER),
+        Goal("replay, times fail2ban-regex", 2, rows["replay"]["ratio"], "x", bench,
+             why=INTERPRETER),
+        Goal("a worker on Kafka", 80_000, worker["one"], "deliveries/s", drained, why=WORKER),
+        Goal("two workers, times one", 1.5, worker["two"] / worker["one"], "x", drained,
+             why=SHARED),
+        Goal("takeover after kill -9, 100,000 subjects", 15, worker["takeover"], "s", drained,
+             least=False),
+        Goal("line to Postfix table, run", 200, here["p50_ms"], "ms, p50", here["command"],
+             least=False),
+        Goal("line to Postfix table, Kafka", 1500, kafka["p50_ms"], "ms, p50", kafka["command"],
+             least=False),
+        Goal("packed memory of a subject", 1024, packed, "bytes", keys, least=False),
+        Goal("resident memory at 10^6 hostile keys, times that at the limit", 1.1,
+             full[-1] / full[0], "x", keys, least=False, why=HEAP),
+        Goal("intake, packed lines", 30_000, intake["many lines a message"]["lines_a_second"],
+             "lines/s", intake["command"]),
+        Goal("intake, one line a message", 8_000,
+             intake["one line a message"]["lines_a_second"], "lines/s", intake["command"]),
+    ]  # fmt: skip
+
+
+def read(name: str) -> Any:
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def table(found: list[Goal]) -> Table:
+    shown = Table(box=box.MARKDOWN)
+    for head in ("what", "goal", "measured", "", "command"):
+        shown.add_column(head, justify="right" if head in ("goal", "measured") else "left")
+    for goal in found:
+        than = "≥" if goal.least else "≤"
+        shown.add_row(
+            goal.what,
+            f"{than} {goal.goal:,g}",
+            f"{goal.measured:,.0f}" if goal.measured >= 100 else f"{goal.measured:.2g}",
+            f"{goal.unit}, {'met' if goal.met else 'missed'}",
+            f"`{goal.command}`",
+        )
+    return shown
+
+
+def main() -> None:
+    found = goals()
+    Console().print(table(found))
+    with (RESULTS / "goals.md").open("w", encoding="utf-8") as file:
+        console = Console(file=file, width=180)
+        console.print("# Goals, and what was measured last\n\n`python -m load.goals`\n")
+        console.print(table(found))
+        for why in dict.fromkeys(goal.why for goal in found if not goal.met):
+            missed = "; ".join(g.what for g in found if g.why == why and not g.met)
+            console.print(f"\nMissed: {missed}. Why: {why}", soft_wrap=True, markup=False)
+
+
+if __name__ == "__main__":
+    main()

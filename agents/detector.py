@@ -21,6 +21,16 @@ class Mark(Struct, frozen=True):
     about: str = ""  # part of the finding's identity, where a subject can have several
 
 
+class Withdraw(Struct, frozen=True):
+    """A detector's word that it was wrong about the subject: the finding no longer stands, and
+    what was decided for it ends. With a `client`, only that one is no longer accused by it."""
+
+    name: str
+    why: str
+    about: str = ""
+    client: str = ""
+
+
 class Judgement(Struct, kw_only=True):
     """A mark with all that a person needs to believe it."""
 
@@ -142,12 +152,13 @@ class Detector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, di
         """How long its state of a quiet subject is kept, in seconds: at least the horizon."""
         return self.horizon
 
-    def observe(self, event: Any, seen: Any, view: View) -> Iterable[Mark | Signal]:
+    def observe(self, event: Any, seen: Any, view: View) -> Iterable[Mark | Signal | Withdraw]:
         """Fold `event` into what was `seen`, and say a mark for each shape that stands now
         and that this event adds to. To say the same mark at every event is expected.
 
         A generator goes on after the engine took up what it yielded: from then on the finding
         is in ``view.open``. Where nothing is said, an empty tuple costs the least.
+        A finding that was withdrawn comes back with the next mark of its name.
 
         Signals said here go to their subjects' watchers; hearing one twice must change
         nothing there. Guard against sending one at every event: say it once in a while.

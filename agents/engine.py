@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from agents.detector import Detector, Judgement, Mark, View
+from agents.detector import Detector, Judgement, Mark, View, Withdraw
 from agents.record import RECENT, Episode, Record
 from agents.windows import DAY, Past, merged
 from schemas import keys, net, wire
@@ -43,7 +43,7 @@ RANK: dict[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIE
 Listener = tuple[
     Detector,
     str,
-    Callable[[Any, Any, View], Iterable[Mark | Signal]],
+    Callable[[Any, Any, View], Iterable[Mark | Signal | Withdraw]],
     Callable[[Any, View], bool] | None,
 ]
 
@@ -175,6 +175,8 @@ class Engine:
                     for said in observe(event, seen, view):
                         if type(said) is Signal:
                             self.signals.append(said)
+                        elif type(said) is Withdraw:
+                            self._withdraw(detector, said, key, record)
                         else:
                             self._mark(detector, said, event, key, record)  # type: ignore[arg-type]
                 except Exception as error:
@@ -249,8 +251,16 @@ class Engine:
         return {
             episode.name
             for episode in record.episodes.values()
-            if at - episode.last <= horizons.get(episode.name, math.inf)
+            if not episode.withdrawn and at - episode.last <= horizons.get(episode.name, math.inf)
         }
+
+    def _accused(self, record: Record, at: float) -> bool:
+        """Whether any finding stands that accuses the subject."""
+        stands = self._open(record, at)
+        return any(
+            episode.name in stands and not episode.withdrawn and episode.severity != "info"
+            for episode in record.episodes.values()
+        )
 
     def _state(self, detector: Detector, record: Record) -> Struct:
         seen = record.states.get(detector.name)
@@ -274,6 +284,9 @@ class Engine:
             episode = self._begin(mark, event, key, record)
             record.episodes[slot] = episode
             view.open = {*view.open, mark.name}  # for the detectors that come after this one
+        elif episode.withdrawn:
+            episode.withdrawn, episode.told = False, 0
+            view.open = {*view.open, mark.name}
         episode.touches += 1
         episode.last = max(episode.last, event.at)
         if len(episode.samples) < SAMPLES and not bad and type(event) is not Signal:
@@ -297,6 +310,24 @@ class Engine:
                 episode.shape = mark.shape
             self._tell(detector, mark, key, record, episode)
 
+    def _withdraw(self, detector: Detector, said: Withdraw, key: Key, record: Record) -> None:
+        """Take back a finding that stands, or one client's part in it."""
+        view = self._view
+        slot = f"{said.name}|{said.about}" if said.about else said.name
+        episode = record.episodes.get(slot)
+        if episode is None or episode.withdrawn or said.name not in view.open:
+            return
+        mark = Mark(episode.name, episode.shape, episode.severity, episode.about)  # type: ignore[arg-type]
+        if said.client:
+            if said.client in episode.clients:
+                episode.clients.remove(said.client)
+                episode.clients_count -= 1
+                self._tell(detector, mark, key, record, episode)
+            return
+        episode.withdrawn = True
+        view.open = self._open(record, view.at)
+        self._tell(detector, mark, key, record, episode, said.why)
+
     def _begin(self, mark: Mark, event: Fact, key: Key, record: Record) -> Episode:
         first = event.at
         if record.offended and event.at - record.offended_last <= DAY:
@@ -316,11 +347,19 @@ class Engine:
         )
 
     def _tell(
-        self, detector: Detector, mark: Mark, key: Key, record: Record, episode: Episode
+        self,
+        detector: Detector,
+        mark: Mark,
+        key: Key,
+        record: Record,
+        episode: Episode,
+        why: str = "",
     ) -> None:
+        """Tell what is known of an episode; `why` it is withdrawn, if it is."""
         view = self._view
         judgement = detector.judge(mark, self._state(detector, record), view)
-        _absorb(episode, judgement)
+        if not why:
+            _absorb(episode, judgement)
         episode.told = episode.touches
         episode.revision += 1
         kind, value = keys.subject(key)
@@ -334,7 +373,7 @@ class Engine:
                 first=episode.first,
                 last=episode.last,
                 at=view.at,
-                summary=judgement.summary,
+                summary=why or judgement.summary,
                 revision=episode.revision,
                 clients=list(episode.clients),
                 clients_count=episode.clients_count,
@@ -351,9 +390,11 @@ class Engine:
                 events=episode.before + episode.touches,
                 blind_to=detector.blind_to,
                 checks=judgement.checks,
-                wish=judgement.wish,
+                wish=None if why else judgement.wish,
                 collateral=record.past.regulars(episode.first) if key[0] in "cn" else 0,
                 stage=detector.stage,
+                state="withdrawn" if why else "open",
+                alone=not (why and self._accused(record, view.at)),
             )
         )
 

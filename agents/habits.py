@@ -17,13 +17,14 @@ class Day(Struct, array_like=True):
     largest: int = 0  # the most recipients of one message
     pace: int = 0  # the most messages in 10 min
     hours: int = 0  # a bit for each hour of the day in which something was sent
+    daily: int = 0  # recipients
 
 
 class Habits(Struct, array_like=True):
     days: list[Day] = field(default_factory=list)  # with mail, the newest last
 
-    def note(self, at: float, hourly: int, largest: int, pace: int) -> None:
-        """A message was sent at `at`, and these are the counts with it."""
+    def note(self, at: float, hourly: int, largest: int, pace: int, recipients: int) -> None:
+        """A message with so many recipients was sent at `at`, and these are the counts with it."""
         number = int(at) // DAY
         day = self.days[-1] if self.days else None
         if day is None or day.day < number:
@@ -36,6 +37,7 @@ class Habits(Struct, array_like=True):
         day.largest = max(day.largest, largest)
         day.pace = max(day.pace, pace)
         day.hours |= 1 << int(at) % DAY // 3600
+        day.daily += recipients
 
     def before(self, at: float) -> list[Day]:
         """The days with mail of the two weeks before the day of `at`."""

@@ -35,6 +35,7 @@ class Episode(Struct, array_like=True):
     samples: list[tuple[float, str, str]] = field(default_factory=list)
     shapes: list[str] = field(default_factory=list)  # all that were told; `shape` is the gravest
     before: int = 0  # offences that led to it
+    withdrawn: bool = False
 
 
 class Sentence(Struct, array_like=True):
@@ -45,6 +46,7 @@ class Sentence(Struct, array_like=True):
     generation: int = 0
     action: str = ""  # "": nothing holds, and until `until` it is not worth another look
     enforced: bool = False
+    alert: str = ""  # id of the finding that asked for it
 
 
 class Record(Struct, array_like=True):

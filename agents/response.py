@@ -84,6 +84,8 @@ class Response:
         `now` is the time by which leases run: event time in a replay. `sentences` remembers,
         by target, how often and until when something was decided; it is changed here.
         """
+        if finding.state == "withdrawn":
+            return self._lift(finding, sentences, now)
         decision: Decision | None = None
         target = finding.wish.target if finding.wish else None
         rest = HOUR
@@ -96,6 +98,35 @@ class Response:
         _rest(sentences, now, rest)
         in_force = target is not None and _is_in_force(sentences.get(_text(target)), now)
         return self._alert(finding, word, _undo(target) if target and in_force else ""), decision
+
+    def _lift(
+        self, finding: Finding, sentences: dict[str, Sentence], now: float
+    ) -> tuple[Alert, Decision | None]:
+        """The alert of a finding that is withdrawn, and the end of what was decided for it. Where
+        something else stands against the subject, that goes on."""
+        for text, sentence in sentences.items():
+            if sentence.alert != finding.id or not _is_in_force(sentence, now):
+                continue
+            if not finding.alone:
+                return self._alert(finding, "what holds goes on: other findings stand", ""), None
+            kind, _, value = text.partition(":")
+            target, action = Target(kind, value), cast(Action, sentence.action)  # type: ignore[arg-type]
+            sentence.action, sentence.until, sentence.alert = "", now, ""
+            sentence.level = max(0.0, sentence.level - 1)
+            sentence.generation += 1
+            lifted = Decision(
+                id=decision_id(target, action),
+                target=target,
+                action=action,
+                reason=finding.summary,
+                alert=finding.id,
+                since=now,
+                until=now,
+                generation=sentence.generation,
+                enforced=sentence.enforced,
+            )
+            return self._alert(finding, f"{action} {value} lifted", ""), lifted
+        return self._alert(finding, "nothing: it is withdrawn", ""), None
 
     # -- whom and how -----------------------------------------------------------------------
 
@@ -184,7 +215,7 @@ class Response:
             _keep(sentences, text, sentences.get(text) or Sentence(until=now))
             raise RefusedError(self._spent_up(finding), MINUTE)
         generation = before.generation + 1
-        _keep(sentences, text, Sentence(level, until, generation, action, enforced))
+        _keep(sentences, text, Sentence(level, until, generation, action, enforced, finding.id))
         needs = APPROVERS if enforced and action in self._settings.approve else 0
         decision = Decision(
             id=decision_id(target, action),
@@ -265,6 +296,7 @@ class Response:
             undo=undo,
             revision=finding.revision,
             stage=finding.stage,
+            state=finding.state,
             blind_to=finding.blind_to,
         )
 

@@ -171,6 +171,12 @@ class Window(Struct, frozen=True):
         self.distinct(distinct, at)
         return fingerprint(value) in distinct.seen
 
+    def first(self, distinct: Distinct, value: str) -> float:
+        """When `value` was first seen in the window, to its slice; infinite where it is not
+        among those kept."""
+        entry = distinct.seen.get(fingerprint(value))
+        return entry[2] * self.seconds / self.slices if entry is not None else math.inf
+
     def times(self, distinct: Distinct, value: str) -> int:
         """How often `value` was seen; 0 where it is not among those kept."""
         entry = distinct.seen.get(fingerprint(value))
@@ -297,6 +303,11 @@ class Past(Struct, array_like=True):
         what happens now."""
         entry = self.seen.get(fingerprint(value))
         return entry is not None and int(at) // DAY - entry[0] >= 2
+
+    def earlier(self, value: str, at: float) -> bool:
+        """Whether `value` succeeded here on a day before that of `at`."""
+        entry = self.seen.get(fingerprint(value))
+        return entry is not None and entry[0] < int(at) // DAY
 
     def homes(self, at: float) -> list[int]:
         """The fingerprints of all that is `settled`, that of the newest last."""

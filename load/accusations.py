@@ -1,4 +1,4 @@
-"""Whom a replay accuses, and when it first did."""
+"""Whom a replay accuses and decides against, and when it first did."""
 
 from pathlib import Path
 
@@ -14,11 +14,13 @@ from streams.sources.archive import open_lines
 
 class Accusations(Struct):
     """Each accused name with the event time (Unix seconds) and the detector that came first.
-    `clients` has networks too; `victims` are those who are told of as victims."""
+    `clients` has networks too; `victims` are those who are told of as victims. `decided` are
+    clients and networks that something was decided about, whether it was lifted later or not."""
 
     clients: dict[str, tuple[float, str]] = field(default_factory=dict)
     accounts: dict[str, tuple[float, str]] = field(default_factory=dict)
     victims: dict[str, tuple[float, str]] = field(default_factory=dict)
+    decided: dict[str, tuple[float, str]] = field(default_factory=dict)
 
 
 class _Dated:
@@ -28,16 +30,22 @@ class _Dated:
         self._shard = shard
         self._alerts: dict[str, Alert] = {}
         self._named: dict[tuple[str, str], float] = {}
+        self._decided: dict[str, tuple[float, str]] = {}
 
     def keep(self) -> None:
-        for alert in self._shard.take().alerts:
+        outcome = self._shard.take()
+        for decision in outcome.decisions:
+            if decision.target.kind in ("network", "client_account"):
+                client = decision.target.value.partition(" ")[0]
+                self._decided.setdefault(client, (decision.since, decision.action))
+        for alert in outcome.alerts:
             self._alerts[alert.id] = alert
             if alert.severity != "info":
                 for name in (alert.subject.value, *alert.clients, *alert.accounts, *alert.targets):
                     self._named.setdefault((alert.id, name), alert.at)
 
     def accusations(self) -> Accusations:
-        found = Accusations()
+        found = Accusations(decided=dict(self._decided))
         for alert in self._alerts.values():
             if alert.severity == "info" or alert.state == "withdrawn":
                 continue

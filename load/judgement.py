@@ -31,8 +31,8 @@ class Row(Struct):
 
 
 class Judgement(Struct):
-    """Of one mix. `hits` and `fail2ban_hits` count innocents by story; `hit` names them with
-    the finding that does."""
+    """Of one mix. `hits` (by alerts), `decided_hits` (by decisions) and `fail2ban_hits` count
+    innocents by story; `hit` names them with the finding that does."""
 
     mix: str
     lines: int
@@ -46,6 +46,10 @@ class Judgement(Struct):
     victims_wrong: int = 0
     fail2ban_right: int = 0
     fail2ban_wrong: int = 0
+    decided_right: int = 0  # clients against whom something was decided
+    decided_wrong: int = 0
+    guilty: int = 0  # clients that took part in an attack
+    decided_hits: dict[str, int] = field(default_factory=dict)
     hits: dict[str, int] = field(default_factory=dict)
     fail2ban_hits: dict[str, int] = field(default_factory=dict)
     hit: list[str] = field(default_factory=list)
@@ -81,6 +85,16 @@ def judge(
         [clients.get(name, "in no story") for name in wrong]
         + [accounts.get(name, "in no story") for name in wrongly]
     )
+    decided = _spread(said.decided, known)
+    result.guilty = len(guilty)
+    result.decided_right = len(decided.keys() & guilty)
+    struck = {name: why for name, why in decided.items() if name not in guilty | noise}
+    result.decided_wrong = len(struck)
+    result.decided_hits = _count(clients.get(name, "in no story") for name in struck)
+    result.hit += [
+        f"decided: {clients.get(name, 'in no story')}: {name}: {why}"
+        for name, (_, why) in sorted(struck.items())
+    ]
     result.fail2ban_hits = _count(
         clients.get(name, "in no story") for name in banned.keys() - guilty - noise
     )

@@ -62,7 +62,10 @@ def _numbers(rows: Sequence[Row]) -> list[str]:
 
 
 def _precision(results: Sequence[Judgement]) -> Table:
-    table = _table("precision", "sources", "accounts", "victims", "fail2ban sources")
+    table = _table(
+        "precision", "sources", "accounts", "victims", "decided against", "guilty decided",
+        "fail2ban sources",
+    )  # fmt: skip
     for name, mine in (*((result.mix, [result]) for result in results), ("all", results)):
         table.add_row(
             name,
@@ -72,6 +75,11 @@ def _precision(results: Sequence[Judgement]) -> Table:
                     (sum(r.clients_right for r in mine), sum(r.clients_wrong for r in mine)),
                     (sum(r.accounts_right for r in mine), sum(r.accounts_wrong for r in mine)),
                     (sum(r.victims_right for r in mine), sum(r.victims_wrong for r in mine)),
+                    (sum(r.decided_right for r in mine), sum(r.decided_wrong for r in mine)),
+                    (
+                        sum(r.decided_right for r in mine),
+                        sum(r.guilty - r.decided_right for r in mine),
+                    ),
                     (sum(r.fail2ban_right for r in mine), sum(r.fail2ban_wrong for r in mine)),
                 )
             ),
@@ -81,11 +89,15 @@ def _precision(results: Sequence[Judgement]) -> Table:
 
 def _innocents(results: Sequence[Judgement]) -> Table:
     innocents = sum(result.innocents for result in results)
-    table = _table(f"innocents hit, of {innocents:,}", "mailwarden", "fail2ban")
+    table = _table(f"innocents hit, of {innocents:,}", "alerts", "decisions", "fail2ban")
     ours, theirs = _added(r.hits for r in results), _added(r.fail2ban_hits for r in results)
-    for story in sorted(ours | theirs, key=lambda story: (-ours[story], -theirs[story], story)):
-        table.add_row(story, str(ours[story]), str(theirs[story]))
-    table.add_row("all", str(ours.total()), str(theirs.total()))
+    decided = _added(r.decided_hits for r in results)
+    for story in sorted(
+        ours | theirs | decided,
+        key=lambda story: (-ours[story], -decided[story], -theirs[story], story),
+    ):
+        table.add_row(story, str(ours[story]), str(decided[story]), str(theirs[story]))
+    table.add_row("all", str(ours.total()), str(decided.total()), str(theirs.total()))
     return table
 
 

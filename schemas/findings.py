@@ -122,6 +122,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     wish: Wish | None = None
     collateral: int = 0  # accounts with good evidence behind the target
     stage: Stage = "alert"  # of the detector
+    state: Literal["open", "withdrawn"] = "open"
+    alone: bool = True  # nothing else stands against the subject: asked of one that is withdrawn
 
 
 class Alert(Struct, frozen=True, kw_only=True):

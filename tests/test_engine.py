@@ -6,13 +6,24 @@ from typing import Any, ClassVar
 import pytest
 from msgspec import Struct
 
-from agents.detector import Detector, Judgement, Mark, View
+from agents.detector import Detector, Judgement, Mark, View, Withdraw
 from agents.engine import Engine
 from agents.windows import Past
 from schemas.events import Auth, Fact, Signal
 from schemas.findings import Evidence, Severity, Wish
 from schemas.keys import Site
-from tests.detectors.stories import DAY, HOUR, START, Story, count, every, failed, opened, tell
+from tests.detectors.stories import (
+    DAY,
+    HOUR,
+    MINUTE,
+    START,
+    Story,
+    count,
+    every,
+    failed,
+    opened,
+    tell,
+)
 
 CLIENT = "192.0.2.1"
 
@@ -32,9 +43,11 @@ class Parrot(Detector, frozen=True, kw_only=True):
     def horizon(self) -> float:
         return HOUR
 
-    def observe(self, event: Any, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+    def observe(self, event: Any, seen: Seen, view: View) -> Iterator[Mark | Signal | Withdraw]:
         seen.failures += 1
-        if type(event) is Signal:
+        if event.reason == "withdraw" if type(event) is Auth else False:
+            yield Withdraw(self.name, "it was nothing", client=event.mechanism)
+        elif type(event) is Signal:
             yield Mark(self.name, event.kind, "medium")
         elif event.mechanism:
             severity: Severity = event.reason or "medium"
@@ -259,6 +272,67 @@ def test_what_a_detector_does_not_mind_leaves_no_state_until_something_does() ->
     told.tell(said("WHISPER", at=1), failed(CLIENT, "anna", at=2))
     assert len(choosy.shown) == 2
     assert "choosy" in told.record(f"c:{CLIENT}").states
+
+
+# -- what is taken back ------------------------------------------------------------------------
+
+
+def back(at: float = MINUTE, client: str = "") -> Auth:
+    """The parrot withdraws what it said, or one client's part in it."""
+    return failed(CLIENT, "anna", at, mechanism=client, reason="withdraw")
+
+
+def test_a_finding_is_withdrawn_under_its_id() -> None:
+    story = tell(Parrot(), said("a"), back())
+    first, last = story.said
+    assert first.id == last.id
+    assert (last.state, last.summary, last.revision) == ("withdrawn", "it was nothing", 2)
+    assert last.wish is None
+    assert first.state == "open"
+    assert story.shapes == {}
+
+
+def test_what_does_not_stand_cannot_be_withdrawn() -> None:
+    assert tell(Parrot(), back()).silent
+    assert len(tell(Parrot(), said("a"), back(), back(2 * MINUTE)).said) == 2
+    assert len(tell(Parrot(), said("a"), back(HOUR + 1)).said) == 1
+
+
+def test_it_comes_back_with_the_next_mark() -> None:
+    story = tell(Parrot(), said("a"), back(), said("a", 2 * MINUTE))
+    assert [finding.state for finding in story.said] == ["open", "withdrawn", "open"]
+    assert [finding.revision for finding in story.said] == [1, 2, 3]
+    assert len({finding.id for finding in story.said}) == 1
+
+
+def test_a_withdrawn_finding_is_not_shown_as_standing() -> None:
+    shown: list[tuple[set[str], bool, bool]] = []
+    tell(Parrot(), Listener(shown=shown), said("a"), back(), back(2 * MINUTE))
+    assert [open_ for open_, _, _ in shown] == [{"parrot"}, set(), set()]
+
+
+def test_one_client_is_taken_out() -> None:
+    story = tell(Parrot(), said("a"), back(client=CLIENT))
+    finding = story.finding("parrot")
+    assert finding.state == "open"
+    assert len(story.said) == 2
+    assert len(tell(Parrot(), said("a"), back(client="192.0.2.99")).said) == 1
+
+
+def test_a_withdrawn_finding_knows_whether_others_stand() -> None:
+    class Other(Parrot, frozen=True, kw_only=True):
+        name = "other"
+
+        def observe(self, event: Any, seen: Seen, view: View) -> Iterator[Mark | Signal | Withdraw]:
+            if event.mechanism == "b":
+                yield Mark(self.name, "b", event.reason)
+
+    def alone(*events: Fact) -> bool:
+        return tell(Parrot(), Other(), events).finding("parrot").alone
+
+    assert alone(said("a"), back())
+    assert not alone(said("a"), said("b", 1, "high"), said("a", 2), back())
+    assert alone(said("a"), said("b", 1, "info"), said("a", 2), back())
 
 
 class Rough(Parrot, frozen=True, kw_only=True):

@@ -117,9 +117,61 @@ def test_the_alert_carries_all_that_the_finding_told() -> None:
         "origins",
         "decision",
         "undo",
-        "state",
     }
     assert alert.state == "open"
+
+
+# -- what is taken back -------------------------------------------------------------------------
+
+
+def taken_back(at: float = NOW + 60, **more: object) -> Finding:
+    fields: dict[str, object] = {"state": "withdrawn", "summary": "one of ours", "at": at}
+    return msgspec.structs.replace(found(), **(fields | more))  # type: ignore[arg-type]
+
+
+def test_a_finding_that_is_withdrawn_lifts_what_it_had_asked_for() -> None:
+    response, sentences = responding(), {}  # type: ignore[var-annotated]
+    _, before = response.answer(found(), sentences, NOW)
+    alert, lifted = response.answer(taken_back(), sentences, NOW + 60)
+    assert before is not None
+    assert lifted is not None
+    assert (lifted.id, lifted.until, lifted.generation) == (before.id, NOW + 60, 2)
+    assert lifted.enforced == before.enforced
+    assert (alert.state, alert.summary, alert.undo) == ("withdrawn", "one of ours", "")
+    assert alert.decision == f"drop {CLIENT} lifted"
+    assert response.answer(taken_back(), sentences, NOW + 61)[1] is None
+
+
+def test_it_takes_back_the_step_on_the_ladder() -> None:
+    response, sentences = responding(), {}  # type: ignore[var-annotated]
+    response.answer(found(), sentences, NOW)
+    response.answer(taken_back(), sentences, NOW + 60)
+    later = NOW + 7200
+    _, again = response.answer(found(at=later), sentences, later)
+    assert again is not None
+    assert (again.until - again.since, again.generation) == (600, 3)
+
+
+def test_what_another_finding_had_asked_for_holds() -> None:
+    response, sentences = responding(), {}  # type: ignore[var-annotated]
+    response.answer(found(id="another"), sentences, NOW)
+    alert, lifted = response.answer(taken_back(), sentences, NOW + 60)
+    assert lifted is None
+    assert alert.decision == "nothing: it is withdrawn"
+
+
+def test_while_others_stand_what_holds_goes_on() -> None:
+    response, sentences = responding(), {}  # type: ignore[var-annotated]
+    response.answer(found(), sentences, NOW)
+    alert, lifted = response.answer(taken_back(alone=False), sentences, NOW + 60)
+    assert lifted is None
+    assert "other findings stand" in alert.decision
+
+
+def test_a_lease_that_has_ended_needs_no_lifting() -> None:
+    response, sentences = responding(), {}  # type: ignore[var-annotated]
+    response.answer(found(), sentences, NOW)
+    assert response.answer(taken_back(NOW + 600), sentences, NOW + 600)[1] is None
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,25 @@ from typing import ClassVar, Literal
 from msgspec import Struct, field
 
 from agents import habits
-from agents.account_signs import BEFORE, OUTCOMES, SIGNS, UNITS, Sign, Standing, Weights, word
+from agents.account_signs import (
+    AWAY,
+    BEFORE,
+    OUTCOMES,
+    SIGNS,
+    UNITS,
+    Sign,
+    Standing,
+    Weights,
+    total,
+    word,
+)
 from agents.destination import leaves
-from agents.detector import Detector, Judgement, Mark, View
+from agents.detector import Detector, Judgement, Mark, View, Withdraw
 from agents.habits import Day, Habits, awake, usual
 from agents.windows import DAY, Counts, Distinct, Window
 from agents.words import many
 from schemas import keys, net
-from schemas.events import Change, Complaint, Delivery, Message, Recipient, Signal
+from schemas.events import Auth, Change, Complaint, Delivery, Message, Recipient, Signal
 from schemas.findings import Evidence, Severity, Target, Wish
 
 NAME = "account_burst"
@@ -30,10 +41,18 @@ TODAY = Window(DAY)
 PLACES = Window(DAY, 480)  # slices of 3 min, so that an hour can be read from it
 NAMED = 64  # clients that it sends through, by name
 INTRUDERS = 8  # clients that opened the account by guessing, by name
+LARGE = 4  # messages with many recipients whose deliveries are followed at a time
+ARRIVED = 8  # networks that are new today, by name
+REACHED = 16  # colleagues that a hijacked account wrote to, by name
+QUEUE_ID = 40  # characters
 
 TOO_LATE = 1 << 40  # a day that never comes
 ABUSE = frozenset({"", "abuse", "fraud", "virus", "phish", "phishing", "spam"})  # complaints
 HIDES = frozenset({"rule", "forward"})  # changes
+SIGNS_AS = frozenset({"identity", "signature"})  # changes that may send answers elsewhere
+ADDRESS = re.compile(r"[^\s<>,;:\"']+@[^\s<>,;:\"']+")
+
+COMPLAINTS = frozenset({"complaints", "complained"})
 
 # Senders of lists and of mail about mail (RFC 2142, RFC 3834), where no login is behind them
 MACHINERY = re.compile(
@@ -64,13 +83,21 @@ class Seen(Struct, array_like=True):
     intruders: list[str] = field(default_factory=list)  # who opened it by guessing
     login: float = 0.0  # its newest mail with a login
     grace: float = 0.0  # released by a person: nothing is said until then
+    logged: float = 0.0  # its newest delivery: before the first, all recipients count as others'
+    large: dict[str, list[int]] = field(default_factory=dict)  # messages: recipients, attempts to
+    # deliver elsewhere, deliveries here
+    dark: Counts = field(default_factory=Counts)  # recipients elsewhere at unusual hours, in a day
+    reports: Distinct = field(default_factory=Distinct)  # that came back about its mail, in a day
+    arrived: dict[str, float] = field(default_factory=dict)  # networks: its first login there
+    reached: list[str] = field(default_factory=list)  # colleagues it wrote to since a sign stood
 
 
 class AccountBurst(Detector, frozen=True, kw_only=True):
     """The shape is the strongest sign that stands: guessed_before, changed (a rule or forward was
-    made), complaints, clients, senders, bounces, volume, probing (ever more recipients), limits
-    (it ran into ours), surge (against its own past), fan_out, inside, networks, new_place,
-    strange_hour.
+    made, or a foreign return address), complaints, complained (fewer), clients, senders, bounces,
+    volume, probing (ever more recipients), limits (it ran into ours), surge (an hour against its
+    own past), pace (messages in 10 min), daily (a day against its own past), fan_out, inside,
+    networks, new_place, strange_hour, attacked (by many, and nobody is known to have come in).
 
     The subject is the login; without one, the sender of mail from our own hosts. An account
     that others guess at is a victim: that sign counts only beside what it sends itself.
@@ -82,7 +109,7 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         "a thief who sends no more than the owner might, through a network of the owner's, to "
         "addresses that exist; and volume where no deliveries are logged"
     )
-    hears: ClassVar = {"m": (Message, Delivery, Recipient, Signal, Change, Complaint)}
+    hears: ClassVar = {"m": (Message, Delivery, Recipient, Signal, Change, Complaint, Auth)}
     state = Seen
 
     hourly: int = 500  # recipients elsewhere in an hour [Exchange Online: 500]
@@ -98,8 +125,12 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
     climbs: int = 4  # messages in an hour, each with more recipients, *
     summit: int = 10  # the last of them with so many *
     limits: int = 3  # recipients in an hour refused for being too many *
-    night: int = 20  # recipients in an hour of the day that is unusual *
-    complaints: float = 0.001  # reports of abuse by messages in a day, [Amazon SES: 0.1 %]
+    least_daily: int = 120  # recipients elsewhere in a day that may be too many for an account *
+    daily_times: float = 5.0  # its own usual day *
+    night: int = 20  # recipients elsewhere in a day, at hours at which it never sends *
+    complained: float = 0.001  # reports of abuse by messages in a day: a word [Amazon SES: 0.1 %]
+    complaints: float = 0.005  # of which something must be done [Amazon SES: 0.5 %]
+    complaint_messages: int = 20  # in a day, before that share says anything *
     least_complaints: int = 3  # and so many at least *
     bounce_messages: int = 20  # in a day, before the share of refused recipients says anything *
     bounces: float = 0.1  # of recipients refused [Amazon SES: 5 % is reviewed, 10 % paused]
@@ -114,6 +145,8 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
     medium: int = 3  # sum of the weights that makes a finding
     high: int = 5  # sum that makes it grave
     critical: int = 7
+    at_home: int = 5  # sum that makes a finding where all was sent from its own places *
+    lead: float = 3600.0  # seconds before the first sign: who was there before is its owner *
     grace: float = 86400.0  # seconds of silence after a person released the account *
     strongest: Literal["notify", "limit", "hold", "lock"] = "limit"  # that may be asked for
     protected: tuple[str, ...] = ()  # accounts that only a person may act on
@@ -130,13 +163,17 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
 
     def observe(
         self,
-        event: Message | Delivery | Recipient | Signal | Change | Complaint,
+        event: Message | Delivery | Recipient | Signal | Change | Complaint | Auth,
         seen: Seen,
         view: View,
-    ) -> Iterable[Mark]:
+    ) -> Iterable[Mark | Withdraw]:
+        if type(event) is Auth:
+            return self._login(event, seen, view)
         if _is_named(view.site.bulk, view):
             return ()
         if type(event) is Signal:
+            if event.kind == "excused":
+                return self._excused(event, seen, view)
             stands = self._told(event, seen)
         elif event.at < seen.grace:
             return ()
@@ -149,25 +186,66 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         elif type(event) is Complaint:
             stands = self._complaint(event, seen)
         else:
-            stands = type(event) is Change and self._change(event, seen)
+            stands = type(event) is Change and self._change(event, seen, view)
         if not stands:
             return ()
         if "auth_distributed" in view.open:
-            self._stand(seen, "guessed_before", 1, 1, event.at)
-        score = self._score(seen, event.at)
-        if score >= self.medium:
-            return (Mark(NAME, self._standing(seen, event.at)[0], self._severity(score)),)
+            self._stand(seen, "attacked", 1, 1, event.at)
+        signs = self._standing(seen, event.at)
+        score = total(signs, self.weights)
+        if score >= (self.at_home if self._is_at_home(signs, seen, view) else self.medium):
+            return (Mark(NAME, signs[0], self._severity(score)),)
         return ()
+
+    def minds(self, event: object, view: View) -> bool:
+        return type(event) is not Auth
+
+    def _login(self, event: Auth, seen: Seen, view: View) -> Iterable[Mark]:
+        """Remember when it first came from where it never was: who was there before the first
+        sign is its owner."""
+        if event.outcome == "ok" and event.client:
+            network, arrived = net.network(event.client), seen.arrived
+            if network not in arrived and not view.past.earlier(network, event.at):
+                while len(arrived) >= ARRIVED:
+                    del arrived[min(arrived, key=lambda name: (arrived[name], name))]
+                arrived[network] = event.at
+        return ()
+
+    def _is_at_home(self, signs: list[Sign], seen: Seen, view: View) -> bool:
+        """Whether all was sent from where the account has long been, as its owner may and as
+        malware on the owner's machine does: then more must speak against it."""
+        if view.cold or not view.past.homes(view.at) or AWAY & set(signs):
+            return False
+        return all(
+            view.past.earlier(net.network(client), view.at)
+            for client in seen.through
+            if PLACES.holds(seen.clients, client, view.at)
+        )
 
     def _told(self, event: Signal, seen: Seen) -> bool:
         if event.kind == "released":
             seen.grace = max(seen.grace, event.at + self.grace)
             seen.signs.clear()
-        if event.kind != "breach" or event.at < seen.grace:
+        if event.at < seen.grace:
+            return False
+        if event.kind == "reported":
+            TODAY.see(seen.reports, event.detail, event.at)
+            return self._bounces(seen, event.at)
+        if event.kind != "breach":
             return False
         if event.client and event.client not in seen.intruders:
             seen.intruders = [*seen.intruders[1 - INTRUDERS :], event.client]
         return self._stand(seen, "guessed_before", 1, 1, event.at)
+
+    def _excused(self, event: Signal, seen: Seen, view: View) -> Iterable[Withdraw]:
+        """It was the owner who opened the account where it never was."""
+        seen.intruders = [name for name in seen.intruders if name != event.client]
+        if seen.intruders or seen.signs.pop("guessed_before", None) is None:
+            return ()
+        if total(self._standing(seen, event.at), self.weights) >= self.medium:
+            return ()
+        why = f"nobody broke in: {event.client} is where others of ours log in as well"
+        return (Withdraw(NAME, why),)
 
     def _is_its(self, event: Message | Delivery, seen: Seen, view: View) -> bool:
         """Whether the subject sent it. What it sent with a login passes other hosts of ours
@@ -189,38 +267,85 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
 
     def _message(self, event: Message, seen: Seen, view: View) -> bool:
         at, count = event.at, max(1, event.recipients)
-        hourly = HOUR.add(seen.accepted, at, count)
+        HOUR.add(seen.accepted, at, count)
         short = SHORT.add(seen.short, at)
         TODAY.add(seen.messages, at)
-        before = seen.habits.before(at)
-        stands = self._habitual(count, hourly, short, before, seen, view)
-        stands |= self._climbs(count, seen, at)
-        seen.habits.note(at, hourly, count, short)
+        before, known = seen.habits.before(at), self._is_known(seen, view)
+        stands = self._habitual(0 if seen.logged else count, known, seen, at)
+        if short > max(self.pace, self.pace_times * usual([day.pace for day in before])):
+            stands |= self._stand(seen, "pace", short, self.pace, at)
+        largest = self._largest(event, count, known, before, seen)
+        stands |= largest or self._climbs(count, seen, at)
+        seen.habits.note(at, self._elsewhere(seen, at), count, short, count)
         if event.account:
             stands |= self._senders(event, seen)
             if event.client and not view.trusted and event.client not in view.site.own:
                 stands |= self._clients(event, seen, view)
         return stands | self._volume(seen, at)
 
-    def _habitual(
-        self, count: int, hourly: int, short: int, before: list[Day], seen: Seen, view: View
-    ) -> bool:
-        """The signs that are measured by the account's own past."""
-        at = view.at
-        stands = False
+    def _is_known(self, seen: Seen, view: View) -> bool:
+        """Whether the account was seen for so long that its past counts."""
         first = min(day for day in (seen.habits.oldest(), view.past.oldest(), TOO_LATE) if day)
-        known = int(at) // DAY - first >= self.known
-        if known:
-            most = max(self.least_hourly, self.times * usual([day.hourly for day in before]))
-            stands = hourly > most and self._stand(seen, "surge", hourly, most, at)
-            often = len(before) >= self.known
-            if often and hourly > self.night and not awake(before, at):
-                stands |= self._stand(seen, "strange_hour", hourly, self.night, at)
-        if short > max(self.pace, self.pace_times * usual([day.pace for day in before])):
-            stands |= self._stand(seen, "surge", 6 * short, 6 * self.pace, at)
-        if not known or usual([day.largest for day in before]) < self.small:
-            stands |= self._stand(seen, "fan_out", count, self.fan_out, at)
+        return int(view.at) // DAY - first >= self.known
+
+    def _elsewhere(self, seen: Seen, at: float) -> int:
+        """Recipients of others in an hour, as far as is known: those of accepted messages, less
+        those who had it here, and no more than were tried."""
+        accepted = HOUR.total(seen.accepted, at)
+        if not seen.logged:
+            return accepted
+        return min(HOUR.total(seen.outside, at), accepted - HOUR.total(seen.inside, at))
+
+    def _habitual(self, count: int, known: bool, seen: Seen, at: float) -> bool:
+        """The signs that are measured by the account's own past. `count` further recipients of
+        others are known of now."""
+        if not known:
+            return False
+        stands, habits = False, seen.habits
+        hourly, gone = self._elsewhere(seen, at), TODAY.total(seen.gone, at)
+        if hourly > self.least_hourly:
+            most = self.times * usual([day.hourly for day in habits.before(at)])
+            if hourly > most:
+                most = max(self.least_hourly, most)
+                stands |= self._stand(seen, "surge", hourly, most, at)
+        if gone > self.least_daily:
+            most = self.daily_times * usual([day.daily for day in habits.before(at)])
+            if gone > most:
+                most = max(self.least_daily, most)
+                stands |= self._stand(seen, "daily", gone, most, at)
+        if count and not awake(habits.before(at), at):
+            dark = TODAY.add(seen.dark, at, count)
+            often = len(habits.before(at)) >= self.known
+            stands |= (
+                often
+                and dark > self.night
+                and self._stand(seen, "strange_hour", dark, self.night, at)
+            )
         return stands
+
+    def _largest(
+        self, event: Message, count: int, known: bool, before: list[Day], seen: Seen
+    ) -> bool:
+        """Whether one message has many recipients. Where deliveries are logged, they tell how
+        many of them are not ours."""
+        if count < self.fan_out or (known and usual([day.largest for day in before]) >= self.small):
+            return False
+        message = event.queue_id[:QUEUE_ID]
+        if not seen.logged or not message:
+            return self._stand(seen, "fan_out", count, self.fan_out, event.at)
+        while len(seen.large) >= LARGE:
+            del seen.large[next(iter(seen.large))]
+        seen.large[message] = [count, 0, 0]
+        return False
+
+    def _of_large(self, event: Delivery, out: bool, seen: Seen) -> bool:
+        """A delivery of a message with many recipients."""
+        parts = seen.large.get(event.queue_id[:QUEUE_ID])
+        if parts is None or (not out and event.status == "deferred"):
+            return False
+        parts[1 if out else 2] += 1
+        count = min(parts[1], parts[0] - parts[2])
+        return self._stand(seen, "fan_out", count, self.fan_out, event.at)
 
     def _climbs(self, count: int, seen: Seen, at: float) -> bool:
         """Whether each of the last messages had more recipients than the one before."""
@@ -274,21 +399,36 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
             TODAY.add(seen.refused, at)
             return self._bounces(seen, at)
         out = leaves(event, view.site)
+        seen.logged = max(seen.logged, at)
+        stands = bool(seen.large) and self._of_large(event, out, seen)
+        fresh = 0
         if out:
             HOUR.add(seen.outside, at)
-        stands = False
         if event.status != "deferred":
             TODAY.add(seen.tried, at)
             if event.status == "bounced":
                 TODAY.add(seen.refused, at)
             if out:
+                fresh = 1
                 gone = TODAY.add(seen.gone, at)
-                stands = gone > self.daily and self._stand(seen, "volume", gone, self.daily, at)
+                stands |= gone > self.daily and self._stand(seen, "volume", gone, self.daily, at)
             else:
                 count = HOUR.add(seen.inside, at)
-                stands = count > self.inside and self._stand(seen, "inside", count, self.inside, at)
+                stands |= count > self.inside and (
+                    self._stand(seen, "inside", count, self.inside, at)
+                )
+                self._reaches(event.recipient, seen, at)
             stands |= self._bounces(seen, at)
+        if out:
+            stands |= self._habitual(fresh, self._is_known(seen, view), seen, at)
         return stands | self._volume(seen, at)
+
+    def _reaches(self, recipient: str, seen: Seen, at: float) -> None:
+        """Remember whom of ours it writes to while signs stand: they may be the next."""
+        if not self._standing(seen, at):
+            seen.reached.clear()
+        elif recipient not in seen.reached:
+            seen.reached = [*seen.reached[1 - REACHED :], recipient[: keys.LONGEST]]
 
     def _recipient(self, event: Recipient, seen: Seen) -> bool:
         if event.reason == "overload":
@@ -306,14 +446,22 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
             return False
         at = event.at
         count = TODAY.add(seen.complained, at)
-        others = any(sign != "complaints" for sign in self._standing(seen, at))
-        share = self.complaints * TODAY.total(seen.messages, at)
-        least = max(share, 2 if others else self.least_complaints)
-        return self._stand(seen, "complaints", count, least, at)
+        messages = TODAY.total(seen.messages, at)
+        others = any(sign not in COMPLAINTS for sign in self._standing(seen, at))
+        least = max(self.complained * messages, 2 if others else self.least_complaints)
+        stands = self._stand(seen, "complained", count, least, at)
+        if others or messages >= self.complaint_messages:
+            least = max(self.complaints * messages, least)
+            stands |= self._stand(seen, "complaints", count, least, at)
+        return stands
 
-    def _change(self, event: Change, seen: Seen) -> bool:
+    def _change(self, event: Change, seen: Seen, view: View) -> bool:
         """A thief hides what comes back, or has it sent elsewhere."""
-        return event.what in HIDES and self._stand(seen, "changed", 1, 1, event.at)
+        hides = event.what in HIDES or (
+            event.what in SIGNS_AS
+            and any(not view.site.local(name) for name in ADDRESS.findall(event.detail.lower()))
+        )
+        return hides and self._stand(seen, "changed", 1, 1, event.at)
 
     # -- the signs --------------------------------------------------------------------------
 
@@ -329,15 +477,19 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         return accepted > self.hourly and self._stand(seen, "volume", count, self.hourly, at)
 
     def _bounces(self, seen: Seen, at: float) -> bool:
-        if not seen.refused.total:
+        if not seen.refused.total and not seen.reports.seen:
             return False
-        refused, tried = TODAY.total(seen.refused, at), TODAY.total(seen.tried, at)
+        refused, tried = self._refused(seen, at), TODAY.total(seen.tried, at)
         if refused < self.least_refused or refused < self.bounces * tried:
             return False
         if TODAY.total(seen.messages, at) < self.bounce_messages:
             return False
         percent = round(100 * min(1.0, refused / max(1, tried)), 1)
         return self._stand(seen, "bounces", percent, 100 * self.bounces, at)
+
+    def _refused(self, seen: Seen, at: float) -> int:
+        """Recipients that were refused at once, and those that reports told of later."""
+        return TODAY.total(seen.refused, at) + TODAY.distinct(seen.reports, at)
 
     def _stand(
         self,
@@ -372,9 +524,6 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         sent = max(seen.signs[sign].last for sign in conduct)
         return [sign for sign in found if sign not in BEFORE or seen.signs[sign].first <= sent]
 
-    def _score(self, seen: Seen, at: float) -> int:
-        return sum(getattr(self.weights, sign) for sign in self._standing(seen, at))
-
     def _severity(self, score: int) -> Severity:
         if score >= self.critical:
             return "critical"
@@ -387,7 +536,7 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         signs = self._standing(seen, at)
         clients = PLACES.distinct(seen.clients, at)
         through = many(clients, "client", about=seen.clients.estimated)
-        tried, refused = TODAY.total(seen.tried, at), TODAY.total(seen.refused, at)
+        tried, refused = TODAY.total(seen.tried, at), self._refused(seen, at)
         return Judgement(
             summary=f"{view.value} sends as its owner would not: "
             + ", ".join(word(sign, seen.signs[sign]) for sign in signs),
@@ -398,6 +547,7 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
             ],
             clients=self._strangers(signs, seen, view),
             accounts=[view.value],
+            targets=list(seen.reached),
             checks=[
                 f"{TODAY.total(seen.messages, at)} messages in a day through {through}",
                 f"of {tried} recipients in a day, {refused} refused",
@@ -410,13 +560,23 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         spread = {"clients", "networks"} & set(signs) and not view.cold
         if not spread and "new_place" not in signs:
             return list(seen.intruders)
+        first = min(seen.signs[sign].first for sign in signs if sign not in BEFORE)
         new = [
             client
             for client in seen.through
             if PLACES.holds(seen.clients, client, view.at)
-            and not view.past.settled(net.network(client), view.at)
+            and not self._was_there(client, first - self.lead, seen, view)
         ]
         return list(dict.fromkeys([*seen.intruders, *new]))
+
+    def _was_there(self, client: str, at: float, seen: Seen, view: View) -> bool:
+        """Whether the account was used from a client or its network before `at`."""
+        network = net.network(client)
+        return (
+            view.past.earlier(network, at)
+            or seen.arrived.get(network, at + 1) <= at
+            or PLACES.first(seen.clients, client) <= at
+        )
 
     def _wish(self, signs: list[Sign], severity: Severity, view: View) -> Wish:
         """A limit slows a thief and an owner alike; more needs a sign that it is a thief."""

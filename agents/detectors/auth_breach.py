@@ -3,6 +3,8 @@
 The watchers of clients tell of it (signal ``breach``: the client opened this account after it was
 found guessing). Here two more ways are seen: an account that many guess at together is opened
 from a network new to it, and an account that nobody may use from outside is used from outside.
+A client that nobody knew and that opens the account amid a campaign, looks in once, and is followed
+by the owner in a known place, is a member of the campaign whose password was right.
 For a day the account is followed: mail that it sends and settings that it changes from a strange
 place tell a thief from a person who forgot a password.
 """
@@ -13,7 +15,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct, field
 
-from agents.detector import Detector, Judgement, Mark, View
+from agents.detector import Detector, Judgement, Mark, View, Withdraw
 from agents.windows import Counts, Distinct, Window, window
 from agents.words import many
 from schemas import keys, net
@@ -23,6 +25,7 @@ from schemas.findings import Evidence, Severity, Target, Wish
 CLIENTS = 16  # that opened one account and are remembered
 DIGITS = 6  # of a count in a signal; more are no count
 AGAIN = 3600.0  # seconds between two words about one client
+NEWCOMERS = 4  # clients that opened one account amid a campaign and are waited for
 
 
 class Opened(Struct, array_like=True):
@@ -38,6 +41,7 @@ class Seen(Struct, array_like=True):
     strangers: Distinct = field(default_factory=Distinct)  # networks that failed here
     messages: Counts = field(default_factory=Counts)  # sent from strange places since the breach
     changes: Counts = field(default_factory=Counts)  # of settings, likewise
+    newcomers: dict[str, float] = field(default_factory=dict)  # opened it amid a campaign: when
 
 
 class AuthBreach(Detector, frozen=True, kw_only=True):
@@ -50,6 +54,10 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
     state = Seen
 
     follow: float = 86400.0  # seconds: how long the account is followed
+    sent: int = 5  # messages that make it critical where nobody guessed from that place *
+    others: int = 2  # further accounts guessed at tell a thief from a person who mistypes *
+    apart: float = 3600.0  # seconds until the owner's next login elsewhere tells a newcomer apart *
+    wanders: int = 3  # networks seen on one day only are habits of an account on the move *
     forbidden: tuple[str, ...] = ()  # disabled, guests', leavers' and service accounts
 
     @property
@@ -60,11 +68,17 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
     def sleeps(self) -> bool:
         return not self.forbidden  # any login may be one of theirs
 
-    def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal]:
+    def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal | Withdraw]:
         if type(event) is Signal:
             if event.kind == "breach" and event.client:
                 self._opened(event, seen)
                 return (self._mark(seen, view),)
+            if event.kind == "excused":
+                return self._excuse(event, seen, view)
+            if event.kind == "amid_campaign" and self._is_settled(view):
+                while len(seen.newcomers) >= NEWCOMERS:
+                    del seen.newcomers[next(iter(seen.newcomers))]
+                seen.newcomers[event.client] = event.at
         elif type(event) is Auth:
             return self._login(event, seen, view)
         elif seen.clients and self._is_strange(event.client, event, seen, view):
@@ -79,16 +93,47 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
         if event.outcome == "failed":
             self._window.see(seen.strangers, net.network(event.client), event.at)
             return ()
+        if event.outcome == "ok" and seen.newcomers:
+            return self._apart(event, seen, view)
         if event.outcome != "ok" or not (self.forbidden or "auth_distributed" in view.open):
             return ()
         return self._open(event, seen, view)
 
+    def _is_settled(self, view: View) -> bool:
+        """Whether the account has a home, and is seldom elsewhere."""
+        past = view.past
+        once = [first for first, last, _ in past.seen.values() if first == last]
+        return bool(past.homes(view.at)) and len(once) <= self.wanders
+
+    def _apart(self, event: Auth, seen: Seen, view: View) -> Iterator[Signal]:
+        """The account is opened again: by the newcomer, who is a person then, or by its owner
+        elsewhere, who has not moved. Others who log in where it was excuse it
+        (auth_distributed)."""
+        newcomers = seen.newcomers
+        newcomers.pop(net.client(event.client), None)
+        if view.past.earlier(net.network(event.client), event.at):
+            for client, at in list(newcomers.items()):
+                if event.at - at >= self.apart:
+                    del newcomers[client]
+                    yield Signal(
+                        at=event.at,
+                        gateway=event.gateway,
+                        about=f"c:{client}",
+                        kind="newcomer",
+                        client=client,
+                        account=view.value,
+                        detail="distributed",
+                    )
+        if self.forbidden or "auth_distributed" in view.open:
+            yield from self._open(event, seen, view)
+
     def _open(self, event: Auth, seen: Seen, view: View) -> Iterator[Signal]:
         client, place = net.client(event.client), net.network(event.client)
         if self._is_forbidden(view) and event.client not in view.site.own:
-            way = "forbidden"
+            about, kind, way = view.key, "breach", "forbidden"
         elif "auth_distributed" in view.open and self._is_new(place, seen, view):
-            way = "distributed"
+            # Its watcher knows whether others are at home there (auth_distributed).
+            about, kind, way = f"c:{client}", "newcomer", "distributed"
         else:
             return
         known = seen.clients.get(client)
@@ -96,8 +141,8 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
             yield Signal(
                 at=event.at,
                 gateway=event.gateway,
-                about=view.key,
-                kind="breach",
+                about=about,
+                kind=kind,
                 client=client,
                 account=view.value,
                 detail=way,
@@ -112,9 +157,20 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
             before = Opened(word.at, way)
             if len(seen.clients) >= CLIENTS:
                 del seen.clients[next(iter(seen.clients))]
+        elif way == "guessed" and before.way != "forbidden":
+            before.way = way
         before.at = max(before.at, word.at)
         before.others = max(before.others, others)
         seen.clients[word.client] = before
+
+    def _excuse(self, word: Signal, seen: Seen, view: View) -> Iterable[Withdraw]:
+        """People of ours log in from where the account was opened: it was its owner."""
+        opened = seen.clients.get(word.client)
+        if opened is None or opened.way == "forbidden":
+            return ()
+        del seen.clients[word.client]
+        why = f"others of ours log in from {word.client} as well: it was its owner"
+        return (Withdraw(self.name, why, client=word.client if seen.clients else ""),)
 
     def _is_new(self, place: str, seen: Seen, view: View) -> bool:
         """Whether the account was never opened from a network. With too little past to tell, it
@@ -139,12 +195,14 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
 
     def _mark(self, seen: Seen, view: View) -> Mark:
         ways = {opened.way for opened in seen.clients.values()}
-        shape = next(way for way in ("forbidden", "guessed", "distributed") if way in ways)
+        shape = next((way for way in ("forbidden", "guessed") if way in ways), "distributed")
         return Mark(self.name, shape, self._severity(seen, ways, view.at))
 
     def _severity(self, seen: Seen, ways: set[str], at: float) -> Severity:
-        used = self._window.total(seen.messages, at) or self._window.total(seen.changes, at)
-        others = any(opened.others for opened in seen.clients.values())
+        least = 1 if "guessed" in ways else self.sent
+        used = self._window.total(seen.messages, at) >= least
+        used |= self._window.total(seen.changes, at) > 0
+        others = any(opened.others >= self.others for opened in seen.clients.values())
         if "forbidden" in ways or others or used:
             return "critical"
         return "high" if "distributed" in ways else "medium"
@@ -155,7 +213,7 @@ class AuthBreach(Detector, frozen=True, kw_only=True):
         others = max((opened.others for opened in seen.clients.values()), default=0)
         counts = [
             Evidence("clients that opened it", len(seen.clients), 1),
-            Evidence("further accounts guessed at", others, 1),
+            Evidence("further accounts guessed at", others, self.others),
             Evidence("messages since", messages, 1),
             Evidence("changes since", changes, 1),
         ]

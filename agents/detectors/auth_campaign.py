@@ -6,7 +6,8 @@ and passes the word on to the site. The site counts how many strangers bear one 
 how many clients that failed came round and succeeded. Where strangers stand out, it tells the
 lists, they ask each stranger of the last three days, and each client answers for itself: whoever
 succeeded meanwhile, or tries one account over and over (a phone with a stale password), took no
-part.
+part. A client that was never heard of and succeeds at once while a campaign bears its mark is
+told to the account's watchers (auth_breach): one password of the campaign's list was right.
 """
 
 import zlib
@@ -17,12 +18,12 @@ from typing import Any, ClassVar
 
 from msgspec import Struct, field
 
-from agents.detector import Detector, Judgement, Mark, View
-from agents.windows import Distinct, Window, fingerprint, window
+from agents.detector import Detector, Judgement, Mark, View, Withdraw
+from agents.windows import Counts, Distinct, Window, fingerprint, window
 from agents.words import many
 from schemas import keys
 from schemas.events import Auth, Signal
-from schemas.findings import Evidence, Target, Wish
+from schemas.findings import Action, Evidence, Target, Wish
 
 SITE = "s:site"
 LISTS = 64
@@ -43,6 +44,7 @@ class Stranger(Struct, array_like=True):
     said: float = 0.0  # when it told its list
     tried: dict[int, int] = field(default_factory=dict)  # tries by account, the first TRIED
     sought: str = ""  # the mark for which it was asked
+    first: float = 0.0  # failure
 
 
 class Listed(Struct, array_like=True):
@@ -63,6 +65,8 @@ class Marked(Struct, array_like=True):
     welcome_daily: Distinct = field(default_factory=Distinct)
     accounts: Distinct = field(default_factory=Distinct)  # that strangers tried, in a day
     told: float = 0.0  # when the lists were told
+    long: Counts = field(default_factory=Counts)  # strangers of three days
+    welcome_long: Counts = field(default_factory=Counts)
 
 
 class Whole(Struct, array_like=True):
@@ -73,6 +77,8 @@ class Whole(Struct, array_like=True):
     past: dict[int, list[int]] = field(default_factory=dict)  # by hour of the week, newest last
     hour: int = 0  # of the epoch
     most: int = 0  # strangers in a quarter of it
+    long: Counts = field(default_factory=Counts)  # of three days, whatever mark they bear
+    welcome: Counts = field(default_factory=Counts)  # came round in three days
 
 
 class Seen(Struct, array_like=True):
@@ -81,6 +87,9 @@ class Seen(Struct, array_like=True):
     stranger: Stranger | None = None
     listed: Listed | None = None
     whole: Whole | None = None
+    # of a client that guessed right, as it seems: the account, and how many others it had tried
+    passed: str = ""
+    others: int = 0
 
 
 class AuthCampaign(Detector, frozen=True, kw_only=True):
@@ -89,8 +98,8 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
     name = "auth_campaign"
     technique = "T1110.003"
     blind_to = (
-        "a campaign of fewer than 20 clients an hour and 60 a day; one whose clients each"
-        " succeeded before"
+        "a campaign of fewer than 20 clients an hour, 60 a day and 100 in three days; one whose"
+        " clients each succeeded before"
     )
     hears: ClassVar = {"c": (Auth, Signal), "s": (Signal,)}
     state = Seen
@@ -102,13 +111,17 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
     hourly: int = 20  # strangers that bear one mark, whatever was before *
     day: float = 86400.0  # seconds
     daily: int = 60  # *
+    long: int = 100  # in `back`, whatever mark they bear; *
+    part: int = 20  # of whom so many must bear one, that the campaign is told of it *
     back: float = 259200.0  # seconds before, of which the strangers are asked as well *
     accounts: int = 5  # that they tried together *
     few: int = 6  # tries of a stranger that knows one account only *
+    moment: float = 600.0  # seconds in which one who mistyped still tries again: slowed only *
+    company: int = 2  # accounts that log in for each that failed: people sit together there *
 
-    @property
-    def sleeps(self) -> bool:
-        return True
+    def minds(self, event: Any, view: View) -> bool:
+        """Most logins are of clients that have long been known."""
+        return not view.past.any(event.at)
 
     @property
     def horizon(self) -> float:
@@ -118,7 +131,7 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
     def memory(self) -> float:
         return self.back
 
-    def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal]:
+    def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal | Withdraw]:
         if view.key[0] == "c":
             if view.trusted:
                 return ()
@@ -139,7 +152,7 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
             return ()
         stranger = seen.stranger
         if stranger is None or event.at - stranger.last > self.back:
-            stranger = seen.stranger = Stranger()
+            stranger = seen.stranger = Stranger(first=event.at)
         stranger.last = max(stranger.last, event.at)
         tried, name = stranger.tried, fingerprint(account)
         if name in tried or len(tried) < TRIED:
@@ -153,15 +166,34 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
         """A stranger that was asked before and goes on."""
         return (Mark(self.name, "took_part", "medium"),) if self._took_part(stranger) else ()
 
-    def _came_round(self, event: Auth, seen: Seen, view: View) -> Iterable[Signal]:
+    def _came_round(
+        self, event: Auth, seen: Seen, view: View
+    ) -> Iterator[Mark | Signal | Withdraw]:
+        """A stranger succeeded. Who failed at that account only, or at one more beside it, is a
+        person who mistyped, or two of them in one place; who failed at others guessed right."""
         stranger, seen.stranger = seen.stranger, None
+        if seen.passed and view.past.count(event.at) > self.company * seen.others:
+            about, why = f"m:{seen.passed}", f"people of ours log in at {view.value}"
+            yield Signal(at=event.at, about=about, kind="excused", client=view.value)
+            yield Withdraw(self.name, why)
+            seen.passed = ""
+        if stranger is None and not view.cold and not view.around.any(event.at):
+            account = keys.mailbox(event.account, view.site.default_domain)
+            if account and not view.past.any(event.at):
+                yield _word(event, "newcomer", view.value, _mark(event), account)
         if stranger is None or not stranger.said or event.at - stranger.last > self.day:
-            return ()
+            return
         account = keys.mailbox(event.account, view.site.default_domain)
-        others = len(stranger.tried.keys() - {fingerprint(account)})
-        if account and others and self._took_part(stranger):
-            return (_breach(event, account, view.value, others),)
-        return (_word(event, "came_round", view.value, _mark(event)),)
+        name = fingerprint(account)
+        others = len(stranger.tried.keys() - {name})
+        if account and others > (name in stranger.tried) and self._took_part(stranger):
+            seen.passed, seen.others = account, others
+            yield _breach(event, account, view.value, others)
+            return
+        if self.name in view.open:
+            why = f"{view.value} logged in as {account} after it failed: it is somebody of ours"
+            yield Withdraw(self.name, why)
+        yield _word(event, "came_round", view.value, _mark(event))
 
     def _asked(self, word: Signal, seen: Seen, view: View) -> Iterable[Mark]:
         stranger = seen.stranger
@@ -189,9 +221,20 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
         elif word.kind == "came_round":
             listed.strangers.pop(word.client, None)
             yield _passed(word, "welcomed")
+        elif word.kind == "newcomer":
+            if word.at - listed.campaigns.get(word.detail, 0.0) <= 2 * AGAIN:
+                yield Signal(
+                    at=word.at,
+                    about=f"m:{word.account}",
+                    kind="amid_campaign",
+                    client=word.client,
+                    account=word.account,
+                )
         elif word.kind == "stranger":
+            before = listed.strangers.get(word.client)
+            again = before is not None and word.at - before[0] <= self.back
             self._enlist(word, listed)
-            yield _passed(word, "counted")
+            yield _passed(word, "counted" if again else "first")
             if word.at - listed.campaigns.get(word.detail, 0.0) <= 2 * AGAIN:
                 yield from self._ask(word, word.client, word.detail, listed)
 
@@ -227,11 +270,16 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
         if word.kind == "welcomed":
             self._hour.see(marked.welcome, word.client, at)
             self._day.see(marked.welcome_daily, word.client, at)
+            self._long.add(marked.welcome_long, at)
+            self._long.add(whole.welcome, at)
             return
         self._remember(whole, at)
         whole.most = max(whole.most, self._quarter.see(whole.strangers, word.client, at))
         hourly = self._hour.see(marked.strangers, word.client, at)
         daily = self._day.see(marked.daily, word.client, at)
+        if word.kind == "first":
+            self._long.add(whole.long, at)
+            self._long.add(marked.long, at)
         tried = self._day.see(marked.accounts, word.account, at)
         if tried < self.accounts or not self._outnumber(marked, hourly, daily, whole, at):
             return
@@ -251,7 +299,15 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
             quarter = self._quarter.distinct(whole.strangers, at)
             if usual is not None and quarter >= self.stand_out and quarter > usual:
                 return True
-        return daily >= self.daily and daily > 2 * self._day.distinct(marked.welcome_daily, at)
+        if daily >= self.daily and daily > 2 * self._day.distinct(marked.welcome_daily, at):
+            return True
+        return self._is_long(whole.long, whole.welcome, self.long, at) and self._is_long(
+            marked.long, marked.welcome_long, self.part, at
+        )
+
+    def _is_long(self, strangers: Counts, welcome: Counts, least: int, at: float) -> bool:
+        count = self._long.total(strangers, at)
+        return count >= least and count > 2 * self._long.total(welcome, at)
 
     def _remember(self, whole: Whole, at: float) -> None:
         """The most strangers of a quarter in each hour of the last weeks."""
@@ -296,11 +352,11 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
             evidence=[
                 self._hour.evidence("clients in an hour", marked.strangers, at, self.hourly),
                 self._day.evidence("clients in a day", marked.daily, at, self.daily),
+                Evidence("clients in three days", self._long.total(whole.long, at), self.long),
                 self._day.evidence("accounts", marked.accounts, at, self.accounts),
                 self._day.evidence("clients that came round", marked.welcome_daily, at, 0),
             ],
-            clients=self._day.names(marked.daily),
-            clients_count=daily,
+            clients_count=daily,  # each that took part has a finding of its own
             targets=self._day.names(marked.accounts),
             targets_count=accounts,
             checks=["clients that succeeded in 30 days, or afterwards, are left out"],
@@ -308,6 +364,8 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
 
     def _judge_client(self, stranger: Stranger, view: View) -> Judgement:
         tries = sum(stranger.tried.values())
+        fresh = view.at - stranger.first < self.moment and len(stranger.tried) == 1
+        action: Action = "tarpit" if fresh else "drop"
         return Judgement(
             summary=f"{view.value} tried {many(tries, 'password')} at"
             f" {many(len(stranger.tried), 'account')}, as one of many that try by"
@@ -318,7 +376,7 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
             ],
             clients=[view.value],
             checks=["it never succeeded in 30 days"],
-            wish=Wish("drop", Target("network", view.value), against=COLD if view.cold else ""),
+            wish=Wish(action, Target("network", view.value), against=COLD if view.cold else ""),
         )
 
     @cached_property
@@ -328,6 +386,10 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
     @cached_property
     def _hour(self) -> Window:
         return window(self.hour, registers=REGISTERS)
+
+    @cached_property
+    def _long(self) -> Window:
+        return window(self.back)
 
     @cached_property
     def _day(self) -> Window:

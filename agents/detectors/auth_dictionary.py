@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from msgspec import Struct, field
 
 from agents.detector import Detector, Judgement, Mark, View
+from agents.names import alike, bare, called, foreign, namesake
 from agents.windows import Counts, Distinct, Window, fingerprint, merged, window
 from agents.words import many
 from schemas import keys
@@ -93,6 +94,8 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
     credit: int = 5  # logins of one account in a day that speak for its client *
     lucky: int = 3  # accounts that a guesser opens, before it is asked whether it is one: *
     luck: float = 0.2  # more of the accounts that it failed at are opened by people only *
+    others: int = 2  # further accounts guessed at tell a thief from a person who mistypes *
+    alike: float = 0.8  # of two names: one is the other mistyped, and no further account *
     provider: int = 10  # accounts opened in 30 days make a webmail, fetcher or proxy *
     honeypot_seconds: float = 86400.0  # how long who tries a honeypot stays out
 
@@ -149,7 +152,7 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
             self._long.see(seen.opened, account, event.at)
             return ()
         known = _known(account, seen, view) and account not in seen.suspects
-        if not known:
+        if not known and not self._came_over(account, seen, view):
             if self._stands(seen, view):
                 return self._guessed_right(event, account, seen, view)
             if self._amid_guesses(account, seen, view):
@@ -176,10 +179,10 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         return tried
 
     def _guess(self, event: Auth, account: str, tries: int, seen: Seen, view: View) -> None:
-        bare = _bare(account)
+        name, elsewhere = called(account, view.site), foreign(account, view.site)
         tried = self._tried(account, seen)
-        self._short.see(seen.accounts, bare, event.at, tries, name=account)
-        self._long.see(seen.strange, bare, event.at, tries, name=account)
+        self._short.see(seen.accounts, name, event.at, tries, name=account)
+        self._long.see(seen.strange, name, event.at, tries, name=account)
         self._long.add(seen.tries, event.at, tries)
         if event.password:
             self._short.see(tried.passwords, event.password, event.at)
@@ -190,11 +193,11 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
             if seen.last and event.at - seen.last >= self.pause:
                 self._long.add(seen.pauses, event.at)
             seen.last = max(seen.last, event.at)
-        if event.reason == "unknown_account":
-            self._short.see(seen.unknown, bare, event.at, name=account)
+        if event.reason == "unknown_account" and not elsewhere:
+            self._short.see(seen.unknown, name, event.at, name=account)
             self._long.add(seen.absent, event.at, max(tries, 1))
         if _is_honeypot(account, view):
-            self._long.see(seen.honeypots, bare, event.at, name=account)
+            self._long.see(seen.honeypots, name, event.at, name=account)
 
     # -- what it amounts to ---------------------------------------------------------------------
 
@@ -267,11 +270,27 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
     def _amid_guesses(self, account: str, seen: Seen, view: View) -> bool:
         """Whether an account was opened as a guesser opens it, though no shape stands yet: it
         failed here before, or nothing else but such accounts ever succeeded from here."""
-        if self._long.holds(seen.strange, _bare(account), view.at):
+        if self._long.holds(seen.strange, bare(account), view.at):
             return True
         others = view.past.count(view.at) - len(seen.suspects)
         tries = self._long.total(seen.tries, view.at)
         return others <= 0 and tries > self._logins(seen, view.at)
+
+    def _came_over(self, account: str, seen: Seen, view: View) -> bool:
+        """Whether only the account's namesake elsewhere failed here: somebody who had a mailbox
+        in another house, and uses its login at first."""
+        return self._long.holds(seen.strange, namesake(account), view.at) and not (
+            self._long.holds(seen.strange, bare(account), view.at)
+        )
+
+    def _own_slips(self, account: str, seen: Seen, at: float) -> int:
+        """How many of the accounts that failed are this one, mistyped or not."""
+        self._long.distinct(seen.strange, at)
+        slips = {fingerprint(bare(account)), fingerprint(namesake(account))}
+        slips |= {
+            mark for mark, name in seen.strange.names.items() if alike(name, account) > self.alike
+        }
+        return len(slips & seen.strange.seen.keys())
 
     def _stands(self, seen: Seen, view: View) -> bool:
         """Whether this client was found guessing. Failures without a name may be those of a
@@ -288,8 +307,8 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
         if len(seen.breached) >= self.lucky and len(seen.breached) > self.luck * others:
             return  # nobody guesses so well: people who move, or come back after an outage
         _keep(seen.breached, account, event.at, OPENED)
-        others -= self._long.holds(seen.strange, _bare(account), event.at)
-        if others > 0 and self.name in view.open:
+        others -= self._own_slips(account, seen, event.at)
+        if others >= self.others and self.name in view.open:
             yield Mark(self.name, seen.shape, "critical")
         yield Signal(
             at=event.at,
@@ -390,22 +409,16 @@ def _favoured(view: View) -> bool:
 
 
 def _forgive(account: str, seen: Seen) -> None:
-    """Who opens an account in the end only mistyped."""
-    bare = _bare(account)
+    """Who opens an account in the end only mistyped, or used the login of another house."""
     for strangers in (seen.accounts, seen.unknown, seen.strange):
         if strangers.seen:
-            window(1).drop(strangers, bare)
+            window(1).drop(strangers, bare(account))
+            window(1).drop(strangers, namesake(account))
 
 
 def _is_honeypot(account: str, view: View) -> bool:
     names = view.site.honeypots
     return bool(names) and (account in names or account.partition("@")[0] in names)
-
-
-def _bare(account: str) -> str:
-    """An account without the dots of its name: a near miss of a person is no second account."""
-    name, at, domain = account.partition("@")
-    return name.replace(".", "") + at + domain
 
 
 def _keep(values: dict[Any, Any], name: Any, value: Any, at_most: int) -> None:

@@ -10,8 +10,10 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
-from agents.detector import Detector, Judgement, Mark, View
+from agents.detector import Detector, Judgement, Mark, View, Withdraw
+from agents.names import bare, called, namesake
 from agents.windows import Counts, Distinct, Window, window
 from agents.words import many, said
 from schemas import keys, net
@@ -35,6 +37,7 @@ class Seen(Struct, array_like=True):
     recent: Distinct = field(default_factory=Distinct)  # c: of them, in a dictionary's window
     fast: float = 0.0  # c: when it was last as fast as a dictionary
     attacked: dict[str, float] = field(default_factory=dict)  # c: accounts with many guessers
+    passed: dict[str, float] = field(default_factory=dict)  # c: newcomers' accounts, told as breach
 
 
 class AuthDistributed(Detector, frozen=True, kw_only=True):
@@ -61,6 +64,7 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
     spray_least: int = 2  # tries at each [Splunk]
     spray_most: int = 6  # [Splunk]
     lockout: int = 8  # tries at an account: more would lock it
+    company: int = 2  # further accounts that log in at a place: people are there *
     pace: float = 600.0  # seconds in which a spray stays below `sprayed` accounts: the
     # window of auth_dictionary, which sees what is faster
 
@@ -72,7 +76,7 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
     def horizon(self) -> float:
         return self.day
 
-    def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal]:
+    def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal | Withdraw]:
         if view.trusted:
             return ()
         if type(event) is Signal:
@@ -87,7 +91,7 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
             watch = self._mailbox if letter == "m" else self._network
             return watch(event, tries, seen, view)
         if event.outcome == "ok":
-            self._forgive(event, seen, view)
+            return self._forgive(event, seen, view)
         return ()
 
     # -- one account, many clients ----------------------------------------------------------
@@ -142,8 +146,9 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
         account = keys.mailbox(event.account, view.site.default_domain)
         if not account or view.knows(account):
             return ()
-        accounts = self._long.see(seen.accounts, account, at, tries)
-        if self._pace.see(seen.recent, account, at) >= self.sprayed:
+        name = called(account, view.site)
+        accounts = self._long.see(seen.accounts, name, at, tries, name=account)
+        if self._pace.see(seen.recent, name, at) >= self.sprayed:
             seen.fast = max(seen.fast, at)
         if accounts >= self.sprayed and at - seen.fast > self.day and self._is_spray(seen, view):
             return (Mark(self.name, "password_spray", "high"),)
@@ -160,22 +165,55 @@ class AuthDistributed(Detector, frozen=True, kw_only=True):
             and view.past.count(view.at) < len(few)
         )
 
-    def _hear(self, word: Signal, seen: Seen, view: View) -> Iterable[Mark]:
+    def _hear(self, word: Signal, seen: Seen, view: View) -> Iterable[Mark | Signal]:
+        if word.kind == "newcomer":
+            return self._newcomer(word, seen, view)
         if word.kind == "took_part" and not view.past.any(word.at):
             _keep(seen.attacked, word.account, word.at, ATTACKED)
             return (Mark(self.name, "took_part", "medium"),)
         return ()
 
-    def _forgive(self, event: Auth, seen: Seen, view: View) -> None:
-        """Who opens the account is no guesser there: a person who travels, a typing mistake."""
+    def _newcomer(self, word: Signal, seen: Seen, view: View) -> Iterable[Signal]:
+        """An account under attack was opened from here, where it never was. A place where more
+        people of ours log in than fail is where its owner sits with them."""
+        if self._has_company(word.account, seen, view):
+            return ()
+        _keep(seen.passed, word.account, word.at, ATTACKED)
+        return (replace(word, about=f"m:{word.account}", kind="breach"),)
+
+    def _has_company(self, account: str, seen: Seen, view: View) -> bool:
+        past, at = view.past, view.at
+        company = past.count(at) - past.knows(account, at)
+        return company >= self.company and company > self._long.distinct(seen.accounts, at)
+
+    def _excuse(self, seen: Seen, view: View) -> Iterator[Signal]:
+        """Others of ours log in here as well by now: what was told as a breach was none."""
+        for account in list(seen.passed):
+            if self._has_company(account, seen, view):
+                del seen.passed[account]
+                yield Signal(at=view.at, about=f"m:{account}", kind="excused", client=view.value)
+
+    def _forgive(self, event: Auth, seen: Seen, view: View) -> Iterable[Signal | Withdraw]:
+        """Who opens the account is no guesser there: a person who travels, a typing mistake. If
+        a thief guessed right, auth_breach tells of it."""
+        if seen.passed:
+            return self._excuse(seen, view)
         if seen.clients.seen:
             client = net.client(event.client)
             seen.suspects.pop(client, None)
             self._long.drop(seen.clients, client)
+            if seen.told.pop(client, None) is not None:
+                return (Withdraw(self.name, "it logged in", client=client),)
         if seen.accounts.seen:
             account = keys.mailbox(event.account, view.site.default_domain)
-            self._long.drop(seen.accounts, account)
-            self._long.drop(seen.recent, account)
+            for name in (bare(account), namesake(account)):
+                self._long.drop(seen.accounts, name)
+                self._long.drop(seen.recent, name)
+            if not seen.accounts.seen and seen.attacked.keys() <= {account}:
+                seen.attacked.clear()
+                why = f"{view.value} logged in as {account}, and failed nowhere else"
+                return (Withdraw(self.name, why),)
+        return ()
 
     # -- why ------------------------------------------------------------------------------------
 

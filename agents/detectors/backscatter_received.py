@@ -21,6 +21,7 @@ from agents.words import said
 from schemas import keys, net
 from schemas.events import Bounce, Delivery, Recipient, Signal
 from schemas.findings import Evidence, Severity, Target, Wish
+from schemas.keys import LONGEST
 
 NAME = "backscatter_received"
 HOUR = Window(3600.0)
@@ -29,6 +30,7 @@ TODAY = Window(DAY)
 MINUTE = Window(60.0, 12)
 TELLS = 5  # reports between two words to the domain
 PARTS = 64  # addresses of a domain that are counted one by one
+FAILED = ("bounced", "expired", "")  # a report of delay or success is no refusal
 FASTEST = 8  # reflectors whose pace is watched at a time
 
 
@@ -100,8 +102,7 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
         elif isinstance(event, Bounce):
             if event.direction == "received":
                 report = event.queue_id or f"{event.about}/{event.failed_recipient}"
-                self._whose(event, report, seen)
-                return self._report(report, event.client, seen, view)
+                return self._bounced(event, report, seen, view)
         elif isinstance(event, Recipient):
             if event.verdict == "unknown" and not event.sender:
                 HOUR.add(seen.strays, event.at)
@@ -123,16 +124,32 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
             if event.message_id:
                 seen.ledger.note(event.message_id, event.at)
 
-    def _whose(self, event: Bounce, report: str, seen: Seen) -> None:
-        """Whether a report is about mail of ours, as far as the ledger can tell."""
+    def _bounced(
+        self, event: Bounce, report: str, seen: Seen, view: View
+    ) -> Iterator[Mark | Signal]:
+        """A report was read. Who watches what the address sends is told of one on its mail."""
+        if self._whose(event, report, seen) and event.status in FAILED:
+            yield Signal(
+                at=event.at,
+                about=view.key,
+                kind="reported",
+                account=view.value,
+                detail=report[:LONGEST],
+            )
+        yield from self._report(report, event.client, seen, view)
+
+    def _whose(self, event: Bounce, report: str, seen: Seen) -> bool:
+        """Whether a new report is about mail of ours, as far as the ledger can tell."""
         at = event.at
         if HOUR.holds(seen.reports, report, at):
-            return
+            return False
         about, recipient = event.about.strip("<>"), event.failed_recipient
         if (about and seen.ledger.holds(about)) or (recipient and seen.ledger.holds(recipient)):
             HOUR.add(seen.ours, at)
-        elif (about or recipient) and seen.ledger.complete(at):
+            return True
+        if (about or recipient) and seen.ledger.complete(at):
             HOUR.add(seen.alien, at)
+        return False
 
     def _is_report(self, event: Delivery, view: View) -> bool:
         """Whether mail without a sender came to an address of ours from somewhere else."""

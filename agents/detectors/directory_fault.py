@@ -1,11 +1,12 @@
 """Our own list of recipients is broken: addresses that exist are refused.
 
 Servers that have sent us much mail suddenly miss with nearly everything, several of them at
-once. No attacker can cause that from outside; a directory that is down, an empty recipient map
-or a lost domain does, and every minute of it is mail that bounces.
+once; or addresses whose owners log in are refused. No attacker can cause that from outside; a
+directory that is down, an empty recipient map or a lost domain does, and every minute of it is
+mail that bounces. While it lasts, whoever was taken for one who guesses addresses is let go.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from msgspec import Struct, field
@@ -13,11 +14,13 @@ from msgspec import Struct, field
 from agents.detector import Detector, Judgement, Mark, View
 from agents.windows import DAY, Counts, Distinct, Window
 from agents.words import many
-from schemas import net
+from schemas import keys, net
 from schemas.events import Message, Recipient, Signal
 
 SHORT = Window(600.0)
 WEEK = Window(7 * DAY, 14)
+ASKING = 64  # watchers of clients that asked and may have to be told
+HOUR = 3600.0
 
 
 class Seen(Struct, array_like=True):
@@ -30,21 +33,27 @@ class Seen(Struct, array_like=True):
     clients: Distinct = field(default_factory=Distinct)
     places: Distinct = field(default_factory=Distinct)
     recipients: Distinct = field(default_factory=Distinct)
+    ours: Distinct = field(default_factory=Distinct)  # refused, though their owners log in
+    asking: dict[str, float] = field(default_factory=dict)  # keys that are taken for harvesters
+    stood: float = 0.0  # when the fault was last seen
 
 
 class DirectoryFault(Detector, frozen=True, kw_only=True):
-    """One shape: unknown. The subject is the gateway; nobody is accused."""
+    """Shapes: unknown, known_addresses (people who log in are refused as unknown). The subject is
+    the gateway; nobody is accused."""
 
     name = "directory_fault"
     technique = "T1489"  # Service Stop: whoever did it, mail is lost
     blind_to = "sites to which few servers send regularly"
-    hears: ClassVar = {"c": (Recipient, Message), "g": (Signal,)}
+    hears: ClassVar = {"c": (Recipient, Message), "g": (Signal,), "m": (Signal,)}
     state = Seen
 
     provider: int = 20  # messages accepted in 7 days: it knows our addresses *
     misses: int = 5  # unknown recipients of it in 10 min *
     share: float = 0.8  # of its recipients in 10 min *
     clients: int = 3  # of as many providers (/16, /32), within 10 min *
+    addresses: int = 3  # refused within 10 min whose owners logged in in the last 30 days *
+    lasts: float = 1800.0  # seconds after its last sign that a fault is taken to last *
 
     @property
     def horizon(self) -> float:
@@ -55,12 +64,14 @@ class DirectoryFault(Detector, frozen=True, kw_only=True):
         return WEEK.seconds
 
     def minds(self, event: Any, view: View) -> bool:
-        """Nobody is regular before a first message."""
+        """Nobody is regular before a first message, and an address needs no memory."""
         return type(event) is not Recipient
 
     def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal]:
         if type(event) is Signal:
-            return self._told(event, seen, view)
+            if view.key[0] == "g":
+                return self._told(event, seen, view)
+            return self._of_address(event, view) if event.kind == "missing" else ()
         if event.account:
             return ()
         if type(event) is Message:
@@ -70,44 +81,82 @@ class DirectoryFault(Detector, frozen=True, kw_only=True):
             return self._missed(event, seen)
         return ()
 
-    def _missed(self, event: Recipient, seen: Seen) -> Iterable[Signal]:
+    def _missed(self, event: Recipient, seen: Seen) -> Iterator[Signal]:
+        """A server that knows our addresses missed: the address's own watcher is asked whether
+        its owner logs in, and the gateway is told where it misses with nearly everything."""
         at = event.at
         missed = SHORT.add(seen.missed, at)
-        if missed < self.misses or WEEK.total(seen.messages, at) < self.provider:
-            return ()
+        if WEEK.total(seen.messages, at) < self.provider:
+            return
+        yield Signal(
+            at=at, gateway=event.gateway, about=f"m:{keys.mailbox(event.recipient)}", kind="missing"
+        )
+        if missed < self.misses or at - seen.said < SHORT.seconds / 2:
+            return
         if missed < self.share * (missed + SHORT.total(seen.taken, at)):
-            return ()
-        if at - seen.said < SHORT.seconds / 2:
-            return ()
+            return
         seen.said = at
         client, asked = net.client(event.client), event.recipient
-        about = f"g:{event.gateway}"
-        return (Signal(at=at, about=about, kind="missed", client=client, detail=asked),)
+        yield Signal(at=at, about=f"g:{event.gateway}", kind="missed", client=client, detail=asked)
 
-    def _told(self, word: Signal, seen: Seen, view: View) -> Iterable[Mark]:
-        if word.kind != "missed":
+    def _of_address(self, word: Signal, view: View) -> Iterable[Signal]:
+        if not view.past.any(word.at):
             return ()
+        about = f"g:{word.gateway}"
+        return (Signal(at=word.at, about=about, kind="missed_ours", detail=view.value),)
+
+    def _told(self, word: Signal, seen: Seen, view: View) -> Iterator[Mark | Signal]:
         at = word.at
-        SHORT.see(seen.recipients, word.detail, at)
-        clients = SHORT.see(seen.clients, word.client, at)
-        places = SHORT.see(seen.places, view.site.place(word.client), at)
-        if clients >= self.clients and places >= self.clients:
-            return (Mark(self.name, "unknown", "critical"),)
-        return ()
+        if word.kind == "harvesting":
+            if at - seen.stood <= self.lasts:
+                yield self._let_go(word, word.detail)
+            else:
+                while len(seen.asking) >= ASKING:
+                    del seen.asking[next(iter(seen.asking))]
+                seen.asking[word.detail] = at
+            return
+        if word.kind == "missed_ours":
+            if SHORT.see(seen.ours, word.detail, at) < self.addresses:
+                return
+            yield Mark(self.name, "known_addresses", "critical")
+        elif word.kind == "missed":
+            SHORT.see(seen.recipients, word.detail, at)
+            clients = SHORT.see(seen.clients, word.client, at)
+            places = SHORT.see(seen.places, view.site.place(word.client), at)
+            if clients < self.clients or places < self.clients:
+                return
+            yield Mark(self.name, "unknown", "critical")
+        else:
+            return
+        seen.stood = max(seen.stood, at)
+        asking, seen.asking = seen.asking, {}
+        for key, asked in asking.items():
+            if at - asked <= HOUR:
+                yield self._let_go(word, key)
+
+    def _let_go(self, word: Signal, key: str) -> Signal:
+        gateway = word.about[2:]
+        return Signal(at=word.at, gateway=gateway, about=key, kind="fault")
 
     def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
         at = view.at
         clients = SHORT.distinct(seen.clients, at)
+        refused = [*SHORT.names(seen.ours), *SHORT.names(seen.recipients)]
+        count = SHORT.distinct(seen.ours, at)
         servers = many(clients, "server", about=seen.clients.estimated)
+        who = f"for {servers} that have long sent us mail"
+        if mark.shape == "known_addresses":
+            who = f"though {many(count, 'owner')} of them logged in within 30 days"
         return Judgement(
-            summary=f"{view.value} refuses addresses as unknown for {servers} that"
-            f" have long sent us mail, as {', '.join(SHORT.names(seen.recipients)[:3])}. Look at"
-            " its recipient map or directory: this mail bounces",
+            summary=f"{view.value} refuses addresses as unknown {who}, as"
+            f" {', '.join(refused[:3])}. Look at its recipient map or directory: this mail"
+            " bounces",
             evidence=[
                 SHORT.evidence("servers that suddenly miss", seen.clients, at, self.clients),
                 SHORT.evidence("providers", seen.places, at, self.clients),
+                SHORT.evidence("refused whose owners log in", seen.ours, at, self.addresses),
             ],
-            targets=SHORT.names(seen.recipients),
-            targets_count=SHORT.distinct(seen.recipients, at),
+            targets=refused,
+            targets_count=SHORT.distinct(seen.recipients, at) + count,
             checks=[f"each had {self.provider} messages accepted in 7 days"],
         )

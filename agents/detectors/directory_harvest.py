@@ -5,12 +5,13 @@ claim to come from. Postfix logs no accepted RCPT, but a message with the number
 recipients; other servers log both: the larger of the two counts is how many were accepted.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from msgspec import Struct, field
 
-from agents.detector import Detector, Judgement, Mark, View
+from agents.detector import Detector, Judgement, Mark, View, Withdraw
 from agents.windows import DAY, Counts, Distinct, Window
 from agents.words import said
 from schemas import net
@@ -26,6 +27,7 @@ TOLD = Window(3600.0, 4)
 SENDERS = 8  # domains of one big provider that are watched at a time
 BEGUN = 8  # messages that one client sends at a time
 QUEUE_ID = 40  # characters
+ASKS = 300.0  # seconds between two questions to a gateway
 WAITING = 64  # clients of a network or a domain by name
 
 
@@ -43,7 +45,7 @@ class Tally(Struct, array_like=True):
         if event.verdict == "unknown":
             TODAY.see(self.unknown, event.recipient, event.at)
             SHARES.add(self.missed, event.at)
-            if not event.sender:
+            if not event.sender and not event.command:  # VRFY has no sender
                 SHARES.add(self.nameless, event.at)
         elif event.verdict == "accepted":
             SHARES.add(self.accepted, event.at)
@@ -58,6 +60,16 @@ class Tally(Struct, array_like=True):
         """The part of all recipients that does not exist, 0 to 1."""
         missed = SHARES.total(self.missed, at)
         return missed / max(1, missed + SHARES.total(self.other, at) + self.good(at))
+
+    def surely(self, at: float, errors: float) -> float:
+        """The least part that may not exist, were there more of them: the lower end of Wilson's
+        interval (1927), so many standard errors wide. A list of which some are gone may begin
+        with those."""
+        missed = SHARES.total(self.missed, at)
+        n = max(1, missed + SHARES.total(self.other, at) + self.good(at))
+        share, z = missed / n, errors * errors
+        spread = errors * math.sqrt(share * (1 - share) / n + z / (4 * n * n))
+        return (share + z / (2 * n) - spread) / (1 + z / n)
 
     def null_share(self, at: float) -> float:
         """The part of the unknown ones that came without a sender, 0 to 1."""
@@ -76,6 +88,8 @@ class Seen(Struct, array_like=True):
     clients: Distinct = field(default_factory=Distinct)
     guessers: Distinct = field(default_factory=Distinct)
     waiting: list[str] = field(default_factory=list)
+    asked: float = 0.0  # when the gateway was asked last whether its directory is broken
+    fault: float = 0.0  # when it said so
 
 
 class DirectoryHarvest(Detector, frozen=True):
@@ -109,6 +123,7 @@ class DirectoryHarvest(Detector, frozen=True):
     )
     hour_seconds: float = 3600.0  # the hour
     share: float = 0.5  # unknown ones of the client's recipients [Forcepoint: 50 %]
+    errors: float = 2.0  # standard errors that the share must be above that: 95 % sure *
     null_share: float = 0.5  # of the unknown ones from the null sender: it is backscatter *
     slow: int = 10  # in a day, where nothing was accepted *
     slow_share: float = 0.9  # unknown ones of its recipients then *
@@ -118,6 +133,7 @@ class DirectoryHarvest(Detector, frozen=True):
     spread_clients: int = 2  # fewer are no network: the client itself is the subject *
     provider: int = 20  # messages accepted in 7 days: it carries other people's mail *
     patience: float = 600.0  # seconds; who goes on after the first answer is refused *
+    fault: float = 1800.0  # seconds of silence after a gateway said that its directory is broken *
 
     @property
     def horizon(self) -> float:
@@ -131,7 +147,7 @@ class DirectoryHarvest(Detector, frozen=True):
 
     def observe(
         self, event: Recipient | Message | Signal, seen: Seen, view: View
-    ) -> Iterable[Mark | Signal]:
+    ) -> Iterable[Mark | Signal | Withdraw]:
         letter = view.key[0]
         if isinstance(event, Signal):
             return self._told(event, seen, view)
@@ -139,13 +155,28 @@ class DirectoryHarvest(Detector, frozen=True):
             return ()  # a login's typing mistakes are judged with the account
         if isinstance(event, Message):
             self._accepted(event, letter, seen)
-        elif event.sender or letter != "d":
+        elif (event.sender or letter != "d") and event.at - seen.fault > self.fault:
             seen.tally.note(event)
             if letter == "c":
-                return self._client(event, seen, view)
+                return self._asking(event, self._client(event, seen, view), seen, view)
             if event.verdict == "unknown":
-                return self._neighbour(event, letter, seen, view)
+                return self._asking(event, self._neighbour(event, letter, seen, view), seen, view)
         return ()
+
+    def _asking(
+        self, event: Recipient, said: Iterable[Mark | Signal], seen: Seen, view: View
+    ) -> Iterator[Mark | Signal]:
+        """What is said; and with a finding the question to the gateway (directory_fault) whether
+        it is our own directory that is broken."""
+        found = False
+        for each in said:
+            found |= type(each) is Mark
+            yield each
+        if found and event.gateway and event.at - seen.asked >= ASKS:
+            seen.asked = event.at
+            yield Signal(
+                at=event.at, about=f"g:{event.gateway}", kind="harvesting", detail=view.key
+            )
 
     def _neighbour(
         self, event: Recipient, letter: str, seen: Seen, view: View
@@ -207,8 +238,17 @@ class DirectoryHarvest(Detector, frozen=True):
             seen.begun = [*seen.begun[1 - BEGUN :], message]
         return again
 
-    def _told(self, event: Signal, seen: Seen, view: View) -> Iterator[Mark | Signal]:
-        if event.kind == "guesser":
+    def _told(self, event: Signal, seen: Seen, view: View) -> Iterator[Mark | Signal | Withdraw]:
+        if event.kind == "fault":
+            why = f"the directory of {event.gateway} is broken: it refuses addresses that exist"
+            for about in ("", *seen.senders):
+                yield Withdraw(NAME, why, about)
+            seen.fault, seen.answered = max(seen.fault, event.at), 0.0
+            seen.tally = Tally()
+            seen.senders.clear()
+        elif event.at - seen.fault <= self.fault:
+            return
+        elif event.kind == "guesser":
             if not TODAY.holds(seen.guessers, event.client, event.at):
                 seen.waiting = [*seen.waiting[1 - WAITING :], event.client]
             TODAY.see(seen.guessers, event.client, event.at)
@@ -254,7 +294,7 @@ class DirectoryHarvest(Detector, frozen=True):
     def _is_fast(self, tally: Tally, at: float) -> bool:
         return (
             TODAY.distinct(tally.unknown, at) >= min(self.quick, self.hourly)
-            and tally.share(at) >= self.share
+            and tally.surely(at, self.errors) >= self.share
             and (
                 TODAY.since(tally.unknown, at, self.quick_seconds) >= self.quick
                 or TODAY.since(tally.unknown, at, self.hour_seconds) >= self.hourly

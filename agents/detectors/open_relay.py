@@ -48,8 +48,8 @@ class OpenRelay(Detector, frozen=True, kw_only=True):
         return keys.relayed(event, view.site)
 
     def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark]:
-        if not self.minds(event, view) or view.around.any(event.at):
-            return ()
+        if not self.minds(event, view) or view.past.any(event.at):
+            return ()  # it logs in elsewhere; a neighbour's logins excuse nobody
         at = event.at
         TODAY.see(seen.senders, event.sender or "<>", at)
         TODAY.see(seen.recipients, event.recipient, at)
@@ -85,6 +85,6 @@ class OpenRelay(Detector, frozen=True, kw_only=True):
             clients=[view.value],
             targets=TODAY.names(seen.recipients),
             targets_count=recipients,
-            checks=["no login, not trusted, no login from its network in 30 days"],
+            checks=["no login, not trusted, no login of its own in 30 days"],
             wish=wish,
         )

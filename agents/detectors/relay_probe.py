@@ -1,9 +1,10 @@
 """A client asks whether we relay for strangers.
 
-Most do it by mistake: a customer's program with the wrong port, a newsletter with a typing
-mistake in the domain. What tells a probe is that it does not stop, or that it tries the forms of
-address by which servers have been talked into relaying: foreign, null and own senders; percent,
-bang and source routes; literals and quotes.
+Most do it by mistake: a customer's program with the wrong port (stale_client), a newsletter with
+a typing mistake in the domain, a partner that writes to a domain which we gave up. One mail that
+is tried again and again is one question. What tells a probe is that it does not stop, or that it
+tries the forms of address by which servers have been talked into relaying: foreign, null and own
+senders; percent, bang and source routes; literals and quotes.
 """
 
 from collections.abc import Iterable
@@ -15,24 +16,25 @@ from agents.detector import Detector, Judgement, Mark, View
 from agents.windows import DAY, Counts, Distinct, Window
 from agents.words import many, said
 from schemas import net
-from schemas.events import Recipient
+from schemas.events import Message, Recipient
 from schemas.findings import Evidence, Target, Wish
 from schemas.keys import Site
 
 SHORT = Window(600.0)
-HOUR = Window(3600.0)
+HOUR = Window(3600.0, 30)  # slices of 2 min, so that 10 min can be read from it
 TODAY = Window(DAY)
 WEEK = Window(7 * DAY, 14)
 COLD = "less than a week was seen: it may be a customer with the wrong port"
 
 
 class Seen(Struct, array_like=True):
-    short: Counts = field(default_factory=Counts)
     denied: Counts = field(default_factory=Counts)  # in an hour
     shapes: Distinct = field(default_factory=Distinct)  # sender's and recipient's, in an hour
     targets: Distinct = field(default_factory=Distinct)  # recipients
     week: Counts = field(default_factory=Counts)
     clients: Distinct = field(default_factory=Distinct)  # of a network, in a day
+    pairs: Distinct = field(default_factory=Distinct)  # senders with recipients, in an hour
+    mail: float = 0.0  # when a message of the client was accepted
 
 
 class RelayProbe(Detector, frozen=True, kw_only=True):
@@ -42,20 +44,17 @@ class RelayProbe(Detector, frozen=True, kw_only=True):
     name = "relay_probe"
     technique = "T1595"  # Active Scanning
     blind_to = "servers that refuse relaying with the words of another refusal"
-    hears: ClassVar = {"c": (Recipient,), "n": (Recipient,)}
+    hears: ClassVar = {"c": (Recipient, Message), "n": (Recipient,)}
     state = Seen
 
-    asked: int = 2  # denials in 10 min *
-    insistent: int = 8  # in an hour *
+    asked: int = 2  # distinct pairs of sender and recipient denied in 10 min *
+    insistent: int = 8  # denials in an hour, of as many pairs as make one ask *
     forms: int = 3  # distinct forms of sender and recipient in an hour *
     patient: int = 5  # denials in a week *
     neighbours: int = 4  # clients of a network in a day, *
     together: int = 8  # denials of them *
     seconds: float = 3600.0  # of a block, at least
-
-    @property
-    def sleeps(self) -> bool:
-        return True
+    partner: float = 604800.0  # seconds that a client is known after mail of it was accepted *
 
     @property
     def horizon(self) -> float:
@@ -66,28 +65,36 @@ class RelayProbe(Detector, frozen=True, kw_only=True):
         return WEEK.seconds
 
     def minds(self, event: Any, view: View) -> bool:
-        return event.verdict == "relay_denied" and not view.trusted and not event.account
+        if view.trusted or event.account:
+            return False
+        return type(event) is Message or event.verdict == "relay_denied"
 
     def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark]:
         if not self.minds(event, view):
             return ()
-        if view.around.any(event.at):
-            return ()  # a customer of ours on the wrong port
+        if type(event) is Message:
+            seen.mail = max(seen.mail, event.at)
+            return ()
         at, site = event.at, view.site
+        if view.past.any(at) or (view.around.any(at) and _is_customer(event.sender, site)):
+            return ()  # a customer of ours on the wrong port
         HOUR.see(seen.targets, event.recipient, at)
         if view.key[0] == "n":
             clients = TODAY.see(seen.clients, net.client(event.client), at)
             denied = TODAY.add(seen.denied, at)
             stands = clients >= self.neighbours and denied >= self.together
             return (Mark(self.name, "network", "medium"),) if stands else ()
-        short = SHORT.add(seen.short, at)
         denied = HOUR.add(seen.denied, at)
+        HOUR.see(seen.pairs, f"{event.sender} {event.recipient}", at)
+        pairs, short = HOUR.distinct(seen.pairs, at), HOUR.since(seen.pairs, at, SHORT.seconds)
         shape = f"{_sender(event.sender, site)} to {form(event.recipient, site)}"
         forms = HOUR.see(seen.shapes, shape, at)
         week = WEEK.add(seen.week, at)
         if forms >= self.forms:
             return (Mark(self.name, "forms", "medium"),)
-        if denied >= self.insistent:
+        if seen.mail and at - seen.mail <= self.partner:
+            return ()  # it writes to us as well: a partner with an old address
+        if denied >= self.insistent and pairs >= self.asked:
             return (Mark(self.name, "insistent", "medium"),)
         if short >= self.asked:
             return (Mark(self.name, "asked", "low"),)
@@ -108,7 +115,11 @@ class RelayProbe(Detector, frozen=True, kw_only=True):
             summary=f"{view.value} asked {many(week, 'time')} in a week whether we relay:"
             f" {', '.join(HOUR.names(seen.shapes))}",
             evidence=[
-                Evidence("refused in 10 min", SHORT.total(seen.short, at), self.asked),
+                Evidence(
+                    "pairs refused in 10 min",
+                    HOUR.since(seen.pairs, at, SHORT.seconds),
+                    self.asked,
+                ),
                 Evidence("refused in an hour", denied, self.insistent),
                 Evidence("forms of address", forms, self.forms),
                 Evidence("refused in a week", week, self.patient),
@@ -137,6 +148,11 @@ class RelayProbe(Detector, frozen=True, kw_only=True):
             checks=["no login from the network in 30 days"],
             wish=Wish("reject", target, self.seconds, against=COLD if view.cold else ""),
         )
+
+
+def _is_customer(sender: str, site: Site) -> bool:
+    """Whether it may be one of ours who sends: in our name, as far as our names are known."""
+    return not site.domains or site.local(sender)
 
 
 def _sender(sender: str, site: Site) -> str:

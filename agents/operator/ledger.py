@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
-from schemas import wire
+from agents.operator.orders import release
+from schemas import keys, wire
 from schemas.audit import Audit
 from schemas.findings import Alert, Decision
 from schemas.gateways import SWITCH, GatewayState, Switch
@@ -23,6 +24,7 @@ DECISIONS = "mail.decisions"
 AUDIT = "mail.audit"
 GATEWAYS = "mail.gateways"
 SWITCHES = "mail.switch"
+FACTS = "mail.facts"
 LONGEST = 7 * 86400.0  # seconds: the topic forgets a lease after eight days
 PATIENCE = 60.0  # seconds for reading a whole topic
 
@@ -95,6 +97,7 @@ class BusLedger:
 
     def put_decision(self, decision: Decision, entry: Audit) -> None:
         self._say(DECISIONS, decision.id.encode(), wire.encode(decision), entry.at)
+        self._release(decision)
         self.note(entry)
 
     def remove_decision(self, id: str, entry: Audit) -> bool:  # noqa: A002
@@ -129,6 +132,19 @@ class BusLedger:
         """Pull the kill switch of all gateways, or let it go back."""
         self._say(SWITCHES, SWITCH, wire.encode(switch), switch.at)
         self.note(entry)
+
+    def _release(self, decision: Decision) -> None:
+        """Tell the watchers of an account that a person let it go."""
+        released = release(decision, decision.since)
+        partitions = self._bus.topics().get(FACTS) if released else None
+        if released and partitions:
+            self._bus.publish(
+                FACTS,
+                released.about.encode(),
+                wire.encode_events([released]),
+                partition=keys.partition(released.about, partitions),
+                headers={"origin": b"orders"},
+            )
 
     def _say(self, topic: str, key: bytes, value: bytes | None, at: float) -> None:
         """Publish, signed where there are keys, and wait until it is safe."""

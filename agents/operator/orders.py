@@ -10,6 +10,7 @@ from agents.configuration import Config
 from agents.operator.person import UNNAMED
 from agents.response import APPROVERS
 from schemas import keys, net
+from schemas.events import Signal
 from schemas.findings import Action, Decision, Target, approved, decision_id
 from streams.blocklist import ALWAYS, SHORTEST
 
@@ -136,6 +137,14 @@ def pardon(on: Target, *, seconds: float, reason: str, now: float) -> Decision:
         until=now + seconds,
         enforced=True,
     )
+
+
+def release(decision: Decision, at: float) -> Signal | None:
+    """What the watchers of an account hear of its pardon: it has a day of grace."""
+    if decision.origin != "pardon" or decision.target.kind != "account":
+        return None
+    account = decision.target.value
+    return Signal(at=at, about=f"m:{account}", kind="released", account=account)
 
 
 def _canonical(kind: str, value: str, config: Config) -> Target:

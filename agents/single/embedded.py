@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 from agents.configuration import Config, build_blocklist, build_shard
+from agents.operator.orders import release
 from agents.presence import Presence
 from agents.record import pack
 from agents.running import intakes, reading
@@ -420,8 +421,12 @@ class Embedded:
         for decision in list(self._blocklist):
             if stored.get(decision.id) != decision and not self._checkpoint.waits(decision.id):
                 self._blocklist.remove(decision.id)
+        known = {decision.id for decision in self._blocklist}
         for decision in stored.values():
             self._blocklist.put(decision)
+            released = release(decision, self._shard.clock or now)
+            if released is not None and decision.id not in known:
+                self._shard.fold(released, now=now)
         self._enforce(now)
 
     def _health(self) -> Health:

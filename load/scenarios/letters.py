@@ -13,6 +13,7 @@ def newsletter_out(stage: Stage) -> None:
     person = stage.person()
     part = stage.innocent(story, person)
     first = stage.at(stage.days // 2, 10.0)
+    stage.bulk.append(person.address)
     for at in stage.times(first, first + HOUR, 120):
         to = stage.outside(10)
         known = [(r, bounced(r)) if stage.random.random() < 0.033 else r for r in to]
@@ -47,6 +48,7 @@ def tickets(stage: Stage) -> None:
     part, person = stage.innocent(story), stage.person()
     part.holds(stage.start, person.address)
     host = stage.organisation.addresses.server("app.tickets.example")
+    stage.bulk.append(person.address)
     for day in range(stage.days):
         for at in stage.times(stage.at(day), stage.at(day + 1), 160):
             part.send(at, host, person.address, stage.outside(1))
@@ -154,6 +156,7 @@ def own_list(stage: Stage) -> None:
     part, person = stage.innocent(story), stage.person()
     part.holds(stage.start, person.address)
     postfix = stage.organisation.gateways[0].postfix
+    stage.bulk.append(person.address)
     members = stage.outside(40)
     reporters = [stage.organisation.addresses.server(f"mx.dead{n}.example") for n in range(5)]
     for day in stage.workdays():

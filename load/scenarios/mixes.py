@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from load.scenarios import truth
 from load.scenarios.ordinary import Everyday
-from load.scenarios.organisation import Nature, Organisation
+from load.scenarios.organisation import OWN, Nature, Organisation
 from load.scenarios.stage import Stage
 
 Story = Callable[[Stage], None]
@@ -16,7 +16,8 @@ LAST_LINE = 10.0  # seconds: who begins later than this before the end has writt
 
 
 class Mix(Struct, frozen=True, kw_only=True):
-    """An organisation, some days, and what happens on them."""
+    """An organisation, some days, and what happens on them. `history` ordinary days come before:
+    without them nothing is known of anybody, and nothing that rests on a past can be seen."""
 
     name: str
     seed: int
@@ -24,6 +25,7 @@ class Mix(Struct, frozen=True, kw_only=True):
     first: datetime
     days: int
     stories: tuple[Story, ...]
+    history: int = 0
 
     @property
     def title(self) -> str:
@@ -51,7 +53,7 @@ class Performance:
         everyday = Everyday(stage)
         for story in self._mix.stories:
             story(stage)
-        for day in range(self._mix.days):
+        for day in range(-self._mix.history, self._mix.days):
             everyday.day(stage.at(day))
             yield from log.take(stage.at(day))
         yield from log.take(stage.end)
@@ -66,10 +68,14 @@ class Performance:
 
 
 def write(mix: Mix, folder: Path) -> None:
-    """Leave in `folder` the log of a mix, its truth, and settings that only name its domain."""
+    """Leave in `folder` the log of a mix, its truth, and the settings that its admin would make:
+    the domain, the own network, and who may send much."""
     folder.mkdir(parents=True, exist_ok=True)
     performance = Performance(mix)
     with (folder / "mail.log").open("wb") as file:
         file.writelines(performance.lines())
     truth.write(performance.truth, folder / "truth.jsonl")
-    (folder / "mailwarden.toml").write_text(f'[site]\ndomains = ["{mix.nature.domain}"]\n')
+    bulk = ", ".join(f'"{name}"' for name in performance.stage.bulk)
+    (folder / "mailwarden.toml").write_text(
+        f'[site]\ndomains = ["{mix.nature.domain}"]\nbulk = [{bulk}]\n[network]\nown = ["{OWN}"]\n'
+    )

@@ -11,6 +11,7 @@ from agents.demo.log import Log, Stamp
 from agents.demo.postfix_lines import MAILBOXES, Outcome, Postfix
 from load.scenarios.addresses import Addresses
 
+OWN = "192.0.2.0/24"  # the network of its office
 HOUR = 3600.0
 DAY = 86400.0
 

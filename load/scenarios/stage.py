@@ -121,6 +121,7 @@ class Stage:
         self.start = start
         self.days = days
         self.truth = Truth()
+        self.bulk: list[str] = []  # mailboxes whose owner told the admin that they send much
         self._seed = seed
         self.random = Random(f"{seed} stage")
         self._cast = list(organisation.people)

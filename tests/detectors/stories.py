@@ -76,10 +76,15 @@ class Story:
         return list({finding.id: finding for finding in self.said}.values())
 
     @property
+    def standing(self) -> list[Finding]:
+        """Those that were not withdrawn in the end."""
+        return [finding for finding in self.findings if finding.state == "open"]
+
+    @property
     def shapes(self) -> dict[str, set[str]]:
         """The final shapes by the finding's name."""
         found: dict[str, set[str]] = {}
-        for finding in self.findings:
+        for finding in self.standing:
             found.setdefault(finding.detector, set()).add(finding.shape)
         return found
 
@@ -87,14 +92,14 @@ class Story:
     def subjects(self) -> dict[str, set[str]]:
         """Who is spoken of, by the finding's name."""
         found: dict[str, set[str]] = {}
-        for finding in self.findings:
+        for finding in self.standing:
             found.setdefault(finding.detector, set()).add(finding.subject.value)
         return found
 
     @property
     def accused(self) -> set[str]:
         """Every client that any finding accuses."""
-        return {client for finding in self.findings for client in finding.clients}
+        return {client for finding in self.standing for client in finding.clients}
 
     @property
     def silent(self) -> bool:

@@ -351,10 +351,36 @@ def test_a_guess_that_is_told_twice_counts_once() -> None:
 def test_guessing_by_many_beside_a_sign_counts() -> None:
     botnet = [failed(f"198.{18 + n}.0.9", ANNA, at=n * 60) for n in range(12)]
     story = tell(AuthDistributed(), AccountBurst(), botnet, mail(HOUR, 60))
-    assert story.finding("account_burst").shape == "guessed_before"
+    finding = story.finding("account_burst")
+    assert {e.sign for e in finding.evidence} == {"fan_out", "attacked"}
+    assert "many guess at its password" in finding.summary
     assert tell(AuthDistributed(), AccountBurst(), botnet, mail(HOUR, 2)).subjects.keys() == {
         "auth_distributed"
     }
+
+
+def test_an_owner_on_the_road_is_not_the_one_who_guesses() -> None:
+    botnet = [failed(f"198.{18 + n}.0.9", ANNA, at=n * 60) for n in range(12)]
+    away = mail(HOUR, client="203.0.113.50")
+    home = [opened(HOME, ANNA, at=-(day + 1) * DAY) for day in range(5)]
+    story = tell(AuthDistributed(), AccountBurst(), home, botnet, away)
+    assert "account_burst" not in story.subjects
+
+
+def test_a_breach_that_was_none_is_taken_back() -> None:
+    excuse = guessed(HOUR, kind="excused")
+    told = tell(AccountBurst(), guessed(), mail(0, 60), excuse).finding("account_burst")
+    assert told.state == "withdrawn"
+    assert "where others of ours log in" in told.summary
+    two = guessed(client="192.0.2.67")
+    story = tell(AccountBurst(), guessed(), two, mail(0, 60), excuse)
+    assert story.finding("account_burst").state == "open"
+    burst = guessed(), sending(10, 60, gap=90), excuse
+    assert found(*burst).state == "open"
+    assert silent(excuse, mail(0, 60))
+    assert found(mail(0, 60), guessed(0), excuse).state == "withdrawn"
+    exactly = AccountBurst(weights=Weights(fan_out=3))
+    assert tell(exactly, guessed(), mail(0, 60), excuse).finding("account_burst").state == "open"
 
 
 def test_words_about_other_things_are_passed_over() -> None:
@@ -396,7 +422,8 @@ def test_each_sign_has_its_weight() -> None:
     assert Weights() == Weights(
         guessed_before=3,
         changed=3,
-        complaints=3,
+        complaints=5,
+        complained=3,
         clients=2,
         senders=2,
         bounces=2,
@@ -404,11 +431,14 @@ def test_each_sign_has_its_weight() -> None:
         probing=2,
         limits=2,
         surge=2,
+        pace=2,
+        daily=2,
         fan_out=2,
         inside=2,
         networks=1,
         new_place=1,
         strange_hour=1,
+        attacked=1,
     )
 
 
@@ -445,8 +475,9 @@ def test_clients_are_accused_that_are_new_to_the_account() -> None:
     recent = [opened("203.1.0.2", ANNA, at=-DAY)]
     told = found(home, recent, many(20, 60, places=10))
     assert "203.0.0.1" not in told.clients
-    assert "203.1.0.2" in told.clients
-    assert len(told.clients) == 19
+    assert "203.1.0.2" not in told.clients
+    assert "203.2.0.3" in told.clients
+    assert len(told.clients) == 18
 
 
 def test_clients_of_another_day_are_not_accused() -> None:
@@ -454,9 +485,38 @@ def test_clients_of_another_day_are_not_accused() -> None:
     assert "100.64.0.9" not in found(before, many(20, 60, places=10)).clients
 
 
-def test_two_days_make_a_client_welcome() -> None:
-    home = [opened("203.0.0.1", ANNA, at=-2 * DAY)]
-    assert "203.0.0.1" not in found(home, many(20, 60, places=10)).clients
+def test_an_hour_before_the_first_sign_makes_a_client_welcome() -> None:
+    crowd = many(20, 60, places=10)
+    early = mail(-DAY / 2)
+    first = 4 * MINUTE  # the fifth client makes the first sign
+    here = "203.0.0.1"
+    assert here in found(early, crowd).clients
+    assert here not in found(early, opened(here, ANNA, at=first - HOUR), crowd).clients
+    assert here in found(early, opened(here, ANNA, at=first - HOUR + 1), crowd).clients
+    assert here in found(early, failed(here, ANNA, at=-2 * HOUR), crowd).clients
+    assert here in found(early, opened("", ANNA, at=-2 * HOUR), crowd).clients
+    again = opened(here, ANNA, at=first - HOUR), opened(here, ANNA, at=first - HOUR + 9)
+    assert here not in found(early, again, crowd).clients
+
+
+def test_so_does_mail_from_it() -> None:
+    crowd = many(20, 45, places=10)  # whose fifth makes the first sign, 3 min after START
+    here = "203.0.0.1"
+    assert here not in found(mail(3 * MINUTE - HOUR, client=here), crowd).clients
+    assert here in found(mail(6 * MINUTE - HOUR, client=here), crowd).clients
+
+
+def test_new_places_of_a_day_are_bounded() -> None:
+    places = [opened(f"203.{n}.0.1", ANNA, at=n) for n in range(20)]
+    story = tell(AccountBurst(), mail(-1), places, moved(places, HOUR))
+    kept = [f"203.{n}.0.0/24" for n in range(12, 20)]
+    assert list(story.state(f"m:{ANNA}", "account_burst").arrived) == kept
+
+
+def test_a_login_alone_leaves_no_trace() -> None:
+    assert (
+        "account_burst" not in tell(AccountBurst(), opened(HOME, ANNA)).record(f"m:{ANNA}").states
+    )
 
 
 def test_with_little_past_nobody_is_accused_but_who_guessed() -> None:
@@ -630,7 +690,7 @@ def at_home(days: int = 5) -> list[Any]:
 
 def signs(*events: Any, **more: Any) -> dict[str, tuple[float, float]]:
     """The signs that stand, whatever they weigh."""
-    told = tell(AccountBurst(medium=1), *events, **more)
+    told = tell(AccountBurst(medium=1, at_home=1), *events, **more)
     if told.silent:
         return {}
     return {e.sign: (e.count, e.threshold) for e in told.finding("account_burst").evidence}
@@ -669,7 +729,7 @@ def test_what_lies_two_weeks_back_is_forgotten() -> None:
 
 
 def test_more_than_thirty_messages_in_ten_minutes_are_nobodys_typing() -> None:
-    assert signs(sending(31, gap=10)) == {"surge": (186, 180)}
+    assert signs(sending(31, gap=10)) == {"pace": (31, 30)}
     assert signs(sending(30, gap=10)) == {}
     assert signs(sending(40, gap=25)) == {}
 
@@ -677,7 +737,10 @@ def test_more_than_thirty_messages_in_ten_minutes_are_nobodys_typing() -> None:
 def test_unless_it_often_does() -> None:
     often = [e for day in (1, 2, 3) for e in moved(sending(8, gap=10), -day * DAY)]
     assert signs(often, sending(40, gap=5)) == {}
-    assert "surge" in signs(often, sending(41, gap=5))
+    assert "pace" in signs(often, sending(41, gap=5))
+    told = found(guessed(), sending(31, gap=10))
+    assert count(told, "pace").unit == "messages in 10 min"
+    assert "31 messages in 10 min, unlike before" in told.summary
 
 
 def test_a_surge_from_its_own_place_is_an_invoice_run_and_from_a_new_one_a_finding() -> None:
@@ -685,7 +748,7 @@ def test_a_surge_from_its_own_place_is_an_invoice_run_and_from_a_new_one_a_findi
     assert silent(at_home(), run)
     told = found(at_home(), [replace(one, client=AWAY) for one in run])
     assert (told.shape, told.severity) == ("surge", "medium")
-    assert {e.sign for e in told.evidence} == {"surge", "new_place"}
+    assert {e.sign for e in told.evidence} == {"surge", "pace", "new_place"}
     assert told.clients == [AWAY]
     assert "from a network that is new to it" in told.summary
 
@@ -753,22 +816,42 @@ def complaint(at: float = 0.0, kind: str = "abuse") -> Complaint:
 
 def test_three_complaints_are_a_finding() -> None:
     told = found([complaint(number) for number in range(3)])
-    assert (told.shape, told.severity) == ("complaints", "medium")
+    assert (told.shape, told.severity) == ("complained", "medium")
     assert silent([complaint(number) for number in range(2)])
     assert silent([complaint(number, "not-spam") for number in range(9)])
 
 
 def test_two_are_enough_where_other_signs_stand() -> None:
     two = [complaint(60), complaint(61)]
-    assert signs(mail(0, 60), two) == {"fan_out": (60, 50), "complaints": (2, 2)}
+    both = {"complaints": (2, 2), "complained": (2, 2)}
+    assert signs(mail(0, 60), two) == {"fan_out": (60, 50), **both}
     assert signs(mail(0, 60), two[:1]) == {"fan_out": (60, 50)}
+    assert signs(two) == {}
 
 
 def test_complaints_are_measured_by_the_mail() -> None:
-    crowd = [mail(number * 0.1, 1) for number in range(3001)]
-    three = [complaint(400 + number) for number in range(3)]
-    assert "complaints" not in signs(crowd, three)
-    assert "complaints" in signs(crowd, three, complaint(404))
+    crowd = [mail(number * 28, 1) for number in range(3001)]
+    calm = AccountBurst(times=1000, medium=1, at_home=1, pace=1000, night=10000)
+
+    def told(*moments: int) -> set[str]:
+        reports = [complaint(3001 * 28 + moment) for moment in moments]
+        return {e.sign for f in tell(calm, crowd, reports).findings for e in f.evidence}
+
+    assert told(1, 2, 3) == set()
+    assert told(1, 2, 3, 4) == {"complained"}
+    assert told(*range(15)) == {"complained"}
+    assert told(*range(16)) == {"complained", "complaints"}
+
+
+def test_a_share_of_complaints_needs_twenty_messages() -> None:
+    three = [complaint(20 * MINUTE + number) for number in range(3)]
+    assert "complaints" in signs(sending(20, gap=60), three)
+    assert "complaints" not in signs(sending(19, gap=60), three)
+
+
+def test_complaints_of_two_degrees_weigh_once() -> None:
+    told = found(sending(20, gap=60), [complaint(20 * MINUTE + number) for number in range(3)])
+    assert (told.shape, told.severity) == ("complaints", "high")
 
 
 def test_a_forward_before_the_mail_counts() -> None:
@@ -781,3 +864,161 @@ def test_a_forward_before_the_mail_counts() -> None:
     assert found(rule, mail(0, 60)).shape == "changed"
     assert silent(replace(forward, what="password"), mail(0, 60))
     assert silent(replace(forward, at=START + 60), mail(0, 60))
+
+
+@pytest.mark.parametrize("what", ["identity", "signature"])
+def test_so_does_a_return_address_elsewhere(what: str) -> None:
+    change = event(Change, -HOUR, account=ANNA, what=what, detail="Reply-To: <X@Evil.example>")
+    assert found(change, mail(0, 60)).shape == "changed"
+    ours = replace(change, detail="Reply-To: anna.b@example.org")
+    assert silent(ours, mail(0, 60))
+    assert silent(replace(change, detail="Best regards"), mail(0, 60))
+    assert silent(replace(change, what="mfa"), mail(0, 60))
+
+
+# -- who gets it --------------------------------------------------------------------------------
+
+
+def letter(
+    recipients: int, elsewhere: int, at: float = 0.0, queue_id: str = "4A1", **more: Any
+) -> list[Message | Delivery]:
+    """One message, of whose recipients so many are elsewhere, and its deliveries."""
+    return [
+        mail(at, recipients, queue_id=queue_id),
+        *(
+            fate(at + 1, queue_id=queue_id, **({"recipient": f"p{n}@example.org"} | more))
+            for n in range(recipients - elsewhere)
+        ),
+        *(fate(at + 1, queue_id=queue_id, **more) for _ in range(elsewhere)),
+    ]
+
+
+BEFORE = [mail(-DAY / 2), fate(-DAY / 2)]  # it is known that deliveries are logged
+
+
+def test_an_invitation_to_colleagues_is_no_fan_out() -> None:
+    assert signs(BEFORE, letter(120, 49)) == {}
+    assert signs(BEFORE, letter(120, 50)) == {"fan_out": (50, 50)}
+    assert signs(BEFORE, letter(49, 49)) == {}
+
+
+def test_nor_is_one_that_is_tried_again() -> None:
+    again = [fate(n, queue_id="4A1", status="deferred") for n in range(2, 40)]
+    here = [fate(50, queue_id="4A1", recipient="c@example.org", status="deferred")] * 9
+    assert signs(BEFORE, letter(120, 49), again, here) == {}
+    first = [mail(0, 60, queue_id="4A1"), *again]
+    assert signs(BEFORE, first, here, moved(again, 40)) == {"fan_out": (60, 50)}
+
+
+def test_deliveries_of_other_messages_are_not_its_own() -> None:
+    assert signs(BEFORE, letter(60, 49), letter(40, 40, 60, queue_id="4A2")) == {}
+    assert signs(BEFORE, letter(60, 60, queue_id="")) == {"fan_out": (60, 50)}
+
+
+def test_four_messages_are_followed_at_a_time() -> None:
+    begun = [mail(n, 60, queue_id=f"4A{n}") for n in range(6)]
+    first = [fate(10, queue_id="4A1") for _ in range(60)]
+    third = [fate(10, queue_id="4A2") for _ in range(60)]
+    assert signs(BEFORE, begun, first) == {}
+    assert signs(BEFORE, begun, third) == {"fan_out": (60, 50)}
+
+
+def test_nor_is_it_a_surge() -> None:
+    known = [mail(-DAY * day, 1, queue_id=f"{day}") for day in (1, 2, 3, 4)]
+    known += [fate(-DAY * day + 1) for day in (1, 2, 3, 4)]
+    assert signs(known, letter(45, 20), letter(45, 40, 60, queue_id="4A2")) == {}
+    assert signs(known, letter(45, 21), letter(45, 40, 60, queue_id="4A2")) == {"surge": (61, 60)}
+
+
+def test_a_day_with_five_times_its_usual_is_too_much() -> None:
+    def drip(count: int, **more: Any) -> list[Message | Delivery]:
+        return [e for n in range(count) for e in (mail(n * 420, **more), fate(n * 420 + 1, **more))]
+
+    quiet = [opened(HOME, ANNA, at=-9 * DAY), mail(-3 * DAY), mail(-2 * DAY)]
+    calm = AccountBurst(medium=1, at_home=1, night=10000)
+
+    def told(*parts: Any) -> dict[str, tuple[float, float]]:
+        found = tell(calm, *parts).findings
+        return {e.sign: (e.count, e.threshold) for f in found for e in f.evidence}
+
+    assert told(quiet, drip(121)) == {"daily": (121, 120)}
+    assert told(quiet, drip(120)) == {}
+    assert told(drip(121)) == {}
+    busy = [mail(-DAY * day + n * 120, 5) for day in (2, 3) for n in range(5)]
+    assert told(busy, drip(126)) == {"daily": (126, 125)}
+    assert told(busy, drip(125)) == {}
+    thief = tell(AccountBurst(night=1000), quiet, drip(130, client=AWAY)).finding("account_burst")
+    assert {e.sign for e in thief.evidence} == {"daily", "new_place"}
+    assert thief.clients == [AWAY]
+
+
+def test_mail_at_strange_hours_adds_up_over_a_day() -> None:
+    noon = [e for day in (1, 2, 3) for e in (mail(-day * DAY), fate(1 - day * DAY))]
+    night = [fate(6 * HOUR + n * 1000) for n in range(21)]
+    assert signs(noon, night) == {"strange_hour": (21, 20)}
+    assert signs(noon, night[:20]) == {}
+    assert signs(noon, [replace(one, status="deferred") for one in night]) == {}
+    assert signs(noon[2:], night) == {}
+    assert signs(noon, [replace(one, recipient="c@example.org") for one in night]) == {}
+
+
+# -- reports that come back --------------------------------------------------------------------
+
+
+def reported(number: int, at: float = 40 * MINUTE) -> Signal:
+    return guessed(at, client="", kind="reported", detail=f"r{number}")
+
+
+def test_reports_about_its_mail_are_refusals_that_came_later() -> None:
+    back = [reported(n) for n in range(4)]
+    assert signs(sending(30, gap=60), back[:3]) == {"bounces": (10, 10)}
+    assert signs(sending(30, gap=60), back[:2]) == {}
+    assert signs(sending(30, gap=60), [back[0]] * 9) == {}
+
+
+def test_a_release_silences_them_too() -> None:
+    release = guessed(0, kind="released")
+    assert signs(release, sending(30, gap=60), [reported(n) for n in range(9)]) == {}
+
+
+# -- from its own place ------------------------------------------------------------------------
+
+
+def test_at_home_it_takes_more_to_suspect_the_owner() -> None:
+    busy = sending(30, refused=5)
+    assert silent(at_home(9), busy, mail(0, 50))  # bounces, fan_out
+    assert not silent(at_home(9), busy, mail(0, 50, client=AWAY))
+    assert not silent(busy, mail(0, 50))
+    assert not silent(at_home(5), busy, mail(0, 50), warm=False)
+    assert silent(at_home(5), busy, mail(0, 50))
+    assert not silent(at_home(9), guessed(), mail(0, 60))
+    assert not silent(
+        [opened(HOME, ANNA, at=-1)], [opened(AWAY, ANNA, at=-9 * DAY)], busy, mail(0, 50)
+    )
+
+
+def test_five_are_enough_and_four_are_not() -> None:
+    weights = Weights(fan_out=4)
+    assert tell(AccountBurst(weights=weights), at_home(9), mail(0, 60)).silent
+    weights = Weights(fan_out=5)
+    assert not tell(AccountBurst(weights=weights), at_home(9), mail(0, 60)).silent
+
+
+def test_clients_of_another_day_make_no_difference_to_that() -> None:
+    before = mail(-2 * DAY, client="203.0.113.99")
+    assert silent(at_home(9), before, sending(30, refused=5), mail(0, 50))
+
+
+# -- whom a thief writes to ---------------------------------------------------------------------
+
+
+def test_colleagues_who_got_mail_of_a_hijacked_account_are_named() -> None:
+    def inside(at: float, *names: str) -> list[Delivery]:
+        return [fate(at + n, recipient=f"{name}@example.org") for n, name in enumerate(names)]
+
+    early = inside(-2 * HOUR, "old")
+    told = found(early, guessed(), mail(0, 60), inside(60, "ben", "carl", "ben"), mail(70, 60))
+    assert told.targets == ["ben@example.org", "carl@example.org"]
+    crowd = inside(60, *(f"p{n}" for n in range(40)))
+    told = found(guessed(), mail(0, 60), crowd, mail(200, 99))
+    assert told.targets == [f"p{n}@example.org" for n in range(24, 40)]

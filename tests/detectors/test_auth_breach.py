@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from agents.detectors.auth_breach import CLIENTS, AuthBreach
+from agents.detectors.auth_breach import CLIENTS, NEWCOMERS, AuthBreach
 from agents.detectors.auth_dictionary import AuthDictionary
 from agents.detectors.auth_distributed import AuthDistributed
 from schemas.events import Auth, Change, Fact, Message, Signal
@@ -15,6 +15,7 @@ from tests.detectors.stories import (
     HOUR,
     MINUTE,
     SITE,
+    START,
     Story,
     count,
     event,
@@ -80,10 +81,16 @@ def test_who_guessed_at_this_account_only_may_have_forgotten_a_password() -> Non
     assert finding.wish == Wish("notify", Target("account", VICTIM))
 
 
-def test_who_guessed_at_others_too_is_a_thief() -> None:
+def test_one_more_account_may_be_a_neighbours_mistake() -> None:
     finding = found(word("1"))
+    assert finding.severity == "medium"
+    assert count(finding, "further accounts guessed at").threshold == 2
+
+
+def test_who_guessed_at_others_too_is_a_thief() -> None:
+    finding = found(word("2"))
     assert finding.severity == "critical"
-    assert count(finding, "further accounts guessed at").count == 1
+    assert count(finding, "further accounts guessed at").count == 2
     assert finding.wish == Wish("reject", Target("client_account", f"{THIEF} {VICTIM}"))
 
 
@@ -210,8 +217,88 @@ def test_its_owner_may_come_in_from_his_own_places() -> None:
 
 
 def test_mail_from_there_makes_it_critical() -> None:
-    (finding,) = distributed(attack(), opened(THIEF, "anna", HOUR), sent(2 * HOUR))
+    mails = [sent(2 * HOUR + n) for n in range(5)]
+    (finding,) = distributed(attack(), opened(THIEF, "anna", HOUR), mails)
     assert finding.severity == "critical"
+    (finding,) = distributed(attack(), opened(THIEF, "anna", HOUR), mails[:4])
+    assert finding.severity == "high"
+    (finding,) = distributed(attack(), opened(THIEF, "anna", HOUR), word(at=HOUR), mails[:1])
+    assert finding.severity == "critical"
+
+
+def test_where_others_of_ours_log_in_it_is_its_owner_who_moved() -> None:
+    def crowd(*names: str) -> list[Auth]:
+        return [opened(THIEF, name, HOUR - 9) for name in names]
+
+    login = opened(THIEF, "anna", HOUR)
+
+    def distributed(*parts: Fact | list[Auth]) -> list[Finding]:
+        story = tell(AuthDistributed(), AuthBreach(), regular(HOME, "anna"), *parts)
+        return [finding for finding in story.findings if finding.detector == NAME]
+
+    assert distributed(attack(), crowd("ben", "carl"), login) == []
+    assert len(distributed(attack(), crowd("ben"), login)) == 1
+    assert len(distributed(attack(), crowd("ben", "anna"), login)) == 1
+    tried = [failed(THIEF, name, HOUR - 20) for name in ("uwe", "vera")]
+    assert len(distributed(attack(), tried, crowd("ben", "carl"), login)) == 1
+    assert distributed(attack(), tried[:1], crowd("ben", "carl"), login) == []
+
+
+# -- amid a campaign -----------------------------------------------------------------------------
+
+
+def amid(client: str = THIEF, at: float = 0.0) -> Signal:
+    about = f"m:{VICTIM}"
+    return Signal(at=START + at, about=about, kind="amid_campaign", client=client, account=VICTIM)
+
+
+def test_a_newcomer_amid_a_campaign_whom_the_owner_follows_at_home() -> None:
+    here = regular(HOME, "anna")
+    first = opened(THIEF, "anna")
+    (finding,) = distributed(here, first, amid(), opened(HOME, "anna", HOUR))
+    assert (finding.shape, finding.severity) == ("distributed", "high")
+    assert (finding.clients, finding.accounts) == ([THIEF], [VICTIM])
+    assert distributed(here, first, amid(), opened(HOME, "anna", HOUR - 1)) == []
+    assert distributed(here, first, amid(), opened("203.0.114.9", "anna", HOUR)) == []
+    back = opened(THIEF, "anna", HOUR - 9), opened(HOME, "anna", HOUR)
+    assert distributed(here, first, amid(), *back) == []
+    assert distributed(here, first, amid(), failed(HOME, "anna", HOUR)) == []
+    error = replace(opened(THIEF, "anna", 60), outcome="error")
+    assert len(distributed(here, first, amid(), error, opened(HOME, "anna", HOUR))) == 1
+    company = [opened(THIEF, name, 9) for name in ("ben", "carl")]
+    assert distributed(here, first, amid(), company, opened(HOME, "anna", HOUR)) == []
+    again = opened(HOME, "anna", HOUR), opened(HOME, "anna", 2 * HOUR)
+    assert len(distributed(here, first, amid(), *again)) == 1
+
+
+def test_an_account_without_a_home_or_on_the_move_is_not_told_apart() -> None:
+    story = amid(), opened(HOME, "anna", HOUR)
+    assert distributed(opened(HOME, "anna", -DAY), *story) == []
+    here = regular(HOME, "anna")
+    trips = [opened(f"203.{n}.0.9", "anna", -4 * DAY + n) for n in range(4)]
+    assert len(distributed(here, trips[:3], *story)) == 1
+    assert distributed(here, trips, *story) == []
+
+
+def test_newcomers_are_bounded() -> None:
+    crowd = [amid(f"203.0.113.{n}", n) for n in range(9)]
+    story = tell(AuthBreach(), regular(HOME, "anna"), crowd)
+    assert list(story.state(f"m:{VICTIM}", NAME).newcomers) == [
+        f"203.0.113.{n}" for n in range(9 - NEWCOMERS, 9)
+    ]
+
+
+def test_a_forbidden_account_is_told_of_beside_a_newcomer() -> None:
+    story = tell(LISTED, regular("10.0.0.1", "anna"), amid(), opened("203.0.113.9", "anna", 60))
+    assert story.finding(NAME).shape == "forbidden"
+
+
+def test_an_account_under_attack_is_looked_at_beside_a_newcomer() -> None:
+    here = regular(HOME, "anna")
+    found = distributed(here, attack(), amid("203.0.113.5"), opened(THIEF, "anna", HOUR))
+    assert [finding.clients for finding in found] == [[THIEF]]
+    calm = distributed(here, amid("203.0.113.5", HOUR - 9), opened(THIEF, "anna", HOUR))
+    assert calm == []
 
 
 def test_no_attack_no_breach() -> None:
@@ -255,7 +342,7 @@ def words_of(*parts: Fact | list[Auth], forbidden: tuple[str, ...] = ()) -> list
 def test_the_watchers_of_the_account_are_told_who_opened_it() -> None:
     found = words_of(attack(), opened(THIEF, "anna", HOUR))
     assert [(w.about, w.kind, w.client, w.account, w.detail) for w in found] == [
-        (f"m:{VICTIM}", "breach", THIEF, VICTIM, "distributed")
+        (f"c:{THIEF}", "newcomer", THIEF, VICTIM, "distributed")
     ]
 
 
@@ -313,3 +400,49 @@ def test_a_login_leaves_no_trace_unless_somebody_may_not_log_in() -> None:
         for detector in (AuthBreach(), LISTED)
     ]
     assert kept == [False, True]
+
+
+# -- what is taken back ------------------------------------------------------------------------
+
+
+def excused(at: float = 60.0, client: str = THIEF) -> Signal:
+    return Signal(at=START + at, about=f"m:{VICTIM}", kind="excused", client=client)
+
+
+def test_where_people_of_ours_log_in_it_was_the_owner() -> None:
+    finding = found(word(), excused())
+    assert finding.state == "withdrawn"
+    assert THIEF in finding.summary
+    assert found(word(), excused(client="192.0.2.99")).state == "open"
+    assert found(word(), excused(), excused(61)).state == "withdrawn"
+
+
+def test_a_word_of_guessing_says_more_than_one_of_a_newcomer() -> None:
+    def way(*words: Signal) -> str:
+        state = tell(AuthBreach(), *words).state(f"m:{VICTIM}", NAME)
+        return str(state.clients[THIEF].way)
+
+    newcomer = replace(word(), detail="distributed")
+    assert way(newcomer, word(at=1)) == "guessed"
+    assert way(newcomer, replace(newcomer, at=START + 1)) == "distributed"
+    assert way(replace(word(), detail="forbidden"), word(at=1)) == "forbidden"
+    assert way(word(), replace(newcomer, at=START + 1)) == "guessed"
+
+
+def test_of_two_places_only_the_one_is_excused() -> None:
+    finding = found(word(), word(client="192.0.2.99", at=1), excused())
+    assert (finding.state, finding.clients) == ("open", ["192.0.2.99"])
+
+
+def test_nothing_excuses_what_is_forbidden() -> None:
+    story = tell(LISTED, opened("203.0.113.9", "anna"), excused(client="203.0.113.9"))
+    assert story.finding(NAME).state == "open"
+
+
+def test_a_new_office_is_recognised_by_the_next_who_log_in() -> None:
+    login = opened(THIEF, "anna", HOUR)
+    crowd = [opened(THIEF, name, HOUR + 60 * n) for n, name in enumerate(["ben", "carl"], 1)]
+    (finding,) = distributed(attack(), login, crowd, opened(THIEF, "dora", 2 * HOUR))
+    assert finding.state == "withdrawn"
+    (finding,) = distributed(attack(), login, crowd)
+    assert finding.state == "open"

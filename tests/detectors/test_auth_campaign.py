@@ -92,11 +92,12 @@ def test_twenty_strangers_within_an_hour_are_a_campaign() -> None:
     assert {e.sign: (e.count, e.threshold) for e in finding.evidence} == {
         "clients in an hour": (20, 20),
         "clients in a day": (20, 60),
+        "clients in three days": (20, 100),
         "accounts": (20, 5),
         "clients that came round": (0, 0),
     }
     assert finding.clients_count == 20
-    assert client(0) in finding.clients
+    assert finding.clients == []  # each answers for itself
     assert finding.targets_count == 20
     assert "user0@example.org" in finding.targets
     assert "20 clients that never succeeded failed at 20 accounts by submission LOGIN" in (
@@ -350,13 +351,18 @@ def breaches(*parts: Fact | list[Auth]) -> list[tuple[str, str, str]]:
 def test_an_account_that_a_source_opens_is_a_breach() -> None:
     one = failed("192.0.2.7", "anna", at=30 * MINUTE, **MARK)
     right = opened("192.0.2.7", "ben", at=50 * MINUTE, **MARK)
-    assert breaches(strangers(40), one, right) == [("ben@example.org", "192.0.2.7", "critical")]
+    assert breaches(strangers(40), one, right) == [("ben@example.org", "192.0.2.7", "medium")]
+    two = failed("192.0.2.7", "carl", at=31 * MINUTE, **MARK)
+    told = breaches(strangers(40), one, two, right)
+    assert told == [("ben@example.org", "192.0.2.7", "critical")]
     own = replace(right, account="anna")
     assert breaches(strangers(40), one, own) == []
     assert breaches(strangers(10), one, right) == []
     assert breaches(strangers(40), one, replace(right, account="")) == []
     both = one, replace(one, account="ben", at=one.at + 1)
-    assert breaches(strangers(40), *both, right) == [("ben@example.org", "192.0.2.7", "critical")]
+    assert breaches(strangers(40), *both, right) == []
+    three = (*both, replace(one, account="carl", at=one.at + 2))
+    assert breaches(strangers(40), *three, right) == [("ben@example.org", "192.0.2.7", "critical")]
 
 
 def test_a_client_that_came_round_says_so_once() -> None:
@@ -456,3 +462,117 @@ def test_words_of_others_are_not_for_it() -> None:
 def test_a_client_that_did_nothing_is_not_asked() -> None:
     story = told(Signal(at=START, about="c:192.0.2.7", kind="campaign", detail="submission LOGIN"))
     assert story.silent
+
+
+def test_who_was_named_and_logs_in_after_all_is_one_of_ours() -> None:
+    slip = failed("192.0.2.7", "anna", at=30 * MINUTE, **MARK)
+    story = told(strangers(40), slip, opened("192.0.2.7", "anna", at=32 * MINUTE, **MARK))
+    finding = about(story, "192.0.2.7")
+    assert finding.state == "withdrawn"
+    assert "logged in as anna@example.org after it failed" in finding.summary
+    assert about(story, client(0)).state == "open"
+
+
+def test_so_are_two_in_one_place() -> None:
+    slips = [failed("192.0.2.7", name, at=30 * MINUTE, **MARK) for name in ("anna", "ben")]
+    story = told(strangers(40), slips, opened("192.0.2.7", "anna", at=32 * MINUTE, **MARK))
+    assert about(story, "192.0.2.7").state == "withdrawn"
+
+
+def test_who_was_not_named_is_not_spoken_of() -> None:
+    slip = failed("192.0.2.7", "anna", at=30 * MINUTE, **MARK)
+    story = told(slip, opened("192.0.2.7", "anna", at=32 * MINUTE, **MARK))
+    assert story.silent
+
+
+# -- three days ----------------------------------------------------------------------------------
+
+
+def slowly(many: int, first: int = 0, **more: str) -> list[Auth]:
+    """Strangers so slow that neither an hour nor a day has enough of them."""
+    return strangers(many, gap=40 * MINUTE, first=first, **more)
+
+
+def test_a_hundred_strangers_in_three_days_are_a_campaign() -> None:
+    assert len(accused(told(slowly(100)))) == 100
+    assert told(slowly(99)).silent
+    assert told(strangers(120, gap=50 * MINUTE)).silent
+
+
+def test_each_of_them_counts_once() -> None:
+    again = [moved(slowly(60), n * 2 * HOUR) for n in range(3)]
+    assert told(*again).silent
+    one = failed("192.0.2.7", "anna", **MARK)
+    twice = told(one, moved([one], 3 * DAY)).state(SITE, NAME).whole
+    assert twice.long.total == 1
+
+
+def test_each_mark_must_have_its_part_of_them() -> None:
+    def also(many: int) -> list[Auth]:
+        return moved(slowly(many, first=5000, service="imap"), 80 * 40 * MINUTE + 60)
+
+    assert len(accused(told(slowly(100), also(20)))) == 120
+    assert len(accused(told(slowly(100), also(19)))) == 100
+
+
+def test_the_strangers_of_three_days_must_be_twice_those_who_came_round() -> None:
+    slow = strangers(41, gap=HOUR, start=21 * HOUR)
+    early = strangers(41, gap=30 * MINUTE, first=5000)
+    came = [opened(e.client, e.account, at=e.at - START + 9, **MARK) for e in early]
+    assert not told(slow, long=41).silent
+    assert told(slow, long=42).silent
+    assert told(early, came, slow, long=41).silent
+    assert not told(early, came[1:], slow, long=41).silent
+
+
+# -- newcomers -----------------------------------------------------------------------------------
+
+
+def amid(*parts: Fact | list[Auth], warm: bool = True) -> list[tuple[str, str]]:
+    """(account, client) of each word on a newcomer."""
+    story = Story(AuthCampaign(), warm=warm)
+    story.shard._mine = lambda key: key[0] != "m"
+    story.tell(*parts)
+    signals = story.shard.take().signals
+    return [(s.about, s.client) for s in signals if s.kind == "amid_campaign"]
+
+
+def test_who_was_never_heard_of_and_succeeds_amid_a_campaign_is_told_of() -> None:
+    login = opened("192.0.2.7", "anna", at=50 * MINUTE, **MARK)
+    assert amid(strangers(40), login) == [("m:anna@example.org", "192.0.2.7")]
+    assert amid(strangers(40), login, moved([login], 60)) == [("m:anna@example.org", "192.0.2.7")]
+    assert amid(strangers(10), login) == []
+    assert amid(strangers(40), replace(login, service="imap")) == []
+    assert amid(strangers(40), replace(login, account="")) == []
+    assert amid(strangers(40), login, warm=False) == []
+    assert amid(regular("192.0.2.7", "ben"), strangers(40), login) == []
+    assert amid(regular("192.0.2.9", "ben"), strangers(40), login) == []
+    told = 19 * MINUTE  # when the lists heard of it first, and last, for it is over
+    assert amid(strangers(20), replace(login, at=START + told + 2 * AGAIN)) != []
+    assert amid(strangers(20), replace(login, at=START + told + 2 * AGAIN + 1)) == []
+
+
+def test_who_failed_once_a_moment_ago_is_slowed_only() -> None:
+    def wish(*slips: Auth) -> str:
+        asked = about(told(strangers(40), *slips), "192.0.2.7").wish
+        assert asked is not None
+        return asked.action
+
+    slip = failed("192.0.2.7", "anna", at=30 * MINUTE, **MARK)
+    assert wish(slip) == "tarpit"
+    assert wish(slip, replace(slip, at=slip.at + 599)) == "tarpit"
+    assert wish(slip, replace(slip, at=slip.at + 600)) == "drop"
+    assert wish(slip, replace(slip, account="ben", at=slip.at + 1)) == "drop"
+
+
+def test_people_who_sit_together_are_excused_by_those_who_log_in() -> None:
+    slips = [failed("192.0.2.7", name, at=30 * MINUTE, **MARK) for name in ("anna", "ben")]
+
+    def state(logins: int) -> tuple[str, str]:
+        crowd = [opened("192.0.2.7", f"p{n}", at=32 * MINUTE + n, **MARK) for n in range(logins)]
+        story = tell(AuthCampaign(), AuthBreach(), strangers(40), slips, crowd)
+        return story.finding(NAME, "192.0.2.7").state, story.finding("auth_breach").state
+
+    assert state(5) == ("open", "open")
+    assert state(6) == ("withdrawn", "withdrawn")
+    assert state(9) == ("withdrawn", "withdrawn")

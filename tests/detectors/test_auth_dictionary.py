@@ -496,6 +496,74 @@ def test_who_guessed_at_one_account_only_may_have_forgotten_a_password() -> None
     assert found(attack).severity == "medium"
 
 
+def test_one_further_account_makes_no_thief_of_him() -> None:
+    attack = [*guessing(12), failed(GUESSER, "ben", 200), opened(GUESSER, "anna", HOUR)]
+    assert breaches(attack) == [("anna", GUESSER, "1")]
+    assert found(attack).severity == "medium"
+    attack += [failed(GUESSER, "carl", 201)]
+    assert found(attack).severity == "critical"
+
+
+def test_nor_does_his_own_name_mistyped() -> None:
+    slips = guesses(GUESSER, ["anna.bergq", "ana.berg", "anna.berk", "annaberg"])
+    attack = [*every(9, slips), *every(9, guesses(GUESSER, ["dora", "emil"]), start=90)]
+    assert breaches(attack, opened(GUESSER, "anna.berg", HOUR)) == [("anna.berg", GUESSER, "2")]
+
+
+def test_names_that_are_alike_to_four_fifths_are_no_slips_yet() -> None:
+    attack = every(9, guesses(GUESSER, ["ebert", "dora", "emil", "fritz", "gisela"]))
+    assert breaches(attack, opened(GUESSER, "ebers", HOUR)) == [("ebers", GUESSER, "5")]
+
+
+# -- people who come over from another house ---------------------------------------------------
+
+
+def elsewhere(*accounts: str) -> list[str]:
+    return [f"{account}@old.example" for account in accounts]
+
+
+def test_logins_of_another_house_are_no_unknown_names() -> None:
+    absent = guesses(GUESSER, elsewhere(*FIVE[:4]), reason="unknown_account")
+    assert shapes(every(30, absent)) == set()
+
+
+def test_five_of_them_are_a_dictionary() -> None:
+    assert shapes(dictionary(*elsewhere(*FIVE))) == {"dictionary"}
+
+
+def test_one_name_in_many_houses_is_one() -> None:
+    assert shapes(dictionary(*(f"anna@house{n}.example" for n in range(9)))) == set()
+
+
+def test_where_our_domains_are_not_known_no_login_is_of_another_house() -> None:
+    absent = guesses(GUESSER, elsewhere(*FIVE[:3]), reason="unknown_account")
+    assert shapes(every(30, absent), site=Site()) == {"unknown_names"}
+
+
+def test_who_opens_the_namesake_here_came_over() -> None:
+    move = [
+        event
+        for number, name in enumerate(FIVE * 3)
+        for event in (
+            failed(GUESSER, f"{name}{number}@old.example", 60 * number, reason="unknown_account"),
+            opened(GUESSER, f"{name}{number}", 60 * number + 50),
+        )
+    ]
+    assert shapes(move) == set()
+    assert breaches(move) == []
+
+
+def test_even_where_he_is_taken_for_a_guesser_it_is_no_breach() -> None:
+    attack = dictionary(*elsewhere(*FIVE))
+    assert breaches(attack, opened(GUESSER, "anna", HOUR)) == []
+    assert breaches(attack, opened(GUESSER, "zoe", HOUR)) == [("zoe", GUESSER, "5")]
+
+
+def test_who_guessed_at_the_account_itself_as_well_did_not_come_over() -> None:
+    attack = dictionary(*elsewhere(*FIVE), "anna")
+    assert breaches(attack, opened(GUESSER, "anna", HOUR)) == [("anna", GUESSER, "4")]
+
+
 def test_a_breach_decides_even_after_a_cold_start() -> None:
     wished = wish(dictionary(), opened(GUESSER, "zoe", HOUR), warm=False)
     assert wished == Wish("drop", Target("network", GUESSER))

@@ -420,3 +420,58 @@ def test_what_is_kept_of_a_mailbox_is_bounded() -> None:
     assert len(seen.suspects) <= LISTED
     assert story.finding(NAME, VICTIM).clients_count > 500
     assert story.finding(NAME, VICTIM).last == START + 999
+
+
+# -- who logs in after all ---------------------------------------------------------------------
+
+
+def test_who_took_part_and_logs_in_failing_nowhere_else_is_one_of_ours() -> None:
+    story = told(attack(), opened(BOTS[4], "anna", 20 * MINUTE))
+    finding = story.finding(NAME, BOTS[4])
+    assert finding.state == "withdrawn"
+    assert finding.summary == f"{BOTS[4]} logged in as anna@example.org, and failed nowhere else"
+    assert story.finding(NAME, BOTS[0]).state == "open"
+    victim = story.finding(NAME, VICTIM)
+    assert victim.state == "open"
+    assert set(victim.clients) == CLIENTS - {BOTS[4]}
+
+
+def test_who_failed_elsewhere_or_opens_another_account_is_not() -> None:
+    login = opened(BOTS[4], "anna", 20 * MINUTE)
+    assert told(attack(), failed(BOTS[4], "ben", 60), login).finding(NAME, BOTS[4]).state == "open"
+    other = opened(BOTS[4], "ben", 20 * MINUTE)
+    assert told(attack(), other).finding(NAME, BOTS[4]).state == "open"
+    both = attack(), moved(attack(account="zoe"), HOUR)
+    later = opened(BOTS[4], "anna", 2 * HOUR), opened(BOTS[4], "zoe", 2 * HOUR + 1)
+    assert told(*both, later[0]).finding(NAME, BOTS[4]).state == "open"
+
+
+def test_who_only_logs_in_changes_nothing() -> None:
+    assert len(told(attack(), opened(HOME, "anna", 20 * MINUTE)).said) == len(told(attack()).said)
+
+
+# -- a newcomer at an account under attack -----------------------------------------------------
+
+
+def believed(*parts: Fact | list[Auth]) -> bool:
+    """Whether a login from a new place is passed on as a breach."""
+    about = f"c:{HOME}"
+    word = Signal(
+        at=START + HOUR, about=about, kind="newcomer", client=HOME, account=VICTIM, detail="x"
+    )
+    story = Story(AuthDistributed())
+    story.shard._mine = lambda key: key[0] != "m"
+    story.tell(*parts, opened(HOME, "anna", HOUR - 1), word)
+    said = story.shard.take().signals
+    assert all((s.about, s.kind, s.detail) == (f"m:{VICTIM}", "breach", "x") for s in said)
+    return bool(said)
+
+
+def test_a_place_where_two_others_log_in_is_no_thief_s() -> None:
+    others = [opened(HOME, name, at) for at, name in enumerate(["ben", "carl", "dora"])]
+    assert believed()
+    assert believed(others[:1])
+    assert not believed(others[:2])
+    tries = [failed(HOME, name, 60) for name in ("uwe", "vera", "willi")]
+    assert not believed(others, tries[:2])
+    assert believed(others, tries)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from agents.detectors.directory_harvest import DirectoryHarvest
 from schemas.events import Message, Recipient, Signal
 from schemas.findings import Target
@@ -96,30 +98,38 @@ def test_one_name_tried_often_is_no_harvest() -> None:
     assert tell(DirectoryHarvest(), every(5, to(THIEF, *["gone@example.org"] * 60))).silent
 
 
-def test_half_of_the_recipients_must_be_unknown() -> None:
-    good = to(THIEF, *(f"person{n}@example.org" for n in range(10)), verdict="accepted")
-    assert tell(DirectoryHarvest(), good, guesses(10, 5)).shapes == {"directory_harvest": {"fast"}}
-    one_more = to(THIEF, "person11@example.org", verdict="accepted")
-    assert tell(DirectoryHarvest(), good, one_more, guesses(10, 5)).silent
+def test_half_of_the_recipients_must_surely_be_unknown() -> None:
+    """Two standard errors above a half: the dead of a list may be the first that are tried."""
+
+    def told(unknown: int, accepted: int) -> set[str]:
+        good = to(THIEF, *(f"person{n}@example.org" for n in range(accepted)), verdict="accepted")
+        shapes = tell(DirectoryHarvest(), good, guesses(unknown, 5)).shapes
+        return shapes.get("directory_harvest", set())
+
+    assert told(10, 2) == {"fast"}
+    assert told(10, 3) == set()
+    assert told(25, 12) == {"fast"}
+    assert told(25, 13) == set()
+    assert told(12, 4) == {"fast"}  # exactly
 
 
 def test_a_message_carries_the_recipients_that_were_accepted() -> None:
-    assert tell(DirectoryHarvest(), mail(THIEF, recipients=11), guesses(10, 5)).silent
-    assert not tell(DirectoryHarvest(), mail(THIEF, recipients=10), guesses(10, 5)).silent
+    assert tell(DirectoryHarvest(), mail(THIEF, recipients=3), guesses(10, 5)).silent
+    assert not tell(DirectoryHarvest(), mail(THIEF, recipients=2), guesses(10, 5)).silent
 
 
 def test_accepted_recipients_and_their_message_count_once() -> None:
-    good = to(THIEF, *(f"person{n}@example.org" for n in range(6)), verdict="accepted")
-    assert not tell(DirectoryHarvest(), good, mail(THIEF, recipients=6), guesses(10, 5)).silent
+    good = to(THIEF, *(f"person{n}@example.org" for n in range(2)), verdict="accepted")
+    assert not tell(DirectoryHarvest(), good, mail(THIEF, recipients=2), guesses(10, 5)).silent
 
 
 def test_a_message_without_a_count_has_one_recipient() -> None:
-    mails = repeat(11, lambda n: mail(THIEF, recipients=0))
+    mails = repeat(3, lambda n: mail(THIEF, recipients=0))
     assert tell(DirectoryHarvest(), mails, guesses(10, 5)).silent
 
 
 def test_recipients_refused_for_other_reasons_are_recipients() -> None:
-    names = [f"person{n}@example.org" for n in range(11)]
+    names = [f"person{n}@example.org" for n in range(3)]
     blocked = to(THIEF, *names, verdict="blocked")
     assert tell(DirectoryHarvest(), blocked, guesses(10, 5)).silent
 
@@ -517,3 +527,66 @@ def test_a_sender_without_a_domain_concerns_no_domain() -> None:
 def test_the_window_is_a_day() -> None:
     assert DirectoryHarvest().horizon == DAY
     assert START % DAY == DAY / 2
+
+
+# -- VRFY and a broken directory ---------------------------------------------------------------
+
+
+def test_vrfy_is_guessing_though_it_has_no_sender() -> None:
+    asked = guesses(10, 5, sender="", command="vrfy")
+    assert tell(DirectoryHarvest(), asked).shapes == {"directory_harvest": {"fast"}}
+    assert tell(DirectoryHarvest(), guesses(10, 5, sender="")).silent
+
+
+def fault(at: float = 300.0, about: str = f"c:{THIEF}") -> Signal:
+    return Signal(at=START + at, about=about, kind="fault", gateway="mx1")
+
+
+def test_while_our_directory_is_broken_nobody_guesses() -> None:
+    story = tell(DirectoryHarvest(), guesses(10, 5), fault())
+    finding = story.finding("directory_harvest", THIEF)
+    assert finding.state == "withdrawn"
+    assert finding.summary.startswith("the directory of mx1 is broken")
+    said = len(story.said)
+    story.tell(moved(guesses(40, 30), 310))
+    assert len(story.said) == said
+    assert (
+        story.tell(moved(guesses(10, 5), 300 + 1801)).finding("directory_harvest", THIEF).state
+        == "open"
+    )
+    assert tell(DirectoryHarvest(), fault(0), moved(guesses(10, 5), 1800)).silent
+    assert not tell(DirectoryHarvest(), fault(0), moved(guesses(10, 5), 1801)).silent
+    about = "d:lure.example.com"
+    guesser = Signal(at=START + 1800, about=about, kind="guesser", client=THIEF)
+    story = tell(DirectoryHarvest(), fault(0, about), guesser)
+    assert not story.state(about, "directory_harvest").guessers.seen
+    word = Signal(at=START + 400, about=f"c:{THIEF}", kind="harvest", client=THIEF)
+    assert tell(DirectoryHarvest(), guesses(5, 5), fault(), word).silent
+
+
+def test_what_was_unknown_before_counts_no_more() -> None:
+    late = moved(guesses(9, 5), 300 + 1801)
+    early = [replace(one, recipient=f"a{n}@example.org") for n, one in enumerate(guesses(9, 5))]
+    story = tell(DirectoryHarvest(quick_seconds=HOUR), early, fault(), late)
+    assert story.silent
+
+
+def test_a_provider_s_senders_are_let_go_as_well() -> None:
+    crooked = guesses(30, 5, PROVIDER, sender="x@crook.example.net")
+    story = tell(DirectoryHarvest(), provider(20), crooked, fault(about=f"c:{PROVIDER}"))
+    assert story.finding("directory_harvest", PROVIDER).state == "withdrawn"
+    assert story.state(f"c:{PROVIDER}", "directory_harvest").senders == {}
+
+
+def test_who_is_found_guessing_asks_whether_the_directory_is_broken() -> None:
+    def asked(*events: Any) -> float:
+        asked: float = (
+            tell(DirectoryHarvest(), *events).state(f"c:{THIEF}", "directory_harvest").asked
+        )
+        return asked and asked - START
+
+    assert asked(guesses(9, 5, gateway="mx1")) == 0
+    assert asked(guesses(30, 5, gateway="mx1")) == 45
+    assert asked(guesses(12, 5)) == 0
+    assert asked(guesses(15, 50, gateway="mx1")) == 450
+    assert asked(guesses(16, 50, gateway="mx1")) == 750

@@ -90,7 +90,9 @@ def test_mail_with_one_end_here_is_none(mail: Delivery) -> None:
 
 
 def test_customers_and_relays_are_none() -> None:
-    assert tell(OpenRelay(), regular("203.0.113.99", "anna", days=1, last=9), left()).silent
+    assert tell(OpenRelay(), regular(STRANGER, "anna", days=1, last=9), left()).silent
+    near = regular("203.0.113.99", "anna", days=1, last=9)
+    assert not tell(OpenRelay(), near, left()).silent
     site = Site(domains=SITE.domains, trusted=Networks((STRANGER,)))
     assert told(left(), site=site).silent
 

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from agents.detectors.relay_probe import COLD, RelayProbe, form
-from schemas.events import Fact, Recipient
+from schemas.events import Fact, Message, Recipient
 from schemas.findings import Target, Wish
 from schemas.keys import Site
 from schemas.net import Networks
@@ -31,6 +31,11 @@ def denied(sender: str = "a@example.net", recipient: str = "b@example.com") -> R
     )
 
 
+def asking(times: int, pairs: int = 2) -> list[Recipient]:
+    """So many questions, of so many pairs in turn."""
+    return [denied(recipient=f"b{number % pairs}@example.com") for number in range(times)]
+
+
 def told(*parts: Fact | list[Recipient], warm: bool = True, site: Site = SITE) -> Story:
     return tell(RelayProbe(), *parts, warm=warm, site=site)
 
@@ -40,12 +45,12 @@ def shapes(*parts: Fact | list[Recipient]) -> set[str]:
 
 
 def test_two_denials_are_worth_a_word() -> None:
-    finding = told(every(MINUTE, [denied(), denied()])).finding(NAME)
+    finding = told(every(MINUTE, asking(2))).finding(NAME)
     assert (finding.shape, finding.severity, finding.wish) == ("asked", "low", None)
     assert finding.clients == [STRANGER]
-    assert finding.targets == ["b@example.com"]
+    assert finding.targets == ["b0@example.com", "b1@example.com"]
     assert {e.sign: (e.count, e.threshold) for e in finding.evidence} == {
-        "refused in 10 min": (2, 2),
+        "pairs refused in 10 min": (2, 2),
         "refused in an hour": (2, 8),
         "forms of address": (1, 3),
         "refused in a week": (2, 5),
@@ -55,15 +60,15 @@ def test_two_denials_are_worth_a_word() -> None:
 
 def test_one_is_a_mistake_and_so_are_two_an_hour() -> None:
     assert shapes(denied()) == set()
-    assert shapes(every(30 * MINUTE, [denied(), denied()])) == set()
+    assert shapes(every(30 * MINUTE, asking(2))) == set()
 
 
 def test_eight_within_an_hour_are_insistent() -> None:
-    finding = told(every(7 * MINUTE, 8 * [denied()])).finding(NAME)
+    finding = told(every(7 * MINUTE, asking(8))).finding(NAME)
     assert (finding.shape, finding.severity) == ("insistent", "medium")
     assert finding.wish == Wish("reject", Target("network", STRANGER), 3600.0)
-    assert "insistent" not in shapes(every(7 * MINUTE, 7 * [denied()]))
-    assert "insistent" not in shapes(every(10 * MINUTE, 8 * [denied()]))
+    assert "insistent" not in shapes(every(7 * MINUTE, asking(7)))
+    assert "insistent" not in shapes(every(10 * MINUTE, asking(8)))
 
 
 def test_five_within_a_week_are_patient() -> None:
@@ -106,14 +111,37 @@ def test_three_forms_of_address_are_a_probe() -> None:
 
 
 def test_without_a_past_nothing_is_decided() -> None:
-    finding = told(every(MINUTE, 8 * [denied()]), warm=False).finding(NAME)
+    finding = told(every(MINUTE, asking(8)), warm=False).finding(NAME)
     assert finding.wish is not None
     assert finding.wish.against == COLD
 
 
 def test_a_customer_with_the_wrong_port_is_none() -> None:
-    known = regular("203.0.113.99", "anna", days=1, last=20)
-    assert tell(RelayProbe(), known, every(MINUTE, 9 * [denied()])).silent
+    ours = [replace(one, sender="anna@example.org") for one in asking(9)]
+    near = regular("203.0.113.99", "anna", days=1, last=20)
+    assert tell(RelayProbe(), near, every(MINUTE, ours)).silent
+    assert tell(RelayProbe(), near, every(MINUTE, asking(9)), site=Site()).silent
+    assert not tell(RelayProbe(), near, every(MINUTE, asking(9))).silent
+    assert not tell(RelayProbe(), every(MINUTE, ours)).silent
+    itself = regular(STRANGER, "anna", days=1, last=20)
+    assert tell(RelayProbe(), itself, every(MINUTE, asking(9))).silent
+
+
+def test_one_mail_that_is_tried_again_is_one_question() -> None:
+    assert shapes(every(MINUTE, 4 * [denied()])) == set()
+    assert shapes(every(MINUTE, 9 * [denied()])) == {"patient"}
+
+
+def mail(days: float, **more: str) -> Message:
+    return event(Message, at=-days * DAY, client=STRANGER, sender="a@example.net", **more)
+
+
+def test_a_partner_that_writes_to_an_old_address_is_silent() -> None:
+    assert shapes(mail(7), every(0, asking(9))) == set()
+    assert shapes(mail(7.1), every(MINUTE, asking(9))) != set()
+    assert shapes(mail(1, account="anna"), every(MINUTE, asking(9))) != set()
+    tried = [denied(), denied(""), denied("root@example.org")]
+    assert shapes(mail(1), every(20 * MINUTE, tried)) == {"forms"}
 
 
 def test_logins_and_trusted_clients_are_none() -> None:
@@ -122,7 +150,7 @@ def test_logins_and_trusted_clients_are_none() -> None:
     )
     assert told(user).silent
     site = Site(domains=SITE.domains, trusted=Networks((STRANGER,)))
-    assert told(every(MINUTE, 9 * [denied()]), site=site).silent
+    assert told(every(MINUTE, asking(9)), site=site).silent
 
 
 def test_other_refusals_are_for_others() -> None:
@@ -152,5 +180,5 @@ def test_forms_of_address_have_names(recipient: str, called: str) -> None:
 
 def test_after_a_quiet_hour_it_begins_anew() -> None:
     assert "insistent" not in shapes(
-        every(MINUTE, 4 * [denied()]), every(MINUTE, 4 * [denied()], start=2 * HOUR)
+        every(MINUTE, asking(4)), every(MINUTE, asking(4), start=2 * HOUR)
     )

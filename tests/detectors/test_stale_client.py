@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from agents.detectors.stale_client import ACCOUNTS, StaleClient
-from schemas.events import Auth
+from schemas.events import Auth, Recipient
 from schemas.keys import Site
 from schemas.net import Networks
 from tests.detectors.stories import (
@@ -13,6 +13,7 @@ from tests.detectors.stories import (
     SITE,
     Story,
     count,
+    event,
     every,
     failed,
     guesses,
@@ -123,3 +124,74 @@ def test_what_is_followed_is_bounded_and_the_oldest_goes_first() -> None:
     story.tell(every(1, guesses(PHONE, names)))
     runs = story.state(f"c:{PHONE}", "stale_client").runs
     assert list(runs) == [f"{name}@example.org" for name in names[1:]]
+
+
+# -- the wrong port -----------------------------------------------------------------------------
+
+
+def denied(times: int, gap: float = MINUTE, **more: str) -> list[Recipient]:
+    fields = {"client": PHONE, "sender": "anna@example.org", "verdict": "relay_denied"}
+    return every(gap, [event(Recipient, recipient="b@example.com", **(fields | more))] * times)
+
+
+def test_mail_of_a_customer_without_a_login_is_told_to_the_help_desk() -> None:
+    finding = tell(StaleClient(), regular(PHONE, "anna"), denied(3)).finding("stale_client", PHONE)
+    assert (finding.shape, finding.severity) == ("wrong_port", "info")
+    assert (finding.clients, finding.accounts, finding.wish) == ([], [], None)
+    assert finding.targets == ["anna@example.org"]
+    assert [(e.sign, e.count, e.threshold) for e in finding.evidence] == [
+        ("refused without a login", 3, 3)
+    ]
+    assert "must use submission" in finding.summary
+    assert "old password" not in finding.summary
+
+
+def test_two_denials_are_nothing_and_so_are_those_of_two_senders() -> None:
+    known = regular(PHONE, "anna")
+    assert tell(StaleClient(), known, denied(2)).silent
+    assert tell(StaleClient(), known, denied(2), denied(2, sender="ben@example.org")).silent
+    assert tell(StaleClient(), known, denied(3, gap=DAY + 1)).silent
+    assert not tell(StaleClient(), known, denied(3, gap=DAY)).silent
+
+
+def test_strangers_are_no_customers() -> None:
+    assert tell(StaleClient(), denied(9)).silent
+    near = regular(NEIGHBOUR, "anna")
+    assert not tell(StaleClient(), near, denied(9)).silent
+    assert tell(StaleClient(), near, denied(9, sender="x@example.net")).silent
+    assert not tell(StaleClient(), near, denied(9, sender="x@example.net"), site=Site()).silent
+    own = regular(PHONE, "anna")
+    assert not tell(StaleClient(), own, denied(9, sender="x@example.net")).silent
+
+
+def test_other_refusals_and_logins_have_no_wrong_port() -> None:
+    known = regular(PHONE, "anna")
+    assert tell(StaleClient(), known, denied(9, verdict="unknown")).silent
+    one = phone(1), moved(denied(9, verdict="unknown"), HOUR)
+    assert tell(StaleClient(), known, *one).silent
+    assert tell(StaleClient(), known, denied(9, account="anna")).silent
+    site = Site(domains=SITE.domains, trusted=Networks([PHONE]))
+    assert tell(StaleClient(), known, denied(9), site=site).silent
+
+
+def test_a_stranger_leaves_no_trace() -> None:
+    story = tell(StaleClient(), denied(1, verdict="unknown"))
+    assert "stale_client" not in story.record(f"c:{PHONE}").states
+
+
+def test_an_old_password_and_the_wrong_port_are_told_together() -> None:
+    known = regular(PHONE, "anna")
+    finding = tell(StaleClient(), known, phone(10), moved(denied(3), 2 * HOUR)).finding(
+        "stale_client"
+    )
+    assert "old password at anna@example.org; sends mail of anna@example.org" in finding.summary
+    assert len(finding.evidence) == 2
+
+
+def test_senders_are_bounded() -> None:
+    known = regular(PHONE, "anna")
+    many = [denied(1, sender=f"s{n}@example.org")[0] for n in range(ACCOUNTS + 5)]
+    story = tell(StaleClient(), known, every(1, many))
+    assert list(story.state(f"c:{PHONE}", "stale_client").ports) == [
+        f"s{n}@example.org" for n in range(5, ACCOUNTS + 5)
+    ]

@@ -77,3 +77,11 @@ def test_fail2ban_is_judged_alike() -> None:
     assert (judged.fail2ban_right, judged.fail2ban_wrong) == (1, 1)
     assert judged.fail2ban_hits == {"a traveller": 1}
     assert judged.attacks[0].fail2ban == 1
+
+
+def test_decisions_are_judged_as_well() -> None:
+    judged = _judged(Accusations(decided={BOT: (1.0, "drop"), PERSON: (2.0, "drop")}))
+    assert (judged.decided_right, judged.decided_wrong, judged.guilty) == (1, 1, 2)
+    assert judged.decided_hits == {"a traveller": 1}
+    assert judged.hit == [f"decided: a traveller: {PERSON}: drop"]
+    assert judged.hits == {}

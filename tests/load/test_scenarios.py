@@ -1,13 +1,15 @@
 """The scenarios: reproducible, by time, and true about who is in the lines."""
 
 import re
+import tomllib
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from load.scenarios import hijacking, mixes, passwords, places, reflecting, spraying, truth
+from load.scenarios import hijacking, letters, mixes, passwords, places, reflecting, spraying, truth
 from load.scenarios.catalogue import MIXES
 from load.scenarios.mixes import Mix, Performance
 from load.scenarios.organisation import Nature
@@ -88,11 +90,6 @@ def test_the_truth_is_read_as_it_was_written(
     assert truth.read(tmp_path / "truth.jsonl") == small[1].truth
 
 
-def test_a_mix_leaves_settings_that_only_name_the_domain(tmp_path: Path) -> None:
-    mixes.write(SMALL, tmp_path)
-    assert (tmp_path / "mailwarden.toml").read_text() == '[site]\ndomains = ["small.example"]\n'
-
-
 def test_terse_servers_say_nothing_of_passwords() -> None:
     nature = Nature(domain="terse.example", people=40, talkative=False)
     mix = Mix(
@@ -139,3 +136,18 @@ def _first_lines(lines: list[bytes]) -> dict[str, float]:
             name = net.client(net.address(match[1] or match[2]))
             found.setdefault(name, at)
     return found
+
+
+def test_ordinary_days_may_come_before() -> None:
+    mix = replace(SMALL, history=3)
+    lines = list(Performance(mix).lines())
+    assert lines[0].startswith(b"2026-05-31")
+    assert lines[-1] < b"2026-06-05"
+
+
+def test_the_admin_declares_what_is_known(tmp_path: Path) -> None:
+    mixes.write(replace(SMALL, stories=(letters.newsletter_out,)), tmp_path)
+    settings = tomllib.loads((tmp_path / "mailwarden.toml").read_text())
+    (sender,) = settings["site"]["bulk"]
+    assert sender.endswith("@small.example")
+    assert settings["network"]["own"] == ["192.0.2.0/24"]

@@ -9,16 +9,20 @@ from agents.operator.ledger import (
     ALERTS,
     AUDIT,
     DECISIONS,
+    FACTS,
     GATEWAYS,
     SWITCHES,
     BusLedger,
     Ledger,
 )
+from agents.operator.orders import pardon
 from agents.single.store import Changes, Store
 from schemas import wire
 from schemas.audit import Audit, entry
+from schemas.events import Signal
 from schemas.findings import Alert, Decision, Subject, Target
 from schemas.gateways import GatewayState, Switch
+from schemas.keys import partition
 from schemas.settings import KafkaSettings
 from schemas.topics import BY_NAME
 from streams.bus import Bus, BusError
@@ -193,3 +197,20 @@ class Endless(MemoryBus):
 def test_a_topic_without_end_is_given_up() -> None:
     with pytest.raises(BusError, match=r"mail\.alerts was not read within 0\.1 s"):
         BusLedger(made(Endless()), patience=0.1).alerts()
+
+
+def test_the_watchers_of_an_account_that_is_pardoned_are_told() -> None:
+    bus = made(MemoryBus())
+    ledger, _ = on_bus(bus)
+    spared = pardon(Target("account", "anna@example.org"), seconds=60, reason="hers", now=50.0)
+    ledger.put_decision(spared, said(spared))  # there are no workers, whose topic this is
+    bus.create(BY_NAME[FACTS], 3, 1)
+    ledger.put_decision(spared, said(spared))
+    other = pardon(Target("network", "192.0.2.1"), seconds=60, reason="", now=50.0)
+    ledger.put_decision(other, said(other))
+    subscription = bus.subscribe([FACTS], None)
+    (message,) = subscription.poll(0.1)
+    assert message.partition == partition("m:anna@example.org", 3)
+    (word,) = wire.decode_events(message.value or b"")
+    assert isinstance(word, Signal)
+    assert (word.about, word.kind, word.at) == ("m:anna@example.org", "released", 50.0)

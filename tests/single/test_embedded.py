@@ -14,6 +14,7 @@ import pytest
 
 from agents import configuration
 from agents.configuration import Config, build_shard
+from agents.operator.orders import pardon
 from agents.running.http import Health
 from agents.single.checkpoint import JOINER, Checkpoint
 from agents.single.embedded import Embedded
@@ -364,6 +365,20 @@ def test_what_a_person_decides_holds_at_once_and_ends_by_itself(server: Server) 
     server.clock.now += 61
     server.settle()
     assert list(server.embedded._blocklist) == []
+
+
+def test_an_account_that_is_pardoned_has_a_day_of_grace(server: Server) -> None:
+    server.start()
+    server.write(*attack("203.0.113.5", count=1))
+    server.settle()
+    account = Target("account", "anna@example.org")
+    with Store(server.store.path) as other:
+        spared = pardon(account, seconds=600, reason="hers", now=NOON)
+        other.put_decision(spared, said(spared))
+    server.settle()
+    server.settle()
+    record = server.embedded._shard.records["m:anna@example.org"]
+    assert record.states["account_burst"].grace > NOON + 80000
 
 
 def test_what_could_not_be_written_yet_stays_in_force(

@@ -139,7 +139,8 @@ def _refused(
     """What stands behind ``rejected ``."""
     command, _, rest = what.partition(" ")
     if command in ("RCPT", "VRFY"):
-        return _recipient(record, who, sender, account, queue_id, rest, later)
+        asked = "vrfy" if command == "VRFY" else ""
+        return _recipient(record, who, sender, account, queue_id, rest, later, asked)
     if what.startswith(("after ", "during ", "DATA", "PREDATA", "by ")):
         said = what.partition(": ")[2]
         verdict, reason, code, enhanced = words.verdict(said, later=later)
@@ -173,7 +174,14 @@ def _refused(
 
 
 def _recipient(
-    record: Record, who: Peer, sender: str, account: str, queue_id: str, rest: str, later: bool
+    record: Record,
+    who: Peer,
+    sender: str,
+    account: str,
+    queue_id: str,
+    rest: str,
+    later: bool,
+    command: str,
 ) -> Fact | Part:
     recipient, _, said = rest.partition(">: " if rest.startswith("<") else ": ")
     verdict, reason, code, enhanced = words.verdict(said, later=later)
@@ -190,6 +198,7 @@ def _recipient(
         code=code,
         enhanced=enhanced,
         reason=reason,
+        command=command,
     )
     if reason != "sender":
         return event
@@ -259,6 +268,7 @@ def refused_recipient(
     queue_id: str,
     verdict: str,
     reason: str,
+    command: str = "",
 ) -> Recipient:
     return Recipient(
         at=record.at,
@@ -270,6 +280,7 @@ def refused_recipient(
         queue_id=queue_id,
         verdict=verdict,
         reason=reason,
+        command=command,
     )
 
 

@@ -216,6 +216,6 @@ def unverified(record: Record, pid: str, text: str) -> Items | None:
     if found is None:
         return None
     event = refused_recipient(
-        record, only_client(text, 0), "", found["address"], "", "unknown", "user_unknown"
+        record, only_client(text, 0), "", found["address"], "", "unknown", "user_unknown", "vrfy"
     )
     return (twin(record, pid, event),)

@@ -217,6 +217,7 @@ def _reject(record: Record, service: str, message: str, rest: str) -> Items:
                 code=said.code,
                 enhanced=said.enhanced,
                 reason=reason,
+                command="vrfy" if command == "VRFY" else "",
             )
         )
     elif command.startswith("bare <"):

@@ -11,6 +11,7 @@ from typing import Any
 from schemas import net
 from schemas.findings import Decision
 from streams import prefixes, targets
+from streams.pieces import pieces
 
 Command = dict[str, Any]
 
@@ -82,8 +83,7 @@ def elements(name: str, decisions: Iterable[Decision], now: float) -> list[Comma
     """The content of the sets: each piece of a network with the seconds that are left of its
     lease. A milder decision, or a pardon, is a hole in a wider one that comes after it."""
     sets: dict[str, list[Command]] = {}
-    rows = ((found, decision) for decision in decisions if (found := targets.prefix(decision)))
-    for found, decision in prefixes.disjoint(rows):
+    for found, decision in pieces(decisions):
         left = math.ceil(min(max(decision.until - now, 0.0), LONGEST))
         if decision.action in REFUSALS and not targets.pardoned(decision) and left > 0:
             kind, value = _value(found)

@@ -129,12 +129,14 @@ def test_a_load_that_took_long_is_followed_by_a_rest(
 
     monkeypatch.setattr(gateway, "_load", slow)
     assert gateway.apply([decided()])
-    assert not gateway.apply([])
+    assert not gateway.apply([decided("192.0.2.2")])
     ticks.now += 3.9
-    assert not gateway.apply([])
+    assert not gateway.apply([decided("192.0.2.2")])
     ticks.now += 0.1
-    assert gateway.apply([])
+    assert gateway.apply([decided("192.0.2.2")])
     assert nft.loads == 2
+    assert not gateway.apply([decided()])
+    assert gateway.apply([])
 
 
 def counted(gateway: Nftables, fate: str = "dropped") -> float:

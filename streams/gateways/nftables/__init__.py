@@ -72,7 +72,7 @@ class Nftables(Gateway):
 
     def enforce(self, decisions: Sequence[Decision]) -> bool:
         began = self._ticks()
-        if began < self._next_load:
+        if decisions and began < self._next_load:  # to lift everything waits for nothing
             return False
         commands = self._structure()
         if not self._made:

@@ -101,7 +101,7 @@ def restart(folder: Path, last: str) -> dict[str, float]:
     table.unlink(missing_ok=True)
     begun = time.monotonic()
     with gateway(folder, "127.0.0.1:1") as (process, said):
-        wait(lambda: b"snapshot=" in said.read_bytes(), process)
+        wait(lambda: b"snapshot read" in said.read_bytes(), process)
         known = time.monotonic() - begun
         wait(lambda: table.exists() and last in table.read_text(), process)
         written = time.monotonic() - begun

@@ -105,9 +105,12 @@ class Site:
 def findings(alerts: Iterable[Alert]) -> Findings:
     """What must be alike. Evidence, clients, accounts and targets may differ where a signal to
     another partition begins or ends the counting: on Kafka it comes later than the events around
-    it. In this day these are a guess that was right (auth_breach) and a domain's harvest."""
+    it. In this day these are a guess that was right (auth_breach) and a domain's harvest. What was
+    withdrawn in one may never have been said in another: what stands in the end counts."""
     return {
-        alert.id: (alert.detector, alert.subject, alert.shape, alert.severity) for alert in alerts
+        alert.id: (alert.detector, alert.subject, alert.shape, alert.severity)
+        for alert in alerts
+        if alert.state == "open"
     }
 
 

@@ -1,9 +1,11 @@
 """Bounces of other people's forgeries, and the reports that an address brings on itself."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
+from agents.detector import Detector, View
 from agents.detectors.backscatter_received import BackscatterReceived
 from schemas.events import Bounce, Delivery, Recipient, Signal
 from schemas.findings import Target
@@ -214,6 +216,44 @@ def test_reports_that_a_parser_read_are_counted_alike() -> None:
     assert silent(every(60, again))
     named = [replace(one, queue_id=f"4F2X{n}") for n, one in enumerate(again)]
     assert not silent(every(60, named))
+
+
+class Told(Struct, array_like=True):
+    details: list[str] = field(default_factory=list)
+
+
+class Ear(Detector, frozen=True, kw_only=True):
+    """Hears what is said to the watchers of a mailbox."""
+
+    name = "ear"
+    hears: ClassVar = {"m": (Signal,)}
+    state = Told
+    horizon = DAY  # type: ignore[assignment]
+
+    def observe(self, event: Signal, seen: Told, view: View) -> tuple[()]:
+        seen.details.append(f"{event.kind} {event.account} {event.detail}")
+        return ()
+
+
+def heard(*events: Any) -> list[str]:
+    story = Story(BackscatterReceived(), Ear()).tell(*events)
+    told = story.shard.records[f"m:{VICTIM}"].states.get("ear")
+    return told.details if told else []
+
+
+def about_ours(status: str = "bounced", **more: Any) -> Bounce:
+    fields = {"recipient": VICTIM, "failed_recipient": "bob@example.net", "queue_id": "4F2X"}
+    return event(Bounce, status=status, **(fields | more))
+
+
+def test_who_watches_what_an_address_sends_is_told_of_a_failure_of_its_mail() -> None:
+    assert heard(sent(1), about_ours()) == [f"reported {VICTIM} 4F2X"]
+    assert heard(sent(1), about_ours("expired")) == [f"reported {VICTIM} 4F2X"]
+
+
+def test_nobody_is_told_of_a_delay_or_of_mail_that_is_not_ours() -> None:
+    assert heard(sent(1), about_ours("deferred")) == []
+    assert heard(sent(1), about_ours(failed_recipient="carl@example.net")) == []
 
 
 def test_reports_that_we_made_are_no_received_ones() -> None:

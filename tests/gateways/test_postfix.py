@@ -157,12 +157,13 @@ def test_reloads_keep_a_distance(
     gateway: Postfix, reloads: Reloads, clock: Clock, table: Path, until: Callable[..., None]
 ) -> None:
     until(lambda: gateway.apply([decided()]))
+    other = [decided("192.0.2.2")]
     clock.now += 4.9
-    assert not gateway.apply([])
+    assert not gateway.apply(other)
     assert "192.0.2.1" not in table.read_text()
     assert reloads.count == 1
     clock.now += 0.1
-    until(lambda: gateway.apply([]))
+    until(lambda: gateway.apply(other))
     assert reloads.count == 2
 
 

@@ -143,7 +143,7 @@ def test_lines_of_any_partition_are_joined_in_order_and_told_once_whatever_dies(
     put(lines[: len(lines) // 2])
     for number, pause in enumerate((0.1, 0.4), 1):
         process = site.start()
-        site.wait(lambda number=number: site.log().count("partitions raw=3") == number)
+        site.wait(lambda number=number: site.log().count('"raw":3') == number)
         time.sleep(pause)
         process.kill()
         process.wait()

@@ -142,6 +142,9 @@ def outcome(alert: Alert, decided: list[Decision]) -> Text:
         text.append(f" {printable(decision.target.value)}", "green")
         earlier = decision.generation - 1
         after = f", after {many(earlier, 'earlier decision')}" if earlier else ""
+        if decision.until <= decision.since:  # a finding was withdrawn
+            text.append(" lifted", "green")
+            continue
         text.append(f" for {span(decision.until - decision.since)}{after}", "green")
     return text
 

@@ -7,6 +7,7 @@ is that of a process which had been running then.
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 
 import msgspec
 from msgspec import Struct
@@ -18,7 +19,9 @@ from schemas.findings import Alert, Decision
 from streams.reader import DeadLine, Reader, ReadOptions
 
 KEEP = 60.0  # seconds of event time between two looks at what was concluded
-GLANCE = 4096  # events between two reports of progress
+GLANCE = 8  # batches between two reports of progress
+BATCH = 512  # events that are read before they are folded: by turns, each event, reading and
+# folding push one another out of the processor's caches
 
 Sources = Sequence[tuple[str, Iterable[tuple[int, bytes]]]]  # name, (offset, line)
 Progress = Callable[[str, int], None]  # name of a source, offset of an event in it
@@ -98,18 +101,21 @@ class Replay:
         fold = self.shard.fold
         others = [each.shard.fold for each in self._conclusions[1:]]
         kept = self.shard.clock
-        for place, event in facts:
-            fold(event, place=place)
-            for other in others:
-                other(event, place=place)
-            self.events += 1
-            if watch is not None:
-                watch(event)
-            if event.at > kept + KEEP:
-                kept = event.at
-                for each in self._conclusions:
-                    each.keep()
-            if progress is not None and not self.events % GLANCE:
+        facts, batches = iter(facts), 0
+        while batch := list(islice(facts, BATCH)):
+            for place, event in batch:
+                fold(event, place=place)
+                for other in others:
+                    other(event, place=place)
+                if watch is not None:
+                    watch(event)
+                if event.at > kept + KEEP:
+                    kept = event.at
+                    for each in self._conclusions:
+                        each.keep()
+            self.events += len(batch)
+            batches += 1
+            if progress is not None and not batches % GLANCE:
                 progress(place, event.offset)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from msgspec import Struct, field
 
 from agents.engine import WARM, Engine, Listeners
+from agents.frozen import Frozen
 from agents.record import Record, pack, unpack, worth
 from agents.reporters import Reporters
 from agents.response import Response
@@ -48,7 +49,7 @@ class Shard:
     ) -> None:
         self.adopt(engine, response)
         self.records: dict[Key, Record] = {}
-        self.frozen: dict[Key, bytes] = {}  # further records, packed; none is in both
+        self.frozen = Frozen()  # further records, packed; none is in both
         self.dirty: set[Key] = set()
         self.outcome = Outcome()
         self.reporters = Reporters()
@@ -154,7 +155,7 @@ class Shard:
         """Keep the record of `key` as `packed`, which is its present content or, after a
         restart, what was kept of it."""
         self.records.pop(key, None)
-        self.frozen[key] = packed
+        self.frozen.put(key, packed)
 
     def restore(self, key: Key, packed: bytes) -> None:
         """Take up the record of `key` where an earlier process left it; what that had not told
@@ -168,7 +169,7 @@ class Shard:
         of the site as a whole stays: it is little, and it is the past of everything."""
         before, self._swept = self._swept, self.clock
         old = self.clock - self.engine.horizon
-        due = [key for key, packed in self.frozen.items() if self._is_due(packed, before)]
+        due = [key for key, kept in self.frozen.worths() if self._is_due(kept[2], before)]
         for key in due:
             self._thaw(key)
             self.dirty.add(key)
@@ -182,12 +183,12 @@ class Shard:
             self.dirty.add(key)
         if len(self) > self._limit:
             order = {key: _worth(record) for key, record in self.records.items()}
-            order |= {key: worth(packed) for key, packed in self.frozen.items()}
+            order |= dict(self.frozen.worths())
             order = {key: value for key, value in order.items() if key[0] != "s"}
             quiet = sorted(order, key=order.__getitem__)[: len(self) - int(self._limit * 0.9)]
             for key in quiet:
                 self.records.pop(key, None)
-                self.frozen.pop(key, None)
+                self.frozen.pop(key)
                 self.dirty.add(key)
             self.evicted += len(quiet)
 
@@ -205,10 +206,9 @@ class Shard:
             del record.sentences[kind]
         return not (record.states or record.episodes or record.past.seen or record.sentences)
 
-    def _is_due(self, packed: bytes, before: float) -> bool:
+    def _is_due(self, last: float, before: float) -> bool:
         """Whether a packed record has outlived, since the sweep `before`, one of the spans after
         which something in it is forgotten."""
-        last = worth(packed)[2]
         spans = {self.engine.horizon, *self.engine.memory.values(), KEPT}
         return any(before - last <= span < self.clock - last for span in spans)
 
@@ -233,7 +233,7 @@ class Shard:
 
     def _thaw(self, key: Key) -> Record:
         """The record of a key that is not in `records`: unpacked, else a new one."""
-        packed = self.frozen.pop(key, None)
+        packed = self.frozen.pop(key)
         record = Record()
         if packed is not None:
             try:
@@ -248,8 +248,7 @@ class Shard:
         """Pack the half of the records that was quiet the longest: a packed one takes a tenth
         of the memory."""
         order = sorted(self.records, key=lambda key: self.records[key].last)
-        for key in order[: HOT // 2]:
-            self.freeze(key, pack(self.records[key]))
+        self.frozen.deflate([(key, pack(self.records.pop(key))) for key in order[: HOT // 2]])
 
     def _around(self, key: Key) -> Past | None:
         """The past of the network around a client: its record lives in the same partition."""

@@ -34,11 +34,10 @@ def resident() -> float:
 
 
 def packed(shard: Shard, random: Random) -> float:
-    """Mean bytes of a packed record."""
-    sizes = [len(record) for record in shard.frozen.values()]
-    kept = random.sample(sorted(shard.records), min(SAMPLE, len(shard.records)))
-    sizes += [len(pack(shard.records[key])) for key in kept]
-    return sum(sizes) / max(1, len(sizes))
+    """Mean bytes of a record: as it is kept where it is frozen, packed where it is not."""
+    live = random.sample(sorted(shard.records), min(SAMPLE, len(shard.records)))
+    mean = sum(len(pack(shard.records[key])) for key in live) / max(1, len(live))
+    return (shard.frozen.size() + mean * len(shard.records)) / max(1, len(shard))
 
 
 def attack(shard: Shard, number: int) -> None:

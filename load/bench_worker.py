@@ -103,7 +103,7 @@ def drain(cluster: Cluster, filled: list[Batch], workers: int) -> tuple[float, f
             batch.events for batch in filled
         )
 
-    if not wait(done, 600, 0.1):
+    if not wait(done, 600, 0.5):  # to be asked costs a worker time
         raise SystemExit("the workers did not drain the topic")
     begin = max(each.seen[0][0] for each in watched)
     end = min(each.seen[-1][0] for each in watched)

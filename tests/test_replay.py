@@ -100,7 +100,8 @@ def test_nothing_is_enforced_even_where_the_settings_would() -> None:
 def test_whoever_watches_sees_every_event_and_progress_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(replay, "GLANCE", 3)
+    monkeypatch.setattr(replay, "BATCH", 3)
+    monkeypatch.setattr(replay, "GLANCE", 2)
     seen: list[Fact] = []
     told: list[tuple[str, int]] = []
     again = Replay(configuration.build(Settings()), ReadOptions())
@@ -110,7 +111,7 @@ def test_whoever_watches_sees_every_event_and_progress_is_told(
         progress=lambda name, offset: told.append((name, offset)),
     )
     assert len(seen) == again.events
-    assert [name for name, _ in told] == ["mail.log"] * (again.events // 3)
+    assert [name for name, _ in told] == ["mail.log"] * (again.events // 6)
 
 
 def test_the_collector_is_left_as_it_was() -> None:

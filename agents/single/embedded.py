@@ -393,11 +393,11 @@ class Embedded:
             log.exception("a finding cannot be told")
 
     def _freeze(self) -> None:
-        """Records that have been quiet take a quarter of the room when they are packed."""
+        """Records that have been quiet take a tenth of the room when they are packed."""
         old = self._shard.clock - QUIET
-        quiet = [(key, r) for key, r in self._shard.records.items() if r.last < old]
-        for key, record in quiet:
-            self._shard.freeze(key, pack(record))
+        records = self._shard.records
+        quiet = [key for key, record in records.items() if record.last < old]
+        self._shard.frozen.deflate([(key, pack(records.pop(key))) for key in quiet])
 
     def _each_hour(self, now: float) -> None:
         try:

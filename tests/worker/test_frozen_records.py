@@ -1,6 +1,7 @@
 """Records that stay packed: agents/shard.py."""
 
 from agents.engine import Engine
+from agents.frozen import Frozen
 from agents.record import Record, pack, worth
 from agents.response import Response
 from agents.shard import SWEEP, Shard
@@ -35,7 +36,7 @@ def test_a_frozen_record_thaws_when_its_subject_is_seen_again() -> None:
     assert len(found) == 2
     found.fold(guess("192.0.2.1"))
     assert tally(found.records["c:192.0.2.1"])[0] == 2
-    assert found.frozen == {}
+    assert len(found.frozen) == 0
 
 
 def test_a_frozen_record_that_cannot_be_read_begins_anew_and_is_counted() -> None:
@@ -67,6 +68,26 @@ def test_beyond_the_limit_frozen_records_are_weighed_with_the_others() -> None:
     assert found.evicted
     assert "c:192.0.2.1" not in found
     assert "c:192.0.2.2" in found
+
+
+def test_what_is_deflated_comes_back_as_it_was() -> None:
+    kept = Frozen()
+    records = []
+    for index in range(100):
+        record = Record(last=float(index))
+        record.recent.append((1.0, f"guess of 192.0.2.{index}", "mail.log"))
+        records.append((f"c:192.0.2.{index}", pack(record)))
+    kept.deflate(records[:50])
+    kept.deflate(records[50:])  # with the dictionary that the first made
+    kept.put("c:192.0.2.3", b"plain")
+    assert len(kept) == 100
+    assert kept.size() < sum(len(packed) for _, packed in records)
+    assert dict(kept.worths())["c:192.0.2.7"] == (False, False, 7.0)
+    assert kept.get("c:192.0.2.3") == b"plain"
+    assert kept.get("c:198.51.100.1") is None
+    for key, packed in records[4:]:
+        assert kept.pop(key) == packed
+        assert key not in kept
 
 
 def test_what_is_worth_least_is_told_from_the_packed_bytes() -> None:

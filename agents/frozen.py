@@ -15,7 +15,7 @@ from agents.record import worth
 from schemas.keys import Key
 
 MODELS = 16  # records that make up the dictionary
-LONGEST = 16 * 1024  # bytes of it; deflate looks back 32 KiB
+LONGEST = 4 * 1024  # bytes of it: deflate takes them in anew for each record
 LEVEL = 1  # the fastest, which costs five times what packing costs
 
 Worth = tuple[bool, bool, float]

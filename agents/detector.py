@@ -19,6 +19,7 @@ class Mark(Struct, frozen=True):
     shape: str
     severity: Severity
     about: str = ""  # part of the finding's identity, where a subject can have several
+    incident: str = ""  # id of another subject's finding that it is part of, where that is known
 
 
 class Withdraw(Struct, frozen=True):
@@ -160,8 +161,9 @@ class Detector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, di
         is in ``view.open``. Where nothing is said, an empty tuple costs the least.
         A finding that was withdrawn comes back with the next mark of its name.
 
-        Signals said here go to their subjects' watchers; hearing one twice must change
-        nothing there. Guard against sending one at every event: say it once in a while.
+        Signals said here go to their subjects' watchers, with the incident that they are about
+        (`Signal.finding`); hearing one twice must change nothing there. Guard against sending
+        one at every event: say it once in a while.
         """
         raise NotImplementedError
 

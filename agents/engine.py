@@ -174,7 +174,7 @@ class Engine:
                 try:
                     for said in observe(event, seen, view):
                         if type(said) is Signal:
-                            self.signals.append(said)
+                            self.signals.append(self._about(said, detector, event, record))
                         elif type(said) is Withdraw:
                             self._withdraw(detector, said, key, record)
                         else:
@@ -254,6 +254,30 @@ class Engine:
             if not episode.withdrawn and at - episode.last <= horizons.get(episode.name, math.inf)
         }
 
+    def _incident(self, record: Record, episode: Episode, at: float) -> str:
+        """What a finding goes back to: the first that stands against the same subject."""
+        if episode.severity == "info":
+            return episode.id
+        stands = self._open(record, at)
+        others = [
+            each
+            for each in record.episodes.values()
+            if each.severity != "info" and each.name in stands and not each.withdrawn
+        ]
+        head = min([episode, *others], key=lambda each: (each.first, each.id))
+        return head.incident or head.id
+
+    def _about(self, word: Signal, detector: Detector, event: Fact, record: Record) -> Signal:
+        """A signal with the incident that it is about: that of the finding of the detector that
+        speaks, where one stands, else that which the detector was told of."""
+        if word.finding:
+            return word
+        incident = event.finding if type(event) is Signal else ""
+        for episode in record.episodes.values():
+            if episode.name in self._view.open and self._owners.get(episode.name) is detector:
+                incident = episode.incident or episode.id
+        return msgspec.structs.replace(word, finding=incident) if incident else word
+
     def _accused(self, record: Record, at: float) -> bool:
         """Whether any finding stands that accuses the subject."""
         stands = self._open(record, at)
@@ -280,6 +304,7 @@ class Engine:
         view, bad = self._view, self._bad
         slot = f"{mark.name}|{mark.about}" if mark.about else mark.name
         episode = record.episodes.get(slot)
+        incident = mark.incident or (event.finding if type(event) is Signal else "")
         if episode is None or event.at - episode.last > detector.horizon:
             episode = self._begin(mark, event, key, record)
             record.episodes[slot] = episode
@@ -287,6 +312,7 @@ class Engine:
         elif episode.withdrawn:
             episode.withdrawn, episode.told = False, 0
             view.open = {*view.open, mark.name}
+        episode.incident = episode.incident or incident
         episode.touches += 1
         episode.last = max(episode.last, event.at)
         if len(episode.samples) < SAMPLES and not bad and type(event) is not Signal:
@@ -395,6 +421,8 @@ class Engine:
                 stage=detector.stage,
                 state="withdrawn" if why else "open",
                 alone=not (why and self._accused(record, view.at)),
+                incident=episode.incident or self._incident(record, episode, view.at),
+                shared=episode.incident != "",
             )
         )
 

@@ -36,6 +36,7 @@ class Episode(Struct, array_like=True):
     shapes: list[str] = field(default_factory=list)  # all that were told; `shape` is the gravest
     before: int = 0  # offences that led to it
     withdrawn: bool = False
+    incident: str = ""  # id of another subject's finding that this is part of
 
 
 class Sentence(Struct, array_like=True):

@@ -210,7 +210,7 @@ class Response:
             level = max(0.0, before.level - quiet)
             until = self._end(finding, level, now)
             level = min(level + 1, TOP)
-        if not self._spend(now, finding.wish.incident if finding.wish else ""):
+        if not self._spend(now, finding.incident if finding.shared else ""):
             # Asked again at its next event, as one whose sentence has just ended.
             _keep(sentences, text, sentences.get(text) or Sentence(until=now))
             raise RefusedError(self._spent_up(finding), MINUTE)
@@ -247,8 +247,10 @@ class Response:
         minute = int(now // MINUTE)
         if minute != self._minute:
             self._minute, self._spent = minute, {}
+        if incident not in self._spent and len(self._spent) > INCIDENTS:
+            incident = ""  # who makes many small ones gets no more by it
         spent = self._spent.get(incident, 0)
-        if spent >= self._budget(incident) or len(self._spent) > INCIDENTS:
+        if spent >= self._budget(incident):
             return False
         self._spent[incident] = spent + 1
         return True
@@ -259,7 +261,7 @@ class Response:
         return max(1, int(whole * self._share)) if whole else 0
 
     def _spent_up(self, finding: Finding) -> str:
-        incident = finding.wish.incident if finding.wish else ""
+        incident = finding.incident if finding.shared else ""
         of = " for one incident" if incident else ""
         return f"the budget of {self._budget(incident)} decisions a minute{of} is spent"
 
@@ -298,6 +300,7 @@ class Response:
             stage=finding.stage,
             state=finding.state,
             blind_to=finding.blind_to,
+            incident=finding.incident,
         )
 
     def _concerned(self, finding: Finding) -> list[str]:

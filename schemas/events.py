@@ -200,7 +200,7 @@ class Signal(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="signal", 
     kind: str = ""
     client: str = ""
     account: str = ""
-    finding: str = ""  # id of the finding that speaks
+    finding: str = ""  # id of the incident that it is about: what comes of it is part of that
     detail: str = ""
 
 

@@ -88,7 +88,6 @@ class Wish(Struct, frozen=True):
     target: Target
     seconds: float = 0.0  # 0: the ladder decides; else at least this long
     against: str = ""  # why nothing must be decided after all; "" where nothing speaks against
-    incident: str = ""  # what many decisions belong to together: they have a budget of their own
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -124,6 +123,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     stage: Stage = "alert"  # of the detector
     state: Literal["open", "withdrawn"] = "open"
     alone: bool = True  # nothing else stands against the subject: asked of one that is withdrawn
+    incident: str = ""  # id of the finding that it goes back to; its own where that is none
+    shared: bool = False  # the incident began at another subject, and may have thousands
 
 
 class Alert(Struct, frozen=True, kw_only=True):
@@ -160,6 +161,8 @@ class Alert(Struct, frozen=True, kw_only=True):
     state: Literal["open", "withdrawn"] = "open"
     stage: Stage = "alert"  # "observe": its detector is on trial, nobody is to be called for it
     blind_to: str = ""
+    incident: str = ""  # id of the alert that it goes back to, its own where that is none: a
+    # campaign and all who took part, guessing and the breach and the mail that followed
 
 
 class Decision(Struct, frozen=True, kw_only=True, gc=False):

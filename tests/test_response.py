@@ -443,9 +443,10 @@ def test_an_incident_of_many_clients_has_a_budget_of_its_own() -> None:
     minute = NOW - NOW % 60
 
     def decided(number: int, incident: str) -> str:
-        target = f"192.0.2.{number}"
-        wish = Wish("drop", Target("network", target), incident=incident)
-        return response.answer(found(wish, target=target, at=minute), {}, minute)[0].decision
+        part = found(
+            target=f"192.0.2.{number}", at=minute, incident=incident or "x", shared=incident != ""
+        )
+        return response.answer(part, {}, minute)[0].decision
 
     assert decided(1, "a").startswith("drop")
     assert decided(2, "a") == (
@@ -457,14 +458,13 @@ def test_an_incident_of_many_clients_has_a_budget_of_its_own() -> None:
 
 
 def test_incidents_of_a_minute_are_bounded() -> None:
-    response = responding(incident_budget=9)
+    """Further ones share what is left of the budget of everything else."""
+    response = responding(budget=2, incident_budget=9)
     answers = [
-        response.answer(
-            found(Wish("drop", Target("network", CLIENT), incident=str(number))), {}, NOW
-        )[1]
-        for number in range(INCIDENTS + 2)
+        response.answer(found(incident=str(number), shared=True), {}, NOW)[1]
+        for number in range(INCIDENTS + 4)
     ]
-    assert [decision is not None for decision in answers] == [True] * (INCIDENTS + 1) + [False]
+    assert [decision is not None for decision in answers] == [True] * (INCIDENTS + 3) + [False]
 
 
 def test_who_was_held_back_is_asked_about_again_at_the_next_event_after_a_minute() -> None:

@@ -1,5 +1,6 @@
 """`mailwarden alerts`: list and show what was found."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,27 +43,40 @@ def command() -> None:
     help="With events since then: a time ago (24h), ISO 8601, Unix seconds.",
 )
 @click.option("--least", type=click.Choice(SEVERITIES), default="info", help="No milder ones.")
+@click.option("--incident", default="", metavar="ID", help="Only what is part of this one.")
 @options.json_lines
 def show_list(
-    config: Path | None, kafka: bool, limit: int, since: float, least: str, as_json: bool
+    config: Path | None,
+    kafka: bool,
+    limit: int,
+    since: float,
+    least: str,
+    incident: str,
+    as_json: bool,
 ) -> None:
-    """List alerts, the newest first.
+    """List alerts, the newest first. Of those that took part in one incident, as the thousands
+    of clients of a campaign, a table shows one row; `--incident` shows each.
 
     \b
     mailwarden alerts list --since 24h --least high
+    mailwarden alerts list --incident 5f0c1e9a
     mailwarden alerts list --json | jq -r .summary
     """
     settings = options.load(config)
     with opened(settings, kafka=kafka) as kept:
         severe = SEVERITIES[SEVERITIES.index(least) :]
-        alerts = [a for a in kept.alerts(limit=2**31, since=since) if a.severity in severe]
-    alerts = alerts[:limit]
+        alerts = [
+            alert
+            for alert in kept.alerts(limit=2**31, since=since)
+            if alert.severity in severe and alert.incident.startswith(incident)
+        ]
     if not options.for_eyes(as_json):
-        for alert in alerts:
+        for alert in alerts[:limit]:
             click.echo(wire.encode(alert))
     elif alerts:
         console = Console(highlight=False)
-        console.print(_table(alerts, console.width))
+        rows = [[alert] for alert in alerts] if incident else together(alerts)
+        console.print(_table(rows[:limit], console.width))
     else:
         click.echo("Nothing was found.")
 
@@ -112,7 +126,18 @@ COLUMNS = (
 )
 
 
-def _table(alerts: list[Alert], width: int) -> Table:
+def together(alerts: Iterable[Alert]) -> list[list[Alert]]:
+    """Alerts in their order, with those of one shape that took part in one incident in the place
+    of the first of them."""
+    found: dict[tuple[str, ...], list[Alert]] = {}
+    for alert in alerts:
+        part = alert.incident not in ("", alert.id)
+        kind = (alert.incident, alert.detector, alert.shape, alert.state) if part else (alert.id,)
+        found.setdefault(kind, []).append(alert)
+    return list(found.values())
+
+
+def _table(alike: list[list[Alert]], width: int) -> Table:
     narrow = width < NARROW
     rows = [
         (
@@ -120,12 +145,16 @@ def _table(alerts: list[Alert], width: int) -> Table:
             Text(alert.severity, style=report.STYLES[alert.severity]),
             Text(report.moment(alert.last) if narrow else _moment(alert.last)),
             Text(report.printable(alert.detector)),
-            Text(report.printable(alert.subject.value), style="cyan"),
+            Text(report.printable(_who(alert, more)), style="cyan"),
             Text(report.printable(_decided(alert))),
         )
-        for alert in alerts
+        for alert, *more in alike
     ]
     return listing(COLUMNS, rows, width)
+
+
+def _who(alert: Alert, more: list[Alert]) -> str:
+    return f"{alert.subject.value} and {len(more):,} more" if more else alert.subject.value
 
 
 def _decided(alert: Alert) -> str:
@@ -146,6 +175,7 @@ def whole(alert: Alert) -> RenderableType:
             rows.add_row(name, Text(report.printable(value)))
 
     row("alert", f"{alert.id}, revision {alert.revision}, {alert.state}")
+    row("incident", alert.incident if alert.incident != alert.id else "")
     row("stage", "observe: its detector is on trial" if alert.stage == "observe" else "")
     row("rule", f"{alert.rule} version {alert.version}, window {span(alert.window)}")
     row("technique", alert.technique)

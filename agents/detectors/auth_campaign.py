@@ -34,6 +34,7 @@ REGISTERS = 1024  # of an estimate: thousands of clients, by 3 %
 WEEKS = 4  # that the past of an hour of the week is remembered
 HOURS = 168
 AGAIN = 3600.0  # seconds between two words of one about the same
+NEVER = (0.0, "")  # a campaign was told
 COLD = "less than a week of logins was seen: they may have been welcome before"
 
 
@@ -45,6 +46,7 @@ class Stranger(Struct, array_like=True):
     tried: dict[int, int] = field(default_factory=dict)  # tries by account, the first TRIED
     sought: str = ""  # the mark for which it was asked
     first: float = 0.0  # failure
+    incident: str = ""  # id of the campaign that it was asked about
 
 
 class Listed(Struct, array_like=True):
@@ -52,7 +54,8 @@ class Listed(Struct, array_like=True):
 
     strangers: dict[str, tuple[float, str]] = field(default_factory=dict)  # last, mark
     told: dict[str, float] = field(default_factory=dict)  # strangers that were asked, when
-    campaigns: dict[str, float] = field(default_factory=dict)  # by mark, when it was told last
+    # by mark: when it was told last, and the id of the finding
+    campaigns: dict[str, tuple[float, str]] = field(default_factory=dict)
     lost: int = 0
 
 
@@ -164,7 +167,9 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
 
     def _goes_on(self, stranger: Stranger) -> Iterable[Mark]:
         """A stranger that was asked before and goes on."""
-        return (Mark(self.name, "took_part", "medium"),) if self._took_part(stranger) else ()
+        if not self._took_part(stranger):
+            return ()
+        return (Mark(self.name, "took_part", "medium", incident=stranger.incident),)
 
     def _came_round(
         self, event: Auth, seen: Seen, view: View
@@ -199,7 +204,7 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
         stranger = seen.stranger
         if word.kind != "campaign" or stranger is None or view.past.any(word.at):
             return ()
-        stranger.sought = word.detail
+        stranger.sought, stranger.incident = word.detail, word.finding
         return self._goes_on(stranger)
 
     def _took_part(self, stranger: Stranger) -> bool:
@@ -212,9 +217,11 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
     def _list(self, word: Signal, seen: Seen) -> Iterator[Signal]:
         listed = seen.listed = seen.listed or Listed()
         if word.kind == "campaign":
-            listed.campaigns[word.detail] = word.at
+            listed.campaigns[word.detail] = (word.at, word.finding)
             while len(listed.campaigns) > MARKS:
-                del listed.campaigns[min(listed.campaigns, key=listed.campaigns.__getitem__)]
+                del listed.campaigns[
+                    min(listed.campaigns, key=lambda mark: listed.campaigns[mark][0])
+                ]
             for client, (last, mark) in list(listed.strangers.items()):
                 if mark == word.detail and word.at - last <= self.back:
                     yield from self._ask(word, client, mark, listed)
@@ -222,20 +229,22 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
             listed.strangers.pop(word.client, None)
             yield _passed(word, "welcomed")
         elif word.kind == "newcomer":
-            if word.at - listed.campaigns.get(word.detail, 0.0) <= 2 * AGAIN:
+            since, incident = listed.campaigns.get(word.detail, NEVER)
+            if word.at - since <= 2 * AGAIN:
                 yield Signal(
                     at=word.at,
                     about=f"m:{word.account}",
                     kind="amid_campaign",
                     client=word.client,
                     account=word.account,
+                    finding=incident,
                 )
         elif word.kind == "stranger":
             before = listed.strangers.get(word.client)
             again = before is not None and word.at - before[0] <= self.back
             self._enlist(word, listed)
             yield _passed(word, "counted" if again else "first")
-            if word.at - listed.campaigns.get(word.detail, 0.0) <= 2 * AGAIN:
+            if word.at - listed.campaigns.get(word.detail, NEVER)[0] <= 2 * AGAIN:
                 yield from self._ask(word, word.client, word.detail, listed)
 
     def _enlist(self, word: Signal, listed: Listed) -> None:
@@ -253,7 +262,12 @@ class AuthCampaign(Detector, frozen=True, kw_only=True):
         if told is None or word.at - told > self.day:
             listed.told[client] = word.at
             yield Signal(
-                at=word.at, about=f"c:{client}", kind="campaign", client=client, detail=mark
+                at=word.at,
+                about=f"c:{client}",
+                kind="campaign",
+                client=client,
+                detail=mark,
+                finding=listed.campaigns.get(mark, NEVER)[1],
             )
 
     # -- the site ---------------------------------------------------------------------------

@@ -416,10 +416,12 @@ def test_the_lists_are_told_once_an_hour() -> None:
     burst = strangers(25, gap=1)
     first = burst[19].at
     later = strangers(1, first=70, start=first - START + AGAIN)
-    lists = told(burst, later).state("s:0", NAME).listed
-    assert lists.campaigns == {"submission LOGIN": first}
+    story = told(burst, later)
+    incident = about(story, "site").id
+    lists = story.state("s:0", NAME).listed
+    assert lists.campaigns == {"submission LOGIN": (first, incident)}
     lists = told(burst, moved(later, 1)).state("s:0", NAME).listed
-    assert lists.campaigns == {"submission LOGIN": first + AGAIN + 1}
+    assert lists.campaigns == {"submission LOGIN": (first + AGAIN + 1, incident)}
 
 
 def test_memory_is_bounded() -> None:

@@ -21,6 +21,7 @@ from schemas.events import Auth, Fact, Signal
 from schemas.findings import Alert, Decision, Evidence, Finding
 from schemas.keys import Key
 
+LATE = 300.0  # seconds behind the newest event: until then the order of events changes nothing
 SWEEP = 3600.0  # seconds of event time between two looks for what can be forgotten
 DRAIN = 10.0  # seconds of event time between two drains, so that every run tells alike
 HOT = 20_000  # records that are kept unpacked
@@ -56,6 +57,7 @@ class Shard:
         self.begun = 0.0  # event time of the first event ever: tells a cold start
         self.clock = 0.0  # newest event time
         self.evicted = 0
+        self.late = 0  # events more than LATE behind: folded where their slice is still kept
         self.unreadable = 0  # packed records that could not be unpacked: begun anew
         self._mine = mine
         self._limit = limit
@@ -83,6 +85,8 @@ class Shard:
                 self.begun = at
             drain = at >= self._drained + DRAIN
             self.clock = at
+        elif at < self.clock - LATE:
+            self.late += 1
         engine = self.engine
         listeners = engine.listeners(event)
         if type(event) is Auth:

@@ -31,6 +31,7 @@ DECISIONS = Counter(
 )
 RECORDS = Gauge("mailwarden_records", "Subjects remembered")
 EVICTIONS = Counter("mailwarden_evicted_records", "Subjects forgotten early, for want of room")
+LATE = Counter("mailwarden_late_events", "Events more than five minutes behind the newest")
 GATEWAYS_SILENT = Gauge("mailwarden_gateways_silent", "Expected gateways that fell silent")
 BROKEN = Counter("mailwarden_detector_failures", "Exceptions of detectors, each passed over")
 

@@ -267,6 +267,13 @@ def test_beyond_the_limit_the_quietest_go_and_are_counted() -> None:
     assert "c:203.0.1.249" in story.shard
 
 
+def test_events_far_behind_the_newest_are_counted() -> None:
+    story = counting()
+    for at in (1000, 1000 - LATE, 999 - LATE, 1001):
+        story.shard.fold(failed(CLIENT, "anna", at))
+    assert story.shard.late == 1
+
+
 def test_what_is_told_of_a_forgotten_subject_begins_a_new_finding() -> None:
     story = counting().tell(failed(CLIENT, "anna"))
     story.tell(failed("198.51.100.1", "ben", 3 * HOUR))

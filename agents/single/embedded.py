@@ -99,7 +99,7 @@ class Embedded:
         self._next_second = 0.0
         self._next_minute = 0.0
         self._next_hour = 0.0
-        self._evicted = 0  # as told to the metrics; likewise:
+        self._evicted = self._late = 0  # as told to the metrics; likewise:
         self._nobody = 0
         self._connect(store.decisions(clock()))
 
@@ -365,6 +365,8 @@ class Embedded:
         metrics.RECORDS.set(len(shard))
         metrics.EVICTIONS.inc(shard.evicted - self._evicted)
         self._evicted = shard.evicted
+        metrics.LATE.inc(shard.late - self._late)
+        self._late = shard.late
         metrics.GATEWAYS_SILENT.set(len(self._presence.silent()))
         self._count_nobody()
         for source in self._follow.sources:

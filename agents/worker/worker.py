@@ -438,6 +438,8 @@ class Worker:
             metrics.UNPACKED.inc(counts.dropped)
             metrics.EVICTIONS.inc(partition.shard.evicted)
             partition.shard.evicted = 0
+            metrics.LATE.inc(partition.shard.late)
+            partition.shard.late = 0
         metrics.GATEWAYS_SILENT.set(len(self._silent()))
         metrics.RECORDS.set(sum(len(each.shard) for each in self._partitions.values()))
         metrics.SLOT_BYTES.set(sum(each.ring.size for each in self._partitions.values()))

@@ -489,17 +489,19 @@ def test_health_says_what_is_missing_first(site: Site) -> None:
     assert site.worker._health().degraded == ("it has no partitions yet",)
 
 
-def test_what_was_evicted_is_counted_once(site: Site) -> None:
-    before = metrics.EVICTIONS._value.get()
+def test_what_was_evicted_or_late_is_counted_once(site: Site) -> None:
+    before, late = metrics.EVICTIONS._value.get(), metrics.LATE._value.get()
 
     async def play() -> None:
         await site.worker.tick()
         site.worker._partitions[0].shard.evicted = 3
+        site.worker._partitions[0].shard.late = 2
         await site.worker.tick()
         await site.worker.tick()
 
     asyncio.run(play())
     assert metrics.EVICTIONS._value.get() - before == 3
+    assert metrics.LATE._value.get() - late == 2
 
 
 class Clock:

@@ -1,0 +1,60 @@
+"""Events that come out of order: the demo's day, with a delay for each source of them."""
+
+import random
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from agents import configuration
+from agents.demo.traffic import SETTINGS, Plan, Traffic
+from agents.shard import LATE
+from schemas.events import Fact
+from schemas.findings import Alert
+from streams.reader import Reader, ReadOptions
+
+SHARES = 7  # in which the clients of the gateway are delayed alike
+
+
+@pytest.fixture(scope="module")
+def day() -> list[Fact]:
+    reader = Reader(ReadOptions())
+    lines = enumerate(Traffic(Plan(past=1)).lines())
+    return [event for _, event in [*reader.read([("mail.log", lines)]), *reader.close()]]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> configuration.Config:
+    path = tmp_path_factory.mktemp("late") / "mailwarden.toml"
+    path.write_text(SETTINGS)
+    return configuration.load(path)
+
+
+def concluded(events: Iterable[Fact], settings: configuration.Config) -> dict[str, Alert]:
+    shard = configuration.build_shard(settings)
+    for event in events:
+        shard.fold(event)
+    shard.drain()
+    return {alert.id: alert for alert in shard.take().alerts}
+
+
+def essence(alerts: dict[str, Alert]) -> dict[str, tuple[str, str, str]]:
+    return {name: (alert.shape, alert.severity, alert.state) for name, alert in alerts.items()}
+
+
+def delayed(events: list[Fact], delay: Callable[[Fact], float]) -> list[Fact]:
+    return sorted(events, key=lambda event: event.at + delay(event))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_shippers_that_are_minutes_behind_change_no_finding(
+    day: list[Fact], settings: configuration.Config, seed: int
+) -> None:
+    chance = random.Random(seed)
+    delays = [chance.uniform(0, LATE) for _ in range(SHARES)]
+
+    def share(event: Fact) -> float:
+        return delays[sum(getattr(event, "client", "").encode()) % SHARES]
+
+    late = delayed(day, share)
+    assert late != day
+    assert essence(concluded(late, settings)) == essence(concluded(day, settings))

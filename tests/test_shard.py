@@ -10,6 +10,7 @@ from agents.detectors.auth_dictionary import AuthDictionary
 from agents.detectors.auth_distributed import AuthDistributed
 from agents.engine import Engine
 from agents.record import pack
+from agents.shard import LATE
 from schemas.events import Auth, Signal
 from schemas.findings import Evidence
 from schemas.keys import Key, partition

@@ -27,6 +27,7 @@ NAME = "backscatter_received"
 HOUR = Window(3600.0)
 WEEK = Window(7 * DAY, 14)
 TODAY = Window(DAY)
+LATELY = Window(2 * DAY)
 MINUTE = Window(60.0, 12)
 TELLS = 5  # reports between two words to the domain
 PARTS = 64  # addresses of a domain that are counted one by one
@@ -42,6 +43,8 @@ class Seen(Struct, array_like=True):
     paces: dict[str, Counts] = field(default_factory=dict)  # of the reflectors seen last
     received: Counts = field(default_factory=Counts)  # reports, in a week
     daily: Counts = field(default_factory=Counts)  # reports, in a day
+    networks: Distinct = field(default_factory=Distinct)  # that brought them, in a day
+    lately: Counts = field(default_factory=Counts)  # recipients elsewhere, in two days
     sent: Counts = field(default_factory=Counts)  # recipients elsewhere, in a week
     ledger: Ledger = field(default_factory=Ledger)  # Message-IDs and recipients of what it sent
     ours: Counts = field(default_factory=Counts)  # reports about mail that it sent, in an hour
@@ -74,6 +77,7 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
     ratio: float = 3.0  # so many times what the address sent in 7 days *
     daily: int = 20  # in a day, where they are *
     daily_ratio: float = 10.0  # so many times what it sent in 7 days *
+    networks: int = 8  # or come from so many, and are more than what it sent in two days *
     minute: int = 7  # from one client to one address in a minute [mailcow]
     domain: int = 100  # an hour, to all addresses of a domain *
     grave: float = 10.0  # times the threshold: high instead of medium *
@@ -120,6 +124,7 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
         inside = event.account or not event.client or event.client in view.site.own
         if inside and name == view.value and leaves(event, view.site):
             WEEK.add(seen.sent, event.at)
+            LATELY.add(seen.lately, event.at)
             seen.ledger.note(event.recipient, event.at)
             if event.message_id:
                 seen.ledger.note(event.message_id, event.at)
@@ -170,15 +175,20 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
         if client:
             reflector = net.client(client)
             HOUR.see(seen.reflectors, reflector, at)
+            TODAY.see(seen.networks, net.network(client), at)
             pace = MINUTE.add(self._pace(seen, reflector), at)
-        if not self._is_alien(received, seen, at):
-            return
-        if count >= self.reports:
+        alien = self._is_alien(received, seen, at)
+        if alien and count >= self.reports:
             yield Mark(NAME, "joe_job", self._severity(count, self.reports))
-        elif pace >= self.minute:
+        elif alien and pace >= self.minute:
             yield Mark(NAME, "one_reflector", "medium")
-        elif daily >= self.daily and daily > self.daily_ratio * WEEK.total(seen.sent, at):
+        elif daily >= self.daily and (
+            (alien and daily > self.daily_ratio * WEEK.total(seen.sent, at))
+            or (count < self.reports and self._is_slow(daily, received, seen, at))
+        ):
             yield Mark(NAME, "slow", "low")
+        if not alien:
+            return
         name, _, domain = view.value.rpartition("@")
         if name and received % TELLS == 0:
             yield Signal(
@@ -192,11 +202,27 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
     def _is_alien(self, received: int, seen: Seen, at: float) -> bool:
         """Whether the reports answer nothing that it sent: proved where the mail of most of them
         is known, else by their number."""
+        proved = self._proved(seen, at)
+        if proved is None:
+            return received > self.ratio * WEEK.total(seen.sent, at)
+        return proved
+
+    def _proved(self, seen: Seen, at: float) -> bool | None:
+        """Whether the reports of the hour are about mail of others; None where too few tell."""
         alien = HOUR.total(seen.alien, at)
         judged = alien + HOUR.total(seen.ours, at)
-        if 2 * judged >= HOUR.distinct(seen.reports, at):
-            return alien >= self.alien * judged
-        return received > self.ratio * WEEK.total(seen.sent, at)
+        if 2 * judged < HOUR.distinct(seen.reports, at):
+            return None
+        return alien >= self.alien * judged
+
+    def _is_slow(self, daily: int, received: int, seen: Seen, at: float) -> bool:
+        """Whether the reports of a day answer nothing that it sent. Mail is reported once, by
+        who got it: many servers report more than there was mail only where it was not its own.
+        An address that gets as many every day is sent them by design."""
+        spread = TODAY.distinct(seen.networks, at) >= self.networks
+        new = daily > received - daily
+        more = daily > LATELY.total(seen.lately, at)
+        return spread and new and more and self._proved(seen, at) is not False
 
     def _pace(self, seen: Seen, reflector: str) -> Counts:
         pace = seen.paces.pop(reflector, None) or Counts()
@@ -254,7 +280,7 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
         count = HOUR.distinct(seen.reports, at)
         daily = TODAY.total(seen.daily, at)
         pace = max((MINUTE.total(pace, at) for pace in seen.paces.values()), default=0)
-        sent = WEEK.total(seen.sent, at)
+        sent, lately = WEEK.total(seen.sent, at), LATELY.total(seen.lately, at)
         alien, ours = HOUR.total(seen.alien, at), HOUR.total(seen.ours, at)
         proved = []
         if alien:
@@ -271,6 +297,7 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
             evidence=[
                 HOUR.evidence("reports in an hour", seen.reports, at, self.reports),
                 Evidence("reports in a day", daily, self.daily),
+                TODAY.evidence("networks in a day", seen.networks, at, self.networks),
                 Evidence("reports from one server in a minute", pace, self.minute),
                 Evidence("reports in 7 days", WEEK.total(seen.received, at), self.ratio * sent),
                 reflectors,
@@ -278,7 +305,7 @@ class BackscatterReceived(Detector, frozen=True, kw_only=True):
             ],
             targets=[value],
             checks=[
-                f"the address wrote to {sent} recipients elsewhere in 7 days",
+                f"the address wrote to {sent} recipients elsewhere in 7 days, {lately} in two",
                 f"of the reports in an hour, {ours} are about its own mail, {alien} are not",
             ],
             wish=Wish("notify", Target("address", value)),

@@ -94,7 +94,7 @@ def test_reports_must_be_three_times_what_was_sent() -> None:
     found = tell(BackscatterReceived(), sent(7), reports(22)).finding("backscatter_received")
     assert count(found, "reports in 7 days").count == 22
     assert count(found, "reports in 7 days").threshold == 21
-    assert found.checks[0] == "the address wrote to 7 recipients elsewhere in 7 days"
+    assert found.checks[0] == "the address wrote to 7 recipients elsewhere in 7 days, 7 in two"
 
 
 def test_what_was_sent_counts_for_seven_days() -> None:
@@ -511,6 +511,55 @@ def test_twenty_reports_in_a_day_to_one_that_sent_nothing_are_worth_a_word() -> 
     assert silent(reports(20, gap=1.5 * HOUR))
 
 
+ONE_PLACE: dict[str, Any] = {"client": "198.51.100.25"}
+
+
 def test_ten_times_what_was_sent_in_a_week() -> None:
-    assert silent(sent(2, at=-DAY), reports(20, gap=HOUR))
-    assert not silent(sent(2, at=-DAY), reports(21, gap=HOUR))
+    assert silent(sent(2, at=-DAY), reports(20, gap=HOUR, **ONE_PLACE))
+    assert not silent(sent(2, at=-DAY), reports(21, gap=HOUR, **ONE_PLACE))
+
+
+def test_or_more_reports_from_many_places_in_a_day_than_mail_in_two() -> None:
+    week = sent(50, at=-3 * DAY)
+    found = tell(BackscatterReceived(), week, sent(19), reports(20, gap=HOUR))
+    assert found.shapes == {"backscatter_received": {"slow"}}
+    evidence = count(found.finding("backscatter_received"), "networks in a day")
+    assert (evidence.count, evidence.threshold) == (20, 8)
+    assert silent(week, sent(20), reports(20, gap=HOUR))  # each may have been answered
+    assert silent(sent(20, at=-DAY), reports(20, gap=HOUR))
+
+
+def places(number: int) -> list[Delivery]:
+    """Twenty reports in a day, from so many networks."""
+    return every(HOUR, [report(n, client=f"198.51.{n % number}.25") for n in range(20)])
+
+
+def test_an_address_that_gets_as_many_every_day_is_sent_them_by_design() -> None:
+    mail = [*sent(30, at=-2 * DAY - HOUR), *sent(5)]  # it asked for those of two days ago
+    before = moved(places(12)[:19], -2 * DAY)
+    assert not silent(mail, before, places(12))
+    before += moved([report(99, client="198.51.99.25")], -2 * DAY)
+    assert silent(mail, before, places(12))
+
+
+def test_from_eight_networks_on_they_are_spread() -> None:
+    assert not silent(sent(3, at=-DAY), places(8))
+    assert silent(sent(3, at=-DAY), places(7))
+
+
+def test_what_the_ledger_knows_to_be_its_own_is_not_slow_either() -> None:
+    """A mailing to people who are gone, of which the servers report one after the other."""
+    mails = [replace(sent(1)[0], recipient=f"r{n}@example.net") for n in range(10)]
+    own = [
+        event(
+            Bounce,
+            n * HOUR,
+            client=f"198.51.{n}.25",
+            queue_id=f"q{n}",
+            recipient=VICTIM,
+            failed_recipient=f"r{n % 10}@example.net",
+            status="bounced",
+        )
+        for n in range(20)
+    ]
+    assert silent(mails, own)

@@ -58,6 +58,8 @@ class Site(Struct, frozen=True):
     own: net.Networks = field(default_factory=lambda: net.Networks(net.PRIVATE))
     # allow list, relays, webmail and filters in front of us: no client detector judges them
     trusted: net.Networks = field(default_factory=lambda: net.Networks(net.LOOPBACK))
+    # hosted filters that all mail from outside comes through; trusted as well
+    filters: net.Networks = field(default_factory=net.Networks)
     shared: net.Networks = field(default_factory=net.Networks)  # carrier NAT, campus, VPN exits
     honeypots: frozenset[str] = frozenset()  # logins that nobody has
     bulk: frozenset[str] = frozenset()  # mailboxes that may send much: newsletters, lists

@@ -93,6 +93,7 @@ class Message(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="message"
     recipients: int = 0  # how many
     size: int = 0  # bytes
     auto: bool = False  # an automatic reply (RFC 3834)
+    answers: str = ""  # whom it answers, where that is told; "<>" the null sender
 
 
 class Delivery(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="delivery", gc=False):

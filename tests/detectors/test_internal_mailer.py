@@ -91,6 +91,18 @@ def test_three_names() -> None:
     assert told(hello("a", "b", "b", "")).silent
 
 
+def test_names_are_told_by_messages_and_refusals() -> None:
+    taken = [event(Message, at=n, client=HOST, sender="s@x.example", helo=h) for n, h in
+             enumerate(("a", "A", "b"))]  # fmt: skip
+    missed = event(Recipient, client=HOST, verdict="unknown", helo="c")
+    accepted = event(Recipient, client=HOST, verdict="accepted", helo="c")
+    assert told(taken, missed).finding(NAME).shape == "many_names"
+    assert told(taken, accepted).finding(NAME).shape == "many_names"
+    assert told(taken).silent
+    user = event(Message, client=HOST, account="anna", helo="c")
+    assert told(taken, user).silent
+
+
 def test_a_fifth_refused_of_fifty() -> None:
     finding = told(mail(40), refused(10)).finding(NAME)
     assert (finding.shape, finding.severity) == ("refused", "high")

@@ -120,6 +120,7 @@ def scanned(record: Record, pid: str, queue_id: str, text: str) -> Items | None:
         code=code,
         enhanced=enhanced,
         reason=reason,
+        helo=who.helo,
     )
     return (once(record, pid, queue_id, event),)
 
@@ -158,6 +159,7 @@ def _refused(
             code=code,
             enhanced=enhanced,
             reason=reason,
+            helo=who.helo,
         )
     _, end, said = what.rpartition(">: ") if command == "MAIL" else what.partition(": ")
     if command == "connection":
@@ -199,6 +201,7 @@ def _recipient(
         enhanced=enhanced,
         reason=reason,
         command=command,
+        helo=who.helo,
     )
     if reason != "sender":
         return event
@@ -239,6 +242,7 @@ def _sender(record: Record, pid: str, who: Peer, text: str) -> Items:
         return ()
     sender = mailbox(found["sender"])
     values = {"client": who.client, "sender": sender, "verdict": "refused", "reason": "sender"}
+    values["helo"] = who.helo
     waits = Part(
         record.at,
         record.host,

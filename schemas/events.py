@@ -77,7 +77,8 @@ class Recipient(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="recipi
     code: int = 0  # SMTP reply code
     enhanced: str = ""  # enhanced status code, RFC 3463: "5.1.1"
     reason: str = ""
-    command: str = ""  # where it was not RCPT: vrfy, expn (RFC 5321, 3.5)
+    command: str = ""  # where it was not RCPT: vrfy, expn (RFC 5321, 3.5); "accepted"
+    # then means that it was answered
     helo: str = ""  # the client's word for itself, where the same line tells it
 
 

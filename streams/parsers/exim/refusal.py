@@ -139,8 +139,8 @@ def _refused(
 ) -> Fact | Part | None:
     """What stands behind ``rejected ``."""
     command, _, rest = what.partition(" ")
-    if command in ("RCPT", "VRFY"):
-        asked = "vrfy" if command == "VRFY" else ""
+    if command in ("RCPT", "VRFY", "EXPN"):
+        asked = "" if command == "RCPT" else command.lower()
         return _recipient(record, who, sender, account, queue_id, rest, later, asked)
     if what.startswith(("after ", "during ", "DATA", "PREDATA", "by ")):
         said = what.partition(": ")[2]

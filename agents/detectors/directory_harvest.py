@@ -350,6 +350,7 @@ class DirectoryHarvest(Detector, frozen=True):
                 who=view.value,
                 about=mark.about,
                 missed=said(missed, about=tally.unknown.estimated),
+                fate="do not exist or were only asked for" if asked else "do not exist",
             ),
             evidence=evidence,
             clients=clients,
@@ -358,7 +359,11 @@ class DirectoryHarvest(Detector, frozen=True):
             checks=[
                 f"{tally.good(at)} recipients were accepted",
                 f"{tally.null_share(at):.0%} of the unknown ones came from the null sender",
-                *([f"{asked} were asked for by VRFY or EXPN, exist or not"] if asked else []),
+                *(
+                    [f"{asked} were asked for by VRFY or EXPN, whether they exist or not"]
+                    if asked
+                    else []
+                ),
             ],
             wish=self._wish(shape, seen, view),
         )
@@ -421,10 +426,10 @@ def _recent(sign: str, tally: Tally, at: float, seconds: float, threshold: float
 
 
 _SUMMARIES = {
-    "fast": "{who} guesses addresses: {missed} do not exist",
-    "slow": "{who} guesses addresses slowly: {missed} do not exist",
-    "took_part": "{who} guesses addresses, as many do with it: {missed} do not exist",
-    "provider": "mail from {about} through {who} guesses addresses: {missed} do not exist",
-    "network": "clients of {who} guess addresses: {missed} do not exist",
-    "domain": "clients that say they are {who} guess addresses: {missed} do not exist",
+    "fast": "{who} guesses addresses: {missed} {fate}",
+    "slow": "{who} guesses addresses slowly: {missed} {fate}",
+    "took_part": "{who} guesses addresses, as many do with it: {missed} {fate}",
+    "provider": "mail from {about} through {who} guesses addresses: {missed} {fate}",
+    "network": "clients of {who} guess addresses: {missed} {fate}",
+    "domain": "clients that say they are {who} guess addresses: {missed} {fate}",
 }

@@ -114,6 +114,8 @@ class InternalMailer(Detector, frozen=True, kw_only=True):
         )
         if mark.shape == "direct":
             wrote = f"made {many(direct, 'connection')} to port 25 of others in an hour"
+        elif mark.shape == "many_names":
+            wrote += f"; in HELO it called itself {', '.join(HOUR.names(seen.names))}"
         return Judgement(
             summary=f"{view.value}, a host of ours that is no relay, {wrote}",
             evidence=[

@@ -544,10 +544,12 @@ def test_vrfy_and_expn_are_guesses_whatever_the_answer() -> None:
         asked = every(5, to(THIEF, *names, sender="", command="expn", verdict=verdict))
         finding = tell(DirectoryHarvest(), asked).finding("directory_harvest", THIEF)
         assert finding.shape == "fast"
-        assert "10 were asked for by VRFY or EXPN, exist or not" in finding.checks
+        assert "10 were asked for by VRFY or EXPN, whether they exist or not" in finding.checks
+        assert finding.summary.endswith(": 10 do not exist or were only asked for")
         assert tell(DirectoryHarvest(), every(5, to(THIEF, *names, verdict=verdict))).silent
     usual = tell(DirectoryHarvest(), guesses(10, 5)).finding("directory_harvest", THIEF)
     assert not any("VRFY" in check for check in usual.checks)
+    assert usual.summary.endswith(": 10 do not exist")
 
 
 def test_neighbours_that_ask_by_vrfy_are_a_network() -> None:

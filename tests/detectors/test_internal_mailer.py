@@ -88,6 +88,7 @@ def test_forty_senders_in_a_day() -> None:
 def test_three_names() -> None:
     finding = told(hello("a", "b", "c")).finding(NAME)
     assert (finding.shape, finding.severity) == ("many_names", "high")
+    assert finding.summary.endswith("; in HELO it called itself a, b, c")
     assert told(hello("a", "b", "b", "")).silent
 
 

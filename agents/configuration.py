@@ -185,6 +185,7 @@ class Broken:
 def _site(settings: Settings, where: str, enrichment: Enrichment, phishing: PhishingList) -> Site:
     network, site = settings.network, settings.site
     domains = [domain.lower().rstrip(".") for domain in site.domains]
+    filters = _networks(where, "network.filters", network.filters)
     return Site(
         domains=frozenset(domains),
         default_domain=domains[0] if domains else "",
@@ -193,8 +194,9 @@ def _site(settings: Settings, where: str, enrichment: Enrichment, phishing: Phis
             where,
             "network.upstream",
             network.upstream,
-            (*net.LOOPBACK, *network.allow),
+            (*net.LOOPBACK, *network.allow, *filters),
         ),
+        filters=filters,
         shared=_networks(where, "network.shared", network.shared),
         honeypots=frozenset(name.lower() for name in site.honeypots),
         bulk=frozenset(name.lower() for name in site.bulk),

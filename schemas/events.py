@@ -77,7 +77,9 @@ class Recipient(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="recipi
     code: int = 0  # SMTP reply code
     enhanced: str = ""  # enhanced status code, RFC 3463: "5.1.1"
     reason: str = ""
-    command: str = ""  # where it was not RCPT: vrfy, expn (RFC 5321, 3.5)
+    command: str = ""  # where it was not RCPT: vrfy, expn (RFC 5321, 3.5); "accepted"
+    # then means that it was answered
+    helo: str = ""  # the client's word for itself, where the same line tells it
 
 
 class Message(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="message", gc=False):
@@ -93,6 +95,8 @@ class Message(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="message"
     recipients: int = 0  # how many
     size: int = 0  # bytes
     auto: bool = False  # an automatic reply (RFC 3834)
+    helo: str = ""  # the client's word for itself, where the same line tells it
+    answers: str = ""  # whom it answers, where that is told; "<>" the null sender
 
 
 class Delivery(Fact, frozen=True, kw_only=True, omit_defaults=True, tag="delivery", gc=False):

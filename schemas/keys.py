@@ -44,6 +44,9 @@ Key = str
 
 LONGEST = 160  # characters of a mailbox or domain that count; an attacker chooses the rest
 
+TOLD_OF = 8  # mail that comes in is told to its reader's watcher in every 8th second: so often
+# that an address which gets mail is known, and so seldom that it costs nearly nothing
+
 UNWELCOME = frozenset({"listed", "reputation", "policy"})
 """Reasons of a failed delivery that may speak of our gateway, not of the mail."""
 
@@ -58,6 +61,8 @@ class Site(Struct, frozen=True):
     own: net.Networks = field(default_factory=lambda: net.Networks(net.PRIVATE))
     # allow list, relays, webmail and filters in front of us: no client detector judges them
     trusted: net.Networks = field(default_factory=lambda: net.Networks(net.LOOPBACK))
+    # hosted filters that all mail from outside comes through; trusted as well
+    filters: net.Networks = field(default_factory=net.Networks)
     shared: net.Networks = field(default_factory=net.Networks)  # carrier NAT, campus, VPN exits
     honeypots: frozenset[str] = frozenset()  # logins that nobody has
     bulk: frozenset[str] = frozenset()  # mailboxes that may send much: newsletters, lists
@@ -185,11 +190,19 @@ def _delivery(event: Delivery, site: Site) -> tuple[Key, ...]:
     if relayed(event, site):
         found = _of_client(event.client) + _of_senders(event, site)
     elif event.sender:
-        found = _of_senders(event, site)
+        found = _of_senders(event, site) or _of_reader(event, site)
     else:
         # The null sender: a report, which concerns the one who gets it.
         found = _of_mailbox(event.account or event.recipient, site)
     return found + _of_gateway(event) if event.reason in UNWELCOME else found
+
+
+def _of_reader(event: Delivery, site: Site) -> tuple[Key, ...]:
+    """Who of ours got a stranger's mail: an address that exists."""
+    if int(event.at) % TOLD_OF or event.status != "sent":
+        return ()
+    asked = event.original or event.recipient
+    return _of_mailbox(asked, site) if site.local(asked) else ()
 
 
 def relayed(event: Delivery, site: Site) -> bool:

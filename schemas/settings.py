@@ -40,7 +40,9 @@ class NetworkSettings(Section, frozen=True):
     """``[network]``: addresses that are not strangers'."""
 
     own: tuple[str, ...] = ()  # beside the private ranges
-    upstream: tuple[str, ...] = ()  # hosted filters, front ends, webmail, backup MX
+    upstream: tuple[str, ...] = ()  # front ends, webmail, backup MX: not the client
+    filters: tuple[str, ...] = ()  # hosted filters that all mail from outside comes through; what
+    # comes around them is found (detectors.filter_bypass). They are upstream as well
     allow: tuple[str, ...] = ()  # never decided against
     shared: tuple[str, ...] = ()  # carrier NAT, campus, VPN exits: never blocked wholesale
 

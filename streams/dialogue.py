@@ -68,6 +68,7 @@ class Talk(Struct, array_like=True):
     probe: bool = False  # the mail that comes is the server's own test
     message: str = ""  # that is being sent: its queue id
     message_id: str = ""
+    helo: str = ""
 
 
 class Dialogues:
@@ -236,6 +237,8 @@ class Dialogues:
         elif verb in ("RSET", "EHLO", "HELO"):
             talk.waiting.clear()
             talk.taken.clear()
+            if verb != "RSET":
+                talk.helo = turn.text[5:].strip()[:255]
 
     def _reply(self, turn: Turn, talk: Talk, out: list[Told]) -> None:
         found = _REPLY.match(turn.text)
@@ -325,6 +328,7 @@ class Dialogues:
             code=code,
             enhanced=enhanced,
             reason=reason,
+            helo=talk.helo,
         )
         out.append((talk.source, refused))
 
@@ -337,6 +341,7 @@ class Dialogues:
             "sender": talk.sender,
             "recipients": len(talk.taken),
             "size": talk.size,
+            "helo": talk.helo,
         }
         if found is not None:
             values["message_id"] = found["id"].strip()
@@ -394,6 +399,7 @@ class Dialogues:
         if client:
             talk.client = client
         talk.account = front.account if front is not None else ""
+        talk.helo = front.helo if front is not None else ""  # it was the front end's own
         talk.silent = front is not None and talk.behind.endswith("+")
 
     def _probe(self, turn: Turn, talk: Talk, out: list[Told]) -> None:

@@ -85,6 +85,7 @@ def test_the_site_is_made_of_its_sections(tmp_path: Path) -> None:
             own = ["198.51.100.0/25"]
             allow = ["203.0.113.7"]
             upstream = ["192.0.2.128/25"]
+            filters = ["198.51.100.240/28"]
             shared = ["2001:db8:5::/48"]
             """,
         )
@@ -96,9 +97,10 @@ def test_the_site_is_made_of_its_sections(tmp_path: Path) -> None:
     assert "10.1.2.3" in site.own
     assert "198.51.100.7" in site.own
     assert "198.51.100.200" not in site.own
-    for trusted in ("127.0.0.1", "203.0.113.7", "192.0.2.200"):
+    for trusted in ("127.0.0.1", "203.0.113.7", "192.0.2.200", "198.51.100.250"):
         assert trusted in site.trusted
     assert "192.0.2.1" not in site.trusted
+    assert list(site.filters) == ["198.51.100.240/28"]
     assert "2001:db8:5::1" in site.shared
 
 
@@ -153,6 +155,7 @@ def test_the_allow_list_is_known_apart(tmp_path: Path) -> None:
         ("[kafka]\nreplication = 0", "kafka.replication: expected 1 or more"),
         ("[network]\nallow = ['192.0.2.1', 'mx']", "network.allow[1]: expected an address or"),
         ("[network]\nown = ['192.0.2.0/33']", "network.own[0]: expected an address or"),
+        ("[network]\nfilters = ['mx']", "network.filters[0]: expected an address or"),
         ("[network]\nupstream = ['']", "network.upstream[0]: expected an address or"),
         ("[network]\nshared = ['a']", "network.shared[0]: expected an address or"),
         ("[detectors.nothing]", "detectors.nothing: no such detector"),

@@ -121,7 +121,18 @@ CASES: list[tuple[Fact, tuple[str, ...]]] = [
         Delivery(at=AT, account="crm", sender=ANNA, recipient="x@example.com"),
         ("m:crm@example.org", f"m:{ANNA}"),
     ),
-    (Delivery(at=AT, client="192.0.2.7", sender="x@example.com", recipient=ANNA), ()),
+    # a stranger's mail concerns its reader, of whom it is told in every eighth second
+    (Delivery(at=AT, client="192.0.2.7", sender="x@example.com", recipient=ANNA), (f"m:{ANNA}",)),
+    (Delivery(at=AT + 1, client="192.0.2.7", sender="x@example.com", recipient=ANNA), ()),
+    (
+        Delivery(at=AT, client="192.0.2.7", sender="x@a.com", recipient="a@b.c", original=ANNA),
+        (f"m:{ANNA}",),
+    ),
+    (
+        Delivery(at=AT, client="192.0.2.7", sender="x@a.com", recipient=ANNA, status="bounced"),
+        (),
+    ),
+    (Delivery(at=AT, client="192.0.2.7", sender="x@example.com", recipient="root"), ()),
     # a report concerns the one who gets it
     (Delivery(at=AT, client="192.0.2.7", recipient=ANNA), (f"m:{ANNA}",)),
     (Bounce(at=AT, recipient=ANNA), (f"m:{ANNA}",)),

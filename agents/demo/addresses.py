@@ -4,7 +4,7 @@
 ================  ==========================================================
 192.0.2.0/24      the office's way out, the monitoring
 192.168.10.0/24   our servers
-198.51.100.0/24   those who look like an attack and are none
+198.51.100.0/24   those who look like an attack and are none; a hosted filter
 203.0.113.0/24    a network of attackers
 198.18.0.0/16     attackers, each in a /24 of its own
 198.19.0.0/16     employees' homes that have IPv4, a mobile carrier
@@ -56,6 +56,15 @@ def provider(number: int) -> Client:
     """One of the outgoing servers of a provider that carries the mail of many domains."""
     name = f"mail-{number:02d}.bigpost.example"
     return Client(f"198.51.100.{128 + number}", name, name)
+
+
+FILTER = "198.51.100.224/28"
+
+
+def hosted_filter(number: int) -> Client:
+    """One of the servers that deliver what a hosted filter lets pass."""
+    name = f"out{number % 4}.sieve.example"
+    return Client(f"198.51.100.{225 + number % 4}", name, name)
 
 
 def carrier(number: int) -> Client:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from agents.demo import addresses
 from agents.demo.addresses import Client
 from agents.demo.company import BRANCH, DOMAIN, HONEYPOTS
+from agents.demo.filtered import around_the_filter
 from agents.demo.postfix_lines import Outcome, bounced, exchanger_of
 from agents.demo.scene import Scene, subjects
 from agents.demo.truth import Attack, Expected
@@ -481,4 +482,5 @@ ATTACKS: tuple[Callable[[Scene], Attack], ...] = (
     open_relay,
     rude,
     infected,
+    around_the_filter,
 )

@@ -1,4 +1,4 @@
-"""The company: its people, where they read their mail, and its three mail servers."""
+"""The company: its people, where they read their mail, and its four mail servers."""
 
 from random import Random
 
@@ -41,7 +41,8 @@ class Person(Struct, frozen=True):
 class Company:
     """Its people and its servers, which write to one log.
 
-    ``mx1`` and ``mx2`` take mail from outside, ``mail`` has submission and the mailboxes.
+    ``mx1`` and ``mx2`` take mail from outside, ``mx3`` takes what a hosted filter lets pass,
+    ``mail`` has submission and the mailboxes.
     """
 
     def __init__(self, log: Log, random: Random, scale: float = 1.0) -> None:
@@ -51,6 +52,7 @@ class Company:
             Postfix(log, host, random, domain=DOMAIN, dovecot=self.dovecot)
             for host in ("mx1", "mx2", "mail")
         )
+        self.mx3 = Postfix(log, "mx3", Random("mx3"), domain=DOMAIN, dovecot=self.dovecot)
         self.people = [_person(n, random) for n in range(max(60, round(PEOPLE * scale)))]
         self.departed = [f"{given}.old@{DOMAIN}" for given in _GIVEN]
 

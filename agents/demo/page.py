@@ -26,7 +26,7 @@ def heading(plan: Plan, people: int, lines: int) -> RenderableType:
     title = f"{first:%A}, {first.day} {first:%B %Y}{days} at a company of {people} people"
     text = Text.assemble(
         (title, "bold"),
-        f"\n{lines:,} lines of two mail exchangers and a mailbox server, the logins of the week "
+        f"\n{lines:,} lines of three mail exchangers and a mailbox server, the logins of the week "
         "before among them.",
         ("\nMade up, seed ", "dim"),
         (f"{plan.seed}", "dim"),

@@ -9,7 +9,7 @@ from random import Random
 
 from msgspec import Struct
 
-from agents.demo import ordinary
+from agents.demo import addresses, ordinary
 from agents.demo.attacks import ATTACKS
 from agents.demo.company import BULK, DOMAIN, HONEYPOTS, Company
 from agents.demo.innocents import INNOCENTS
@@ -26,6 +26,9 @@ SETTINGS = f"""\
 domains = ["{DOMAIN}"]
 honeypots = [{", ".join(f'"{name}"' for name in HONEYPOTS)}]
 bulk = ["{BULK}@{DOMAIN}"]
+
+[network]
+filters = ["{addresses.FILTER}"]
 """
 
 

@@ -12,6 +12,7 @@ from agents.detectors.backscatter_made import BackscatterMade
 from agents.detectors.backscatter_received import BackscatterReceived
 from agents.detectors.directory_fault import DirectoryFault
 from agents.detectors.directory_harvest import DirectoryHarvest
+from agents.detectors.filter_bypass import FilterBypass
 from agents.detectors.internal_mailer import InternalMailer
 from agents.detectors.open_relay import OpenRelay
 from agents.detectors.phish_answered import PhishAnswered
@@ -34,6 +35,7 @@ DETECTORS: dict[str, type[Detector]] = {
     AccountCluster.name: AccountCluster,
     AutoReplyStorm.name: AutoReplyStorm,
     DirectoryFault.name: DirectoryFault,
+    FilterBypass.name: FilterBypass,
     InternalMailer.name: InternalMailer,
     OpenRelay.name: OpenRelay,
     PhishAnswered.name: PhishAnswered,

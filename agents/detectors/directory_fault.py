@@ -1,9 +1,10 @@
 """Our own list of recipients is broken: addresses that exist are refused.
 
 Servers that have sent us much mail suddenly miss with nearly everything, several of them at
-once; or addresses whose owners log in are refused. No attacker can cause that from outside; a
-directory that is down, an empty recipient map or a lost domain does, and every minute of it is
-mail that bounces. While it lasts, whoever was taken for one who guesses addresses is let go.
+once; or addresses are refused whose owners log in, or which got mail a few days ago. No attacker
+can cause that from outside; a directory that is down, an empty recipient map or a lost domain
+does, and every minute of it is mail that bounces. While it lasts, whoever was taken for one who
+guesses addresses is let go.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,12 +16,13 @@ from agents.detector import Detector, Judgement, Mark, View
 from agents.windows import DAY, Counts, Distinct, Window
 from agents.words import many
 from schemas import keys, net
-from schemas.events import Message, Recipient, Signal
+from schemas.events import Delivery, Message, Recipient, Signal
 
 SHORT = Window(600.0)
 WEEK = Window(7 * DAY, 14)
 ASKING = 64  # watchers of clients that asked and may have to be told
 HOUR = 3600.0
+ALL = "nearly all"  # what a server that asks about an address misses with
 
 
 class Seen(Struct, array_like=True):
@@ -36,16 +38,27 @@ class Seen(Struct, array_like=True):
     ours: Distinct = field(default_factory=Distinct)  # refused, though their owners log in
     asking: dict[str, float] = field(default_factory=dict)  # keys that are taken for harvesters
     stood: float = 0.0  # when the fault was last seen
+    reached: Distinct = field(default_factory=Distinct)  # refused, though they got mail
+    servers: Distinct = field(default_factory=Distinct)  # to whom these are refused
+    # of an address
+    received: float = 0.0  # when mail last reached it, as far as is looked
 
 
 class DirectoryFault(Detector, frozen=True, kw_only=True):
-    """Shapes: unknown, known_addresses (people who log in are refused as unknown). The subject is
-    the gateway; nobody is accused."""
+    """Shapes: unknown, known_addresses (people who log in are refused as unknown),
+    accepted_addresses (those who got mail in the last week are, to servers that miss with nearly
+    everything). The subject is the gateway; nobody is accused.
+
+    Departments close, and a list that only they read misses with all of them: it is one server.
+    """
 
     name = "directory_fault"
     technique = "T1489"  # Service Stop: whoever did it, mail is lost
-    blind_to = "sites to which few servers send regularly"
-    hears: ClassVar = {"c": (Recipient, Message), "g": (Signal,), "m": (Signal,)}
+    blind_to = (
+        "sites to which few servers send regularly; and addresses that seldom get mail, of which"
+        " one in eight is looked at"
+    )
+    hears: ClassVar = {"c": (Recipient, Message), "g": (Signal,), "m": (Signal, Delivery)}
     state = Seen
 
     provider: int = 20  # messages accepted in 7 days: it knows our addresses *
@@ -53,6 +66,8 @@ class DirectoryFault(Detector, frozen=True, kw_only=True):
     share: float = 0.8  # of its recipients in 10 min *
     clients: int = 3  # of as many providers (/16, /32), within 10 min *
     addresses: int = 3  # refused within 10 min whose owners logged in in the last 30 days *
+    accepted: int = 5  # refused within 10 min that got mail in the last 7 days *
+    servers: int = 2  # to so many servers that miss with nearly everything *
     lasts: float = 1800.0  # seconds after its last sign that a fault is taken to last *
 
     @property
@@ -64,14 +79,20 @@ class DirectoryFault(Detector, frozen=True, kw_only=True):
         return WEEK.seconds
 
     def minds(self, event: Any, view: View) -> bool:
-        """Nobody is regular before a first message, and an address needs no memory."""
+        """Nobody is regular before a first message."""
+        if type(event) is Delivery:
+            return self._reaches(event, view)
         return type(event) is not Recipient
 
     def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark | Signal]:
         if type(event) is Signal:
             if view.key[0] == "g":
                 return self._told(event, seen, view)
-            return self._of_address(event, view) if event.kind == "missing" else ()
+            return self._of_address(event, seen, view) if event.kind == "missing" else ()
+        if type(event) is Delivery:
+            if self._reaches(event, view):
+                seen.received = max(seen.received, event.at)
+            return ()
         if event.account:
             return ()
         if type(event) is Message:
@@ -81,29 +102,45 @@ class DirectoryFault(Detector, frozen=True, kw_only=True):
             return self._missed(event, seen)
         return ()
 
+    @staticmethod
+    def _reaches(event: Delivery, view: View) -> bool:
+        """Whether mail got to the address."""
+        asked = event.original or event.recipient
+        return event.status == "sent" and keys.mailbox(asked) == view.value
+
     def _missed(self, event: Recipient, seen: Seen) -> Iterator[Signal]:
         """A server that knows our addresses missed: the address's own watcher is asked whether
-        its owner logs in, and the gateway is told where it misses with nearly everything."""
+        its owner logs in or got mail, and the gateway is told where it misses with nearly
+        everything."""
         at = event.at
         missed = SHORT.add(seen.missed, at)
         if WEEK.total(seen.messages, at) < self.provider:
             return
-        yield Signal(
-            at=at, gateway=event.gateway, about=f"m:{keys.mailbox(event.recipient)}", kind="missing"
-        )
-        if missed < self.misses or at - seen.said < SHORT.seconds / 2:
-            return
-        if missed < self.share * (missed + SHORT.total(seen.taken, at)):
-            return
-        seen.said = at
         client, asked = net.client(event.client), event.recipient
-        yield Signal(at=at, about=f"g:{event.gateway}", kind="missed", client=client, detail=asked)
+        every = missed + SHORT.total(seen.taken, at)
+        nearly_all = missed >= self.misses and missed >= self.share * every
+        yield Signal(
+            at=at,
+            gateway=event.gateway,
+            about=f"m:{keys.mailbox(asked)}",
+            kind="missing",
+            client=client,
+            detail=ALL if nearly_all else "",
+        )
+        if nearly_all and at - seen.said >= SHORT.seconds / 2:
+            seen.said = at
+            about = f"g:{event.gateway}"
+            yield Signal(at=at, about=about, kind="missed", client=client, detail=asked)
 
-    def _of_address(self, word: Signal, view: View) -> Iterable[Signal]:
-        if not view.past.any(word.at):
+    def _of_address(self, word: Signal, seen: Seen, view: View) -> Iterable[Signal]:
+        if view.past.any(word.at):
+            kind = "missed_ours"
+        elif word.detail == ALL and word.at - seen.received <= WEEK.seconds:
+            kind = "missed_reached"
+        else:
             return ()
         about = f"g:{word.gateway}"
-        return (Signal(at=word.at, about=about, kind="missed_ours", detail=view.value),)
+        return (Signal(at=word.at, about=about, kind=kind, client=word.client, detail=view.value),)
 
     def _told(self, word: Signal, seen: Seen, view: View) -> Iterator[Mark | Signal]:
         at = word.at
@@ -115,24 +152,33 @@ class DirectoryFault(Detector, frozen=True, kw_only=True):
                     del seen.asking[next(iter(seen.asking))]
                 seen.asking[word.detail] = at
             return
-        if word.kind == "missed_ours":
-            if SHORT.see(seen.ours, word.detail, at) < self.addresses:
-                return
-            yield Mark(self.name, "known_addresses", "critical")
-        elif word.kind == "missed":
-            SHORT.see(seen.recipients, word.detail, at)
-            clients = SHORT.see(seen.clients, word.client, at)
-            places = SHORT.see(seen.places, view.site.place(word.client), at)
-            if clients < self.clients or places < self.clients:
-                return
-            yield Mark(self.name, "unknown", "critical")
-        else:
+        shape = self._shape(word, seen, view)
+        if not shape:
             return
+        yield Mark(self.name, shape, "critical")
         seen.stood = max(seen.stood, at)
         asking, seen.asking = seen.asking, {}
         for key, asked in asking.items():
             if at - asked <= HOUR:
                 yield self._let_go(word, key)
+
+    def _shape(self, word: Signal, seen: Seen, view: View) -> str:
+        """What stands with this word; "" where it is not enough."""
+        at = word.at
+        if word.kind == "missed_ours":
+            ours = SHORT.see(seen.ours, word.detail, at)
+            return "known_addresses" if ours >= self.addresses else ""
+        if word.kind == "missed_reached":
+            servers = SHORT.see(seen.servers, word.client, at)
+            reached = SHORT.see(seen.reached, word.detail, at)
+            enough = reached >= self.accepted and servers >= self.servers
+            return "accepted_addresses" if enough else ""
+        if word.kind != "missed":
+            return ""
+        SHORT.see(seen.recipients, word.detail, at)
+        clients = SHORT.see(seen.clients, word.client, at)
+        places = SHORT.see(seen.places, view.site.place(word.client), at)
+        return "unknown" if clients >= self.clients and places >= self.clients else ""
 
     def _let_go(self, word: Signal, key: str) -> Signal:
         gateway = word.about[2:]
@@ -141,12 +187,14 @@ class DirectoryFault(Detector, frozen=True, kw_only=True):
     def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
         at = view.at
         clients = SHORT.distinct(seen.clients, at)
-        refused = [*SHORT.names(seen.ours), *SHORT.names(seen.recipients)]
-        count = SHORT.distinct(seen.ours, at)
+        ours, reached = SHORT.distinct(seen.ours, at), SHORT.distinct(seen.reached, at)
+        named = (SHORT.names(one) for one in (seen.ours, seen.reached, seen.recipients))
+        refused = list(dict.fromkeys(name for names in named for name in names))
         servers = many(clients, "server", about=seen.clients.estimated)
-        who = f"for {servers} that have long sent us mail"
-        if mark.shape == "known_addresses":
-            who = f"though {many(count, 'owner')} of them logged in within 30 days"
+        who = {
+            "known_addresses": f"though {many(ours, 'owner')} of them logged in within 30 days",
+            "accepted_addresses": f"though {reached} of them got mail within 7 days",
+        }.get(mark.shape, f"for {servers} that have long sent us mail")
         return Judgement(
             summary=f"{view.value} refuses addresses as unknown {who}, as"
             f" {', '.join(refused[:3])}. Look at its recipient map or directory: this mail"
@@ -155,8 +203,11 @@ class DirectoryFault(Detector, frozen=True, kw_only=True):
                 SHORT.evidence("servers that suddenly miss", seen.clients, at, self.clients),
                 SHORT.evidence("providers", seen.places, at, self.clients),
                 SHORT.evidence("refused whose owners log in", seen.ours, at, self.addresses),
+                SHORT.evidence("refused that got mail", seen.reached, at, self.accepted),
             ],
             targets=refused,
-            targets_count=SHORT.distinct(seen.recipients, at) + count,
+            targets_count=max(
+                len(refused), SHORT.distinct(seen.recipients, at) + ours, reached + ours
+            ),
             checks=[f"each had {self.provider} messages accepted in 7 days"],
         )

@@ -40,12 +40,15 @@ class Tally(Struct, array_like=True):
     other: Counts = field(default_factory=Counts)  # refused for any other reason
     accepted: Counts = field(default_factory=Counts)  # at RCPT
     taken: Counts = field(default_factory=Counts)  # with a message
+    asked: Counts = field(default_factory=Counts)  # of the missed, by VRFY or EXPN
 
     def note(self, event: Recipient) -> None:
-        if event.verdict == "unknown":
+        if _guesses(event):
             TODAY.see(self.unknown, event.recipient, event.at)
             SHARES.add(self.missed, event.at)
-            if not event.sender and not event.command:  # VRFY has no sender
+            if event.command:
+                SHARES.add(self.asked, event.at)
+            elif not event.sender:
                 SHARES.add(self.nameless, event.at)
         elif event.verdict == "accepted":
             SHARES.add(self.accepted, event.at)
@@ -159,7 +162,7 @@ class DirectoryHarvest(Detector, frozen=True):
             seen.tally.note(event)
             if letter == "c":
                 return self._asking(event, self._client(event, seen, view), seen, view)
-            if event.verdict == "unknown":
+            if _guesses(event):
                 return self._asking(event, self._neighbour(event, letter, seen, view), seen, view)
         return ()
 
@@ -203,9 +206,9 @@ class DirectoryHarvest(Detector, frozen=True):
 
     def _client(self, event: Recipient, seen: Seen, view: View) -> Iterable[Mark | Signal]:
         domain = _domain(event.sender)
-        if domain and (domain in seen.senders or event.verdict == "unknown"):
+        if domain and (domain in seen.senders or _guesses(event)):
             self._of_sender(seen, domain).note(event)
-        if event.verdict != "unknown" or self._is_under_way(event, seen):
+        if not _guesses(event) or self._is_under_way(event, seen):
             return ()
         return self._guess(domain, seen, view)
 
@@ -333,6 +336,7 @@ class DirectoryHarvest(Detector, frozen=True):
         at, shape = view.at, mark.shape
         tally = seen.senders.get(mark.about, seen.tally)
         missed = TODAY.distinct(tally.unknown, at)
+        asked = SHARES.total(tally.asked, at)
         evidence = self._evidence(shape, tally, seen, at)
         clients = [view.value]
         if shape == "network":
@@ -346,6 +350,7 @@ class DirectoryHarvest(Detector, frozen=True):
                 who=view.value,
                 about=mark.about,
                 missed=said(missed, about=tally.unknown.estimated),
+                fate="do not exist or were only asked for" if asked else "do not exist",
             ),
             evidence=evidence,
             clients=clients,
@@ -354,6 +359,11 @@ class DirectoryHarvest(Detector, frozen=True):
             checks=[
                 f"{tally.good(at)} recipients were accepted",
                 f"{tally.null_share(at):.0%} of the unknown ones came from the null sender",
+                *(
+                    [f"{asked} were asked for by VRFY or EXPN, whether they exist or not"]
+                    if asked
+                    else []
+                ),
             ],
             wish=self._wish(shape, seen, view),
         )
@@ -397,6 +407,12 @@ class DirectoryHarvest(Detector, frozen=True):
         return Wish(action, Target("network", view.value))
 
 
+def _guesses(event: Recipient) -> bool:
+    """Whether a client named an address that does not exist; or asked for one by VRFY or EXPN,
+    which nobody needs to deliver mail (RFC 5321, 7.3), whatever the answer was."""
+    return event.verdict == "unknown" or event.command != ""
+
+
 def _domain(sender: str) -> str:
     return sender.rpartition("@")[2][:LONGEST] if "@" in sender else ""
 
@@ -410,10 +426,10 @@ def _recent(sign: str, tally: Tally, at: float, seconds: float, threshold: float
 
 
 _SUMMARIES = {
-    "fast": "{who} guesses addresses: {missed} do not exist",
-    "slow": "{who} guesses addresses slowly: {missed} do not exist",
-    "took_part": "{who} guesses addresses, as many do with it: {missed} do not exist",
-    "provider": "mail from {about} through {who} guesses addresses: {missed} do not exist",
-    "network": "clients of {who} guess addresses: {missed} do not exist",
-    "domain": "clients that say they are {who} guess addresses: {missed} do not exist",
+    "fast": "{who} guesses addresses: {missed} {fate}",
+    "slow": "{who} guesses addresses slowly: {missed} {fate}",
+    "took_part": "{who} guesses addresses, as many do with it: {missed} {fate}",
+    "provider": "mail from {about} through {who} guesses addresses: {missed} {fate}",
+    "network": "clients of {who} guess addresses: {missed} {fate}",
+    "domain": "clients that say they are {who} guess addresses: {missed} {fate}",
 }

@@ -35,7 +35,10 @@ class InternalMailer(Detector, frozen=True, kw_only=True):
 
     name = "internal_mailer"
     technique = "T1204"  # User Execution
-    blind_to = "hosts behind one address with others, and mail past our gateways and firewalls"
+    blind_to = (
+        "hosts behind one address with others, mail past our gateways and firewalls, and names in"
+        " HELO that the log does not tell (sendmail's, and Postfix's of mail that it takes)"
+    )
     hears: ClassVar = {"c": (Message, Recipient, Connection)}
     state = Seen
 
@@ -59,13 +62,14 @@ class InternalMailer(Detector, frozen=True, kw_only=True):
             return ()
         at = event.at
         if type(event) is Connection:
-            if event.helo:
-                HOUR.see(seen.names, event.helo, at)
+            self._named(event.helo, seen, at)
             if event.reason == "port_25":
                 HOUR.add(seen.direct, at)
-        elif event.account:
+            return self._shapes(seen, at)
+        if event.account:
             return ()
-        elif type(event) is Message:
+        self._named(event.helo, seen, at)
+        if type(event) is Message:
             HOUR.add(seen.recipients, at, max(1, event.recipients))
             HOUR.see(seen.senders, event.sender, at)
             TODAY.see(seen.daily, event.sender, at)
@@ -73,6 +77,13 @@ class InternalMailer(Detector, frozen=True, kw_only=True):
             HOUR.add(seen.recipients, at)
             HOUR.add(seen.refused, at)
         return self._shapes(seen, at)
+
+    @staticmethod
+    def _named(helo: str, seen: Seen, at: float) -> None:
+        """What the host calls itself. A refusal by Postfix tells it, a message that Exim or
+        Exchange takes as well; a message that Postfix takes does not."""
+        if helo:
+            HOUR.see(seen.names, helo.lower(), at)
 
     def _shapes(self, seen: Seen, at: float) -> Iterable[Mark]:
         recipients = HOUR.total(seen.recipients, at)
@@ -103,6 +114,8 @@ class InternalMailer(Detector, frozen=True, kw_only=True):
         )
         if mark.shape == "direct":
             wrote = f"made {many(direct, 'connection')} to port 25 of others in an hour"
+        elif mark.shape == "many_names":
+            wrote += f"; in HELO it called itself {', '.join(HOUR.names(seen.names))}"
         return Judgement(
             summary=f"{view.value}, a host of ours that is no relay, {wrote}",
             evidence=[

@@ -78,7 +78,12 @@ _CONNECTIONS = {
 }
 _RECIPIENTS = {
     "smtp.mailbox-does-not-exist": ("unknown", "user_unknown"),
+    "smtp.vrfy": ("accepted", ""),
     "smtp.vrfy-not-found": ("unknown", "user_unknown"),
+    "smtp.vrfy-disabled": ("refused", "refused"),
+    "smtp.expn": ("accepted", ""),
+    "smtp.expn-not-found": ("unknown", "user_unknown"),
+    "smtp.expn-disabled": ("refused", "refused"),
     "smtp.relay-not-allowed": ("relay_denied", "relay_denied"),
     "smtp.rcpt-to-greylisted": ("deferred", "greylisted"),
     "smtp.too-many-recipients": ("refused", "too_many_recipients"),
@@ -185,6 +190,7 @@ def _connection(record: Record, event: str, keys: str) -> Items:
 
 def _recipient(record: Record, event: str, keys: str) -> Items:
     verdict, reason = _RECIPIENTS[event]
+    command = event[5:9]
     return (
         Recipient(
             at=record.at,
@@ -192,9 +198,10 @@ def _recipient(record: Record, event: str, keys: str) -> Items:
             offset=record.offset,
             client=_client(keys),
             sender=_mailbox(_text(keys, "from")),
-            recipient=_mailbox(_text(keys, "to")),
+            recipient=_mailbox(_text(keys, "to") or _text(keys, "name")),
             verdict=verdict,
             reason=reason,
+            command=command if command in ("vrfy", "expn") else "",
         ),
     )
 

@@ -1,8 +1,12 @@
 """Our own directory is broken: servers that know our addresses miss with all of them."""
 
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
 from agents.detectors.directory_fault import ASKING, DirectoryFault
 from agents.detectors.directory_harvest import DirectoryHarvest
-from schemas.events import Auth, Fact, Message, Recipient, Signal
+from schemas.events import Auth, Delivery, Fact, Message, Recipient, Signal
 from tests.detectors.stories import DAY, HOUR, MINUTE, START, Story, event, opened, repeat, tell
 
 NAME = "directory_fault"
@@ -31,13 +35,11 @@ def misses(client: str, many: int = 5, at: float = 0.0, gap: float = 60.0) -> li
     )
 
 
-def told(*parts: Fact | list[Message] | list[Recipient]) -> Story:
+def told(*parts: Fact | Iterable[Fact]) -> Story:
     return tell(DirectoryFault(), *parts)
 
 
-def fault(
-    *parts: Fact | list[Message] | list[Recipient], clients: list[str] | None = None
-) -> Story:
+def fault(*parts: Fact | Iterable[Fact], clients: list[str] | None = None) -> Story:
     all_known = [e for client in clients or SERVERS for e in known(client)]
     return told(all_known, *parts)
 
@@ -53,6 +55,7 @@ def test_three_servers_that_know_us_miss_with_everything() -> None:
         "servers that suddenly miss": (3, 3),
         "providers": (3, 3),
         "refused whose owners log in": (0, 3),
+        "refused that got mail": (0, 5),
     }
     assert finding.checks == ["each had 20 messages accepted in 7 days"]
     assert "refuses addresses as unknown for 3 servers" in finding.summary
@@ -157,6 +160,99 @@ def test_an_address_keeps_nothing_of_it() -> None:
     told(owners(), other)
     assert story.finding(NAME, "mx1").targets_count == 3
     assert told(owners(), other, other, other).silent
+
+
+# -- addresses that got mail ---------------------------------------------------------------------
+
+
+def got(many: int = 20, at: float = -DAY, **more: str) -> list[Delivery]:
+    """Mail of a stranger to so many of ours, each in a second that is looked at."""
+    usual = {"client": "192.0.2.9", "sender": "x@example.net", "relay": "mail.example.org"}
+    return [
+        event(Delivery, at=at + 8 * n, **{**usual, "recipient": f"user{n}@example.org", **more})
+        for n in range(many)
+    ]
+
+
+def two(many: int = 7) -> list[Recipient]:
+    """Two servers, each misses with as many, the second with the same ones: from the fifth on
+    they ask for addresses whose mail counts."""
+    return [*misses(SERVERS[0], many), *misses(SERVERS[1], many, at=7)]
+
+
+def seen_by_two(*parts: Fact | Iterable[Fact]) -> Story:
+    """A site that only two servers send to."""
+    return fault(*parts, clients=SERVERS[:2])
+
+
+def test_addresses_that_got_mail_are_refused_to_two_servers() -> None:
+    finding = seen_by_two(got(), two(9)).finding(NAME, "mx1")
+    assert (finding.shape, finding.severity) == ("accepted_addresses", "critical")
+    assert finding.targets == [f"user{n}@example.org" for n in range(4, 9)]
+    assert finding.targets_count == 5
+    assert "though 5 of them got mail within 7 days, as user4@example.org" in finding.summary
+    assert finding.evidence[3].count == 5
+    assert seen_by_two(got(), two(8)).silent
+    assert seen_by_two(got(8), two(9)).silent
+    assert seen_by_two(two(9)).silent
+
+
+def test_the_address_that_the_sender_named_counts() -> None:
+    aliased = [
+        event(Delivery, at=-DAY + 8 * n, client="192.0.2.9", sender="x@example.net",
+              recipient="box@example.org", original=f"user{n}@example.org")
+        for n in range(20)
+    ]  # fmt: skip
+    assert not seen_by_two(aliased, two(9)).silent
+    assert seen_by_two(got(recipient="box@example.org"), two(9)).silent
+
+
+def test_mail_that_was_not_delivered_or_long_ago_proves_nothing() -> None:
+    assert seen_by_two(got(status="bounced", sender=""), two(9)).silent
+    assert seen_by_two(got(at=-8 * DAY), two(9)).silent
+
+
+def test_a_week_is_how_long_mail_counts() -> None:
+    def asked(at: float) -> list[Signal]:
+        return [
+            event(Signal, at=at, about=f"m:user{n}@example.org", gateway="mx1", kind="missing",
+                  client=SERVERS[n % 2], detail="nearly all")
+            for n in range(5)
+        ]  # fmt: skip
+
+    at_once = [replace(e, at=START - 7 * DAY) for e in got(5, at=-7 * DAY)]
+    assert not told(at_once, asked(0)).silent
+    assert told(at_once, asked(1)).silent
+    assert told(at_once, [replace(e, detail="") for e in asked(0)]).silent
+
+
+def test_a_report_that_arrived_proves_it_too() -> None:
+    assert not seen_by_two(got(sender=""), two(9)).silent
+
+
+def test_what_an_address_sent_proves_nothing_of_it() -> None:
+    sent = [
+        event(Delivery, at=-DAY + 8 * n, sender=f"user{n}@example.org", recipient="x@example.net",
+              account=f"user{n}@example.org")
+        for n in range(20)
+    ]  # fmt: skip
+    more = [event(Delivery, at=-HOUR + n, sender=f"user{n}@example.org", account=f"user{n}",
+                  recipient=f"user{n + 1}@example.org") for n in range(20)]  # fmt: skip
+    assert seen_by_two(sent, more, two(9)).silent
+
+
+def test_a_department_that_left_is_missed_by_its_list_alone() -> None:
+    assert fault(got(), misses(SERVERS[0], 20, gap=20), clients=SERVERS[:1]).silent
+
+
+def test_servers_that_reach_others_ask_for_nobody() -> None:
+    reached = [event(Message, client=c, sender="a@example.net", recipients=5) for c in SERVERS[:2]]
+    assert seen_by_two(got(), reached, two(9)).silent
+
+
+def test_misses_far_apart_are_no_fault() -> None:
+    slow = [*misses(SERVERS[0], 12, gap=170), *misses(SERVERS[1], 12, at=7, gap=170)]
+    assert seen_by_two(got(), slow).silent
 
 
 # -- whom it lets go ----------------------------------------------------------------------------

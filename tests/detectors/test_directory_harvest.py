@@ -538,6 +538,29 @@ def test_vrfy_is_guessing_though_it_has_no_sender() -> None:
     assert tell(DirectoryHarvest(), guesses(10, 5, sender="")).silent
 
 
+def test_vrfy_and_expn_are_guesses_whatever_the_answer() -> None:
+    for verdict in ("refused", "accepted", "blocked"):
+        names = nobody(0, 10)
+        asked = every(5, to(THIEF, *names, sender="", command="expn", verdict=verdict))
+        finding = tell(DirectoryHarvest(), asked).finding("directory_harvest", THIEF)
+        assert finding.shape == "fast"
+        assert "10 were asked for by VRFY or EXPN, whether they exist or not" in finding.checks
+        assert finding.summary.endswith(": 10 do not exist or were only asked for")
+        assert tell(DirectoryHarvest(), every(5, to(THIEF, *names, verdict=verdict))).silent
+    usual = tell(DirectoryHarvest(), guesses(10, 5)).finding("directory_harvest", THIEF)
+    assert not any("VRFY" in check for check in usual.checks)
+    assert usual.summary.endswith(": 10 do not exist")
+
+
+def test_neighbours_that_ask_by_vrfy_are_a_network() -> None:
+    asked = [
+        e
+        for n in range(10)
+        for e in to(f"192.0.2.{n}", *nobody(6 * n, 6), sender="", command="vrfy", verdict="refused")
+    ]
+    assert tell(DirectoryHarvest(), every(300, asked)).shapes == {"directory_harvest": {"network"}}
+
+
 def fault(at: float = 300.0, about: str = f"c:{THIEF}") -> Signal:
     return Signal(at=START + at, about=about, kind="fault", gateway="mx1")
 

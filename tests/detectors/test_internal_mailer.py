@@ -88,7 +88,20 @@ def test_forty_senders_in_a_day() -> None:
 def test_three_names() -> None:
     finding = told(hello("a", "b", "c")).finding(NAME)
     assert (finding.shape, finding.severity) == ("many_names", "high")
+    assert finding.summary.endswith("; in HELO it called itself a, b, c")
     assert told(hello("a", "b", "b", "")).silent
+
+
+def test_names_are_told_by_messages_and_refusals() -> None:
+    taken = [event(Message, at=n, client=HOST, sender="s@x.example", helo=h) for n, h in
+             enumerate(("a", "A", "b"))]  # fmt: skip
+    missed = event(Recipient, client=HOST, verdict="unknown", helo="c")
+    accepted = event(Recipient, client=HOST, verdict="accepted", helo="c")
+    assert told(taken, missed).finding(NAME).shape == "many_names"
+    assert told(taken, accepted).finding(NAME).shape == "many_names"
+    assert told(taken).silent
+    user = event(Message, client=HOST, account="anna", helo="c")
+    assert told(taken, user).silent
 
 
 def test_a_fifth_refused_of_fifty() -> None:

@@ -44,6 +44,7 @@ def read(record: Record, name: str, rest: str) -> Items:
                 sender=user,
                 recipients=1,
                 auto=True,
+                answers="<>" if more.strip() == "<>" else account(more.strip()),
             ),
         )
     if what.endswith(("rejected", "message from")):

@@ -84,6 +84,8 @@ def read(record: Record, pid: str, queue_id: str, text: str) -> Items:
         _tail(text, size.end(), values)
     if who:
         values["client"] = keeps["client"] = who.client
+        if who.helo:
+            values["helo"] = who.helo
         between = text[who.end : size.start() if size else len(text)]
         # An ident (U=) is the client's word and could name another login: then there are two P=.
         found = _LOGIN.search(between) if " A=" in between and between.count(" P=") == 1 else None

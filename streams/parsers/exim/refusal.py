@@ -120,6 +120,7 @@ def scanned(record: Record, pid: str, queue_id: str, text: str) -> Items | None:
         code=code,
         enhanced=enhanced,
         reason=reason,
+        helo=who.helo,
     )
     return (once(record, pid, queue_id, event),)
 
@@ -138,8 +139,8 @@ def _refused(
 ) -> Fact | Part | None:
     """What stands behind ``rejected ``."""
     command, _, rest = what.partition(" ")
-    if command in ("RCPT", "VRFY"):
-        asked = "vrfy" if command == "VRFY" else ""
+    if command in ("RCPT", "VRFY", "EXPN"):
+        asked = "" if command == "RCPT" else command.lower()
         return _recipient(record, who, sender, account, queue_id, rest, later, asked)
     if what.startswith(("after ", "during ", "DATA", "PREDATA", "by ")):
         said = what.partition(": ")[2]
@@ -158,6 +159,7 @@ def _refused(
             code=code,
             enhanced=enhanced,
             reason=reason,
+            helo=who.helo,
         )
     _, end, said = what.rpartition(">: ") if command == "MAIL" else what.partition(": ")
     if command == "connection":
@@ -199,6 +201,7 @@ def _recipient(
         enhanced=enhanced,
         reason=reason,
         command=command,
+        helo=who.helo,
     )
     if reason != "sender":
         return event
@@ -239,6 +242,7 @@ def _sender(record: Record, pid: str, who: Peer, text: str) -> Items:
         return ()
     sender = mailbox(found["sender"])
     values = {"client": who.client, "sender": sender, "verdict": "refused", "reason": "sender"}
+    values["helo"] = who.helo
     waits = Part(
         record.at,
         record.host,

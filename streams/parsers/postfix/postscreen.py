@@ -133,6 +133,7 @@ def _reject(record: Record, text: str) -> Items:
             code=said.code,
             enhanced=said.enhanced,
             reason=reason,
+            helo=said.helo,
         ),
     )
 

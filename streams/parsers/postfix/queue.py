@@ -63,6 +63,7 @@ def _refused(record: Record, queue_id: str, rest: str, discarded: bool) -> Part:
         "code": said.code,
         "enhanced": said.enhanced,
         "reason": reason,
+        "helo": said.helo if by_milter else "",  # else it is not the last word
     }
     keeps = {}
     if by_milter:

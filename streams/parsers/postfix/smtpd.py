@@ -218,6 +218,7 @@ def _reject(record: Record, service: str, message: str, rest: str) -> Items:
                 enhanced=said.enhanced,
                 reason=reason,
                 command="vrfy" if command == "VRFY" else "",
+                helo=said.helo,
             )
         )
     elif command.startswith("bare <"):
@@ -235,6 +236,7 @@ def _values(said: reject.Refusal, verdict: str, reason: str) -> dict[str, Any]:
         "code": said.code,
         "enhanced": said.enhanced,
         "reason": reason,
+        "helo": said.helo,
     }
 
 

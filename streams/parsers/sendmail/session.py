@@ -41,9 +41,8 @@ _ABUSE = (
     ("probable open proxy: command=", "non_smtp_command"),
     ("SMTP violation, input too long", "input_too_long"),
     ("Possible SMTP RCPT flood", "too_many_errors"),
-    ("EXPN ", "expn"),
-    ("VRFY ", "vrfy"),
 )
+_QUESTIONS = ("vrfy", "expn")
 _PRESENT = (
     # a line that begins so names a client up to the word behind it; how the session ends
     ("lost input channel from ", " to ", "closed", "lost connection"),
@@ -285,9 +284,40 @@ def _complaint(record: Record, queue_id: str, who: str, said: str) -> Items:
         return (Attempt("tally", auth, message.session(record, client), int(attack["n"])),)
     if attack:
         return (_connection(record, host, client, "abuse", "too_many_commands"),)
+    command, _, asked = said.partition(" ")
+    if command.lower() in _QUESTIONS:
+        return _asked(record, queue_id, client, command.lower(), asked)
     begin = said[:60].upper()
     reason = next((reason for words, reason in _ABUSE if begin.startswith(words.upper())), "")
     return _told(record, queue_id, who, "abuse", reason) if reason else ()
+
+
+def _asked(record: Record, queue_id: str, client: str, command: str, text: str) -> Items:
+    """``VRFY root [rejected]``: without that word it was answered, the line does not say how."""
+    name = text.removesuffix(" [rejected]")
+    values: dict[str, Any] = {
+        "client": client,
+        "recipient": mailbox(name),
+        "command": command,
+        "verdict": "accepted",
+    }
+    if name != text:
+        values["verdict"] = values["reason"] = "refused"
+    if not queue_id:
+        return (Recipient(at=record.at, gateway=record.host, offset=record.offset, **values),)
+    keeps = {"client": client, "origin": "smtpd"}
+    return (
+        Part(
+            record.at,
+            record.host,
+            "queue",
+            queue_id,
+            keeps,
+            record.offset,
+            Recipient,
+            values,
+        ),
+    )
 
 
 def _told(record: Record, queue_id: str, who: str, outcome: str, reason: str) -> Items:

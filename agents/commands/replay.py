@@ -1,22 +1,19 @@
 """`mailwarden replay`: what would have been found and blocked in old logs."""
 
-import lzma
 import sys
 import time
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
-import zstandard
 from rich.console import Group
 from rich.text import Text
 
 from agents.commands import options
 from agents.commands.comparing import compared, write_difference
-from agents.commands.progress import following
+from agents.commands.progress import following, readable
+from agents.commands.suggesting import innocent, suggested
 from agents.comparison import difference, sides
 from agents.configuration import Config
 from agents.contrast import Contrast
@@ -25,9 +22,7 @@ from agents.replay import Replay, Verdict
 from agents.words import many, span
 from schemas import wire
 from streams.reader import DeadLine, ReadOptions
-from streams.sources.archive import open_lines
 
-UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 DEAD = 3  # unreadable lines that are shown
 
 
@@ -41,11 +36,26 @@ DEAD = 3  # unreadable lines that are shown
     metavar="OTHER.toml",
     help="Show only what these settings find and decide otherwise, and why.",
 )
+@click.option(
+    "--suggest",
+    is_flag=True,
+    help="Suggest thresholds at which the known innocent stay silent.",
+)
+@click.option(
+    "--innocent",
+    "innocents",
+    multiple=True,
+    metavar="WHO|FILE",
+    help="With --suggest: a client, network or account, or a file with one a line. Whom"
+    " `decisions` pardoned is known.",
+)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 def command(
     config: Path | None,
     as_json: bool,
     compare: Path | None,
+    suggest: bool,
+    innocents: tuple[str, ...],
     files: tuple[Path, ...],
     **reading: Any,
 ) -> None:
@@ -57,19 +67,31 @@ def command(
     mailwarden replay /var/log/mail.log
     mailwarden replay --json mail.log.2.gz mail.log.1 mail.log > found.jsonl
     mailwarden replay --compare stricter.toml mail.log
+    mailwarden replay --suggest --innocent 192.0.2.7 --innocent known.txt mail.log
     """
+    if suggest and compare is not None:
+        raise click.UsageError("--suggest and --compare are two questions: ask one at a time.")
+    if innocents and not suggest:
+        raise click.UsageError("--innocent is for --suggest.")
     settings = options.load(config)
     missing = [str(path) for path in files if not path.is_file()]
     if missing:
         raise options.Unusable(f"no such file: {', '.join(missing)}")
     dead = Dead()
+    if suggest:
+        known = innocent(settings, innocents)
+        options_read = read_options(settings, **reading)
+        ended = suggested(settings, known, options_read, files, dead, as_json=as_json)
+        dead.tell()
+        _tell_broken(ended)
+        return
     others = [options.load(compare)] if compare is not None else []
     replay = Replay(settings, read_options(settings, **reading), dead, others)
     contrast = Contrast(*replay.shards) if others else None
     broken: list[str] = []
     begun = time.perf_counter()
     with following(files) as progress:
-        sources = [(str(path), _lines(path, broken)) for path in files]
+        sources = [(str(path), readable(path, broken)) for path in files]
         verdict = replay.run(sources, progress=progress, watch=contrast)
     took = time.perf_counter() - begun
     if contrast is not None:
@@ -84,6 +106,10 @@ def command(
     else:
         report.console().print(_summary(replay, verdict, took))
     dead.tell()
+    _tell_broken(broken)
+
+
+def _tell_broken(broken: list[str]) -> None:
     for word in broken:
         click.echo(f"mailwarden: {word}", err=True)
     if broken:
@@ -134,14 +160,6 @@ class Dead:
         for line in self._first:
             place = f"{line.source}:{line.offset}"
             click.echo(f"  {report.printable(place)}: {report.printable(line.reason)}", err=True)
-
-
-def _lines(path: Path, broken: list[str]) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file as far as it can be read; what ends it early goes to `broken`."""
-    try:
-        yield from open_lines(path)
-    except UNREADABLE as error:
-        broken.append(f"{path}: cannot be read on: {error}")
 
 
 def _summary(replay: Replay, verdict: Verdict, took: float) -> Group:

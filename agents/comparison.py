@@ -15,7 +15,7 @@ from agents.replay import Verdict
 from agents.words import number
 from schemas.findings import Alert, Decision, Evidence
 
-Why = Literal["disabled", "trusted", "dated", "below", "settings", "follows", "response"]
+Kind = Literal["disabled", "trusted", "dated", "below", "settings", "follows", "response"]
 """The detector is off; it does not judge this client; the finding has another first offence; a
 count is below its threshold; other settings of the detector; nothing of its own; what response
 says."""
@@ -24,7 +24,7 @@ says."""
 class Reason(Struct, frozen=True):
     """Why one side, `there`, does not find or decide what the other does."""
 
-    why: Why
+    kind: Kind
     words: str
     counts: list[Evidence] = []  # there, each below its threshold
     settings: dict[str, tuple[Any, Any]] = {}  # of the detector that differ: there, here

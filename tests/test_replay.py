@@ -279,7 +279,7 @@ def test_each_difference_has_its_reason(
     assert words in " ".join(result.output.split())
     told = json.loads(run("--json", "--compare", str(other), str(log)).output)
     assert told["only"] == "ours"
-    assert told["why"]["why"] == why
+    assert told["why"]["kind"] == why
     assert all(seen["count"] < seen["threshold"] for seen in told["why"]["counts"])
     # and the other way round, where the file that is used is the stricter one
     base = tmp_path / "base.toml"

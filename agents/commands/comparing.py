@@ -68,7 +68,7 @@ def _findings(
     asked: dict[str, list[Decision]] = {}
     for decision in decisions:
         asked.setdefault(decision.alert, []).append(decision)
-    for alike in report.folded(alerts, lambda alert: found.reasons[alert.id].why):
+    for alike in report.folded(alerts, lambda alert: found.reasons[alert.id].kind):
         first = alike[0]
         yield report.finding(first, asked.get(first.id, []), alike[1:])
         yield _because(found.reasons[first.id], other, report.GUTTER)
@@ -98,7 +98,7 @@ def _decisions(
 
 def _because(reason: Reason, other: str, by: int) -> RenderableType:
     """Why the other does not: in words, with the settings that differ."""
-    name = other if reason.why == "response" else f"not {other}"
+    name = other if reason.kind == "response" else f"not {other}"
     text = Text(report.printable(f"{name}: {reason.words}"), style="yellow")
     named = list(reason.settings.items())
     told = [f"{name} {_value(there)}, here {_value(here)}" for name, (there, here) in named]

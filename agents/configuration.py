@@ -3,17 +3,18 @@
 Wrong settings raise SettingsError: the file, the key, and what was expected.
 """
 
-import difflib
 import logging
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, structs
 
+from agents import policies
+from agents.checked import networks, unknown
 from agents.detector import Detector
 from agents.detectors import DETECTORS
 from agents.engine import Engine, Variants
@@ -64,6 +65,7 @@ class Config(Struct, frozen=True):
     allowed: net.Networks  # never decided against
     detectors: list[Detector]  # all there are, those switched off included
     variants: Variants  # of them, with the settings of a domain
+    policies: policies.Policies  # what a domain has of its own beside that
     gateways: list[Gateway]
     sinks: list[Sink]
     custom: dict[str, CustomSettings] = {}  # the rules of the site's own formats, by name
@@ -99,7 +101,7 @@ def build(settings: Settings, path: Path | None = None) -> Config:
     """The parts that `settings` describe. Raises SettingsError."""
     where = str(path) if path else "settings"
     _check(settings, where)
-    allowed = _networks(where, "network.allow", settings.network.allow)
+    allowed = networks(where, "network.allow", settings.network.allow)
     custom = {
         name: convert(table, CustomSettings, where, f"parsers.custom.{name}")
         for name, table in settings.parsers.custom.items()
@@ -109,6 +111,7 @@ def build(settings: Settings, path: Path | None = None) -> Config:
         phishing = PhishingList(settings.phishing, state.phishing(settings))
     except SettingsError as error:
         raise SettingsError(f"{where}: {error}") from error
+    of_domains = policies.build(settings, where)
     return Config(
         settings=settings,
         site=_site(settings, where, enrichment, phishing),
@@ -117,8 +120,9 @@ def build(settings: Settings, path: Path | None = None) -> Config:
         allowed=allowed,
         detectors=_detectors(settings, where),
         variants=_variants(settings, where),
+        policies=of_domains,
         gateways=_gateways(settings, where),
-        sinks=_sinks(settings, where),
+        sinks=_sinks(settings, where, of_domains),
         custom=custom,
         formats=_formats(custom, where),
         path=path,
@@ -138,6 +142,7 @@ def build_shard(
         trusted=site.trusted,
         shared=site.shared,
         domains=site.domains,
+        policies=config.policies,
         origins=config.enrichment.origins,
         share=budget_share,
     )
@@ -185,19 +190,19 @@ class Broken:
 def _site(settings: Settings, where: str, enrichment: Enrichment, phishing: PhishingList) -> Site:
     network, site = settings.network, settings.site
     domains = [domain.lower().rstrip(".") for domain in site.domains]
-    filters = _networks(where, "network.filters", network.filters)
+    filters = networks(where, "network.filters", network.filters)
     return Site(
         domains=frozenset(domains),
         default_domain=domains[0] if domains else "",
-        own=_networks(where, "network.own", network.own, net.PRIVATE),
-        trusted=_networks(
+        own=networks(where, "network.own", network.own, net.PRIVATE),
+        trusted=networks(
             where,
             "network.upstream",
             network.upstream,
             (*net.LOOPBACK, *network.allow, *filters),
         ),
         filters=filters,
-        shared=_networks(where, "network.shared", network.shared),
+        shared=networks(where, "network.shared", network.shared),
         honeypots=frozenset(name.lower() for name in site.honeypots),
         bulk=frozenset(name.lower() for name in site.bulk),
         phishing=phishing,
@@ -208,7 +213,7 @@ def _site(settings: Settings, where: str, enrichment: Enrichment, phishing: Phis
 def _detectors(settings: Settings, where: str) -> list[Detector]:
     for name in settings.detectors:
         if name not in DETECTORS:
-            raise SettingsError(_unknown(where, f"detectors.{name}", "detector", name, DETECTORS))
+            raise SettingsError(unknown(where, f"detectors.{name}", "detector", name, DETECTORS))
     detectors = []
     for name, kind in DETECTORS.items():
         key = f"detectors.{name}"
@@ -285,15 +290,18 @@ def _gateways(settings: Settings, where: str) -> list[Gateway]:
     return gateways
 
 
-def _sinks(settings: Settings, where: str) -> list[Sink]:
+def _sinks(settings: Settings, where: str, of_domains: policies.Policies) -> list[Sink]:
     sinks: list[Sink] = []
     for key, name, kind, table in _chosen(settings.sinks, SINKS, where, "sink"):
         chosen = convert(table, kind.Settings, where, key)
         _check_numbers(chosen, where, key)
         try:
-            sinks.append(kind(chosen, name))
+            sink = kind(chosen, name)
         except SettingsError as error:
             raise SettingsError(f"{where}: {key}.{error}") from error
+        if name in of_domains.sinks():
+            sink.concerned = of_domains.telling(name)
+        sinks.append(sink)
     return sinks
 
 
@@ -313,30 +321,8 @@ def _chosen(
         kind = str(table.pop("kind", name))
         if kind not in registry:
             place = f"{key}.kind" if "kind" in section else key
-            raise SettingsError(_unknown(where, place, what, kind, registry))
+            raise SettingsError(unknown(where, place, what, kind, registry))
         yield key, name, registry[kind], table
-
-
-def _unknown(where: str, key: str, what: str, name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"{where}: {key}: no such {what}; {hint}there are: {', '.join(names)}"
-
-
-def _networks(
-    where: str, key: str, texts: Iterable[str], always: Iterable[str] = ()
-) -> net.Networks:
-    found = net.Networks(always)
-    for index, text in enumerate(texts):
-        try:
-            found.add(text)
-        except ValueError as error:
-            raise SettingsError(
-                f"{where}: {key}[{index}]: expected an address or a network such as"
-                f" 192.0.2.0/24 or 2001:db8::/48, not {text!r}"
-            ) from error
-    return found
 
 
 def _check(settings: Settings, where: str) -> None:

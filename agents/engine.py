@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from agents.detector import Detector, Judgement, Mark, View, Withdraw
+from agents.domains import inherited
 from agents.record import RECENT, Episode, Record
 from agents.windows import DAY, Past, merged
 from schemas import keys, net, wire
@@ -238,10 +239,7 @@ class Engine:
         variants = self._variants.get(detector.name)
         if not variants or key[0] not in "md":
             return detector
-        domain = key[2:].rpartition("@")[2]
-        while domain and domain not in variants:
-            domain = domain.partition(".")[2]
-        return variants.get(domain, detector)
+        return inherited(variants, key[2:].rpartition("@")[2]) or detector
 
     # -- what is behind it ------------------------------------------------------------------
 

@@ -76,7 +76,8 @@ class Replay:
         self.events = 0
         self.verdicts: list[Verdict] = []
         self._conclusions = [Conclusions(config) for config in (config, *others)]
-        self.shard = self._conclusions[0].shard
+        self.shards = [each.shard for each in self._conclusions]
+        self.shard = self.shards[0]
 
     def run(
         self,
@@ -85,7 +86,8 @@ class Replay:
         progress: Progress | None = None,
         watch: Callable[[Fact], None] | None = None,
     ) -> Verdict:
-        """Read all sources to their end, merged by event time. `watch` sees every event."""
+        """Read all sources to their end, merged by event time. `watch` sees every event, when
+        all shards have seen it."""
         with _undisturbed():
             self._fold(self.reader.read(sources), progress, watch)
             self._fold(self.reader.close(), progress, watch)
@@ -99,7 +101,7 @@ class Replay:
         watch: Callable[[Fact], None] | None,
     ) -> None:
         fold = self.shard.fold
-        others = [each.shard.fold for each in self._conclusions[1:]]
+        others = [shard.fold for shard in self.shards[1:]]
         kept = self.shard.clock
         facts, batches = iter(facts), 0
         while batch := list(islice(facts, BATCH)):

@@ -3,7 +3,8 @@
 A decision is asked for by the detector (`Finding.wish`) and made here, or not, in this order:
 
 1. what speaks against it altogether: nobody is accused, the detector's own doubt, too old;
-2. whom it would hit: networks that are allowed, our own or trusted, or wider than may be;
+2. whom it would hit: networks that are allowed (by all domains that it concerns, if not for
+   everybody), our own or trusted, or wider than may be; and how hard these domains permit;
 3. what it would cost: a shared network, or accounts with good evidence behind the target,
    narrow it (tarpit; client and account) or leave the alert alone;
 4. whether one is in force already: then nothing is renewed, but a more severe action, or
@@ -19,6 +20,9 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import cast
 
+from msgspec import structs
+
+from agents.policies import Policies, fitting, named
 from agents.record import Sentence
 from agents.words import span
 from schemas import net
@@ -47,8 +51,8 @@ class Response:
     """One writer per decision: `sentences` is kept in the record of the finding's subject.
 
     `allowed`, `own` and `trusted` networks are never decided against, `shared` ones are slowed
-    at most; `domains` are ours; `origins` says where clients come from; `share` is this response's
-    part of the budget.
+    at most; `domains` are ours, `policies` what each has of its own; `origins` says where clients
+    come from; `share` is this response's part of the budget.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Response:
         trusted: Networks | None = None,
         shared: Networks | None = None,
         domains: frozenset[str] = frozenset(),
+        policies: Policies | None = None,
         origins: Callable[[Iterable[str]], list[str]] = _unknown,
         share: float = 1.0,
     ) -> None:
@@ -71,6 +76,7 @@ class Response:
         )
         self._shared = shared or Networks()
         self._domains = domains
+        self._policies = policies or Policies()
         self._origins = origins
         self._share = share
         self._minute = -1
@@ -84,6 +90,9 @@ class Response:
         `now` is the time by which leases run: event time in a replay. `sentences` remembers,
         by target, how often and until when something was decided; it is changed here.
         """
+        if self._policies:
+            stage = self._policies.stage(finding.stage, self._ruling(finding))
+            finding = structs.replace(finding, stage=stage)
         if finding.state == "withdrawn":
             return self._lift(finding, sentences, now)
         decision: Decision | None = None
@@ -148,13 +157,20 @@ class Response:
         name, _, domain = target.value.rpartition("@")
         if target.kind == "address" and name in ALWAYS and domain in self._domains:
             raise RefusedError(f"{target.value} must take mail")
+        domains = self._ruling(finding)
         if target.kind in ("network", "client_account"):
             client = target.value.partition(" ")[0]
             asked = self._spare(client)
+            if self._policies.sparing(client, domains):
+                raise RefusedError(f"{client} is on the allow list of {named(domains)}")
             if target.kind == "network" and self._shared.overlapping(client):
                 action = min(action, "tarpit", key=RANK.__getitem__)
             target = self._around(target, asked, finding)
-        return target, action
+        severest = self._policies.severest(domains)
+        permitted = fitting(action, severest, target.kind)
+        if permitted is None or permitted in WORDLESS:
+            raise RefusedError(f"{named(domains)} permits no more than {severest}")
+        return target, permitted
 
     def _spare(self, client: str) -> net.Network:
         """The network of a target. Raises RefusedError where it must not be decided against."""
@@ -304,8 +320,15 @@ class Response:
         )
 
     def _concerned(self, finding: Finding) -> list[str]:
-        named = [*finding.accounts, *finding.targets, finding.subject.value]
-        return sorted({name.rpartition("@")[2] for name in named} & self._domains)
+        names = [*finding.accounts, *finding.targets, finding.subject.value]
+        domains = {name.rpartition("@")[2] for name in names}
+        return sorted(one for one in domains if one in self._domains or one in self._policies)
+
+    def _ruling(self, finding: Finding) -> list[str]:
+        """Those whose policies count: what an account does is for its own domain to judge."""
+        domains = self._concerned(finding) if self._policies else []
+        own = finding.subject.value.rpartition("@")[2]
+        return [own] if finding.subject.kind == "account" and own in domains else domains
 
 
 class RefusedError(Exception):

@@ -18,7 +18,7 @@ from agents.response import Response
 from agents.windows import DAY, Past
 from schemas import keys
 from schemas.events import Auth, Fact, Signal
-from schemas.findings import Alert, Decision, Evidence, Finding
+from schemas.findings import Alert, Decision, Evidence, Finding, Subject
 from schemas.keys import Key
 
 LATE = 300.0  # seconds behind the newest event: until then the order of events changes nothing
@@ -281,7 +281,7 @@ class Shard:
                     self.outcome.signals.append(signal)
 
     def _answer(self, finding: Finding, now: float) -> None:
-        key = _key_of(finding)
+        key = key_of(finding.subject)
         record = self._record(key)
         alert, decision = self.response.answer(finding, record.sentences, now or self.clock)
         self.outcome.alerts.append(alert)
@@ -297,5 +297,6 @@ def _worth(record: Record) -> tuple[bool, bool, float]:
 _LETTER = {kind: letter for letter, kind in keys.KINDS.items()}
 
 
-def _key_of(finding: Finding) -> Key:
-    return f"{_LETTER[finding.subject.kind]}:{finding.subject.value}"
+def key_of(subject: Subject) -> Key:
+    """The key of the record that findings about a subject come from."""
+    return f"{_LETTER[subject.kind]}:{subject.value}"

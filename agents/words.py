@@ -19,3 +19,8 @@ def span(seconds: float) -> str:
             whole, rest = divmod(count, size // part)
             return f"{whole} {unit} {rest} {smaller}" if rest else f"{whole} {unit}"
     return f"{seconds / 60:.2g} min" if seconds >= 60 else f"{seconds:.3g} s"
+
+
+def number(value: float) -> str:
+    """A count with its thousands apart, a share with two digits at most."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}".rstrip("0").rstrip(".")

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, get_args
 import msgspec
 from msgspec import Struct, field
 
-from schemas.findings import Action
+from schemas.findings import Action, Stage
 
 T = TypeVar("T")
 
@@ -45,6 +45,16 @@ class NetworkSettings(Section, frozen=True):
     # comes around them is found (detectors.filter_bypass). They are upstream as well
     allow: tuple[str, ...] = ()  # never decided against
     shared: tuple[str, ...] = ()  # carrier NAT, campus, VPN exits: never blocked wholesale
+
+
+class DomainSettings(Section, frozen=True):
+    """``[domains."example.org"]``: what holds for a domain of ours and for those below it, unless
+    they say otherwise. What a domain does not set is as above it, and at last as for everybody."""
+
+    allow: tuple[str, ...] | None = None  # networks never decided against for its mailboxes' sake
+    severest: Action | None = None  # the most severe action that is taken for their sake
+    stage: Stage | None = None  # how far detectors are trusted about them: this far at most
+    sinks: tuple[str, ...] | None = None  # names; a sink that domains name hears of these only
 
 
 class LogSettings(Section, frozen=True):
@@ -207,6 +217,7 @@ class Settings(Section, frozen=True):
     enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    domains: dict[str, Any] = {}  # tables, each a DomainSettings
     detectors: dict[str, Any] = {}  # tables, which their registries convert
     gateways: dict[str, Any] = {}
     sinks: dict[str, Any] = {}

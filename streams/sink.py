@@ -1,6 +1,6 @@
 """What a sink is: one way of telling the SOC. The list is in streams/sinks/__init__.py."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from schemas.findings import SEVERITIES, Alert, Severity
@@ -32,6 +32,8 @@ class Sink:
     def __init__(self, settings: SinkSettings, name: str = "") -> None:
         self.settings = settings
         self.name = name or type(self).__name__.lower()
+        # Whether domains that an alert concerns have chosen this sink; None: none ever does.
+        self.concerned: Callable[[Sequence[str]], bool] | None = None
 
     def send(self, alerts: Sequence[Alert]) -> None:
         """Tell those of the alerts that belong here. Raises SinkError where that failed; it is
@@ -57,4 +59,9 @@ class Sink:
     def _concerns(self, alert: Alert) -> bool:
         if SEVERITIES.index(alert.severity) < SEVERITIES.index(self.settings.least):
             return False
-        return not self.settings.domains or not set(self.settings.domains).isdisjoint(alert.domains)
+        chosen, domains = self.concerned, self.settings.domains
+        if chosen is not None and chosen(alert.domains):
+            return True
+        if not domains:
+            return chosen is None
+        return not set(domains).isdisjoint(alert.domains)

@@ -233,6 +233,13 @@ def test_sinks_are_named(run: Run) -> None:
     assert "soc (JsonLines): alerts from severity high on" in said
 
 
+def test_what_a_domain_has_of_its_own_is_said(run: Run, tmp_path: Path) -> None:
+    desk = f'[sinks.desk]\nkind = "jsonl"\npath = "{tmp_path}/desk.jsonl"\n'
+    found = rows(run(f'[domains."example.org"]\nseverest = "tarpit"\nsinks = ["desk"]\n{desk}'))
+    assert "example.org: tarpit at most; told by desk" in found
+    assert "desk (JsonLines): alerts from severity info on, of the domains that name it" in found
+
+
 def test_where_the_state_lies_must_be_writable(run: Run, tmp_path: Path) -> None:
     assert f"✓ {tmp_path}/mailwarden.db" in run("").output
     (tmp_path / "mailwarden.db").mkdir()

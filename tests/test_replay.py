@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 
 from agents import configuration, replay
 from agents.commands import cli
-from agents.commands.replay import compared
-from agents.comparison import difference
+from agents.commands.comparing import compared
+from agents.comparison import Side, difference
 from agents.operator import report
 from agents.replay import Replay, Verdict
 from schemas.events import Fact
@@ -228,21 +228,31 @@ def test_what_other_settings_find_otherwise_is_shown(log: Path, tmp_path: Path) 
 
 
 def test_findings_that_both_have_and_decisions_are_compared_as_well(log: Path) -> None:
-    one = Replay(configuration.build(Settings()), ReadOptions())
-    verdict = one.run([("log", open_lines(log))])
-    graver = [msgspec.structs.replace(alert, severity="critical") for alert in verdict.alerts]
+    config = configuration.build(Settings())
+    verdict = Replay(config, ReadOptions()).run([("log", open_lines(log))])
+    graver = [
+        msgspec.structs.replace(alert, severity="critical", decision="nothing: too old")
+        for alert in verdict.alerts
+    ]
     decision = Decision(
-        id="d", target=Target("network", "192.0.2.66"), action="drop", reason="why", until=2.0
+        id="d",
+        target=Target("network", "192.0.2.66"),
+        action="drop",
+        reason="why",
+        alert=graver[0].id,
+        until=2.0,
     )
-    found = difference(verdict, Verdict(graver, [decision]))
+    found = difference(Side(config, verdict), Side(config, Verdict(graver, [decision])))
     assert found.any
     assert [(a.id == b.id, b.severity) for a, b in found.changed] == [(True, "critical")]
     assert (found.ours, found.theirs, found.undecided) == ([], [], [decision])
+    assert found.refusals["d"].words == verdict.alerts[0].decision
     shown = report.console()
     with shown.capture() as caught:
         shown.print(compared(found, "a", "b"))
     assert "Told otherwise: 1 finding" in caught.get()
     assert "drop 192.0.2.66: why" in caught.get()
+    assert f"a: {verdict.alerts[0].decision}" in " ".join(caught.get().split())
 
 
 def test_settings_that_find_the_same_say_so(log: Path, tmp_path: Path) -> None:
@@ -250,3 +260,55 @@ def test_settings_that_find_the_same_say_so(log: Path, tmp_path: Path) -> None:
     other.write_text("")
     assert "Both find and decide the same." in run("--compare", str(other), str(log)).output
     assert run("--json", "--compare", str(other), str(log)).output == ""
+
+
+OTHERWISE = (
+    ("disabled", "[detectors.auth_dictionary]\nenabled = false\n", "is switched off"),
+    ("below", "[detectors.auth_dictionary]\naccounts = 9\nwide = 20\n", "accounts 8 < 9"),
+    ("trusted", '[network]\nallow = ["192.0.2.0/24"]\n', "in network.allow"),
+    ("below", "[detectors.auth_dictionary]\nwindow = 2.0\nwide = 20\n", "accounts 3 < 5"),
+)
+
+
+@pytest.mark.parametrize(("why", "settings", "words"), OTHERWISE)
+def test_each_difference_has_its_reason(
+    log: Path, tmp_path: Path, why: str, settings: str, words: str
+) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text(settings)
+    result = run("--compare", str(other), str(log))
+    assert words in " ".join(result.output.split())
+    told = json.loads(run("--json", "--compare", str(other), str(log)).output)
+    assert told["only"] == "ours"
+    assert told["why"]["kind"] == why
+    assert all(seen["count"] < seen["threshold"] for seen in told["why"]["counts"])
+    # and the other way round, where the file that is used is the stricter one
+    base = tmp_path / "base.toml"
+    base.write_text("")
+    turned = json.loads(run("--json", "-c", str(other), "--compare", str(base), str(log)).output)
+    assert turned["only"] == "theirs"
+    assert turned["why"] == told["why"]
+
+
+def test_the_counts_beside_a_reason_are_the_highest_that_were_reached_there(
+    log: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text("[detectors.auth_dictionary]\naccounts = 12\nwide = 20\n")
+    told = json.loads(run("--json", "--compare", str(other), str(log)).output)
+    assert told["why"]["settings"] == {"accounts": [12, 5], "wide": [20, 8]}
+    assert [(one["sign"], one["count"]) for one in told["why"]["counts"]] == [
+        ("accounts", 8),
+        ("accounts in a day", 8),
+    ]
+
+
+def test_a_decision_that_response_refuses_there_says_its_word(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    week_before = failure(1, "zoe", "198.51.100.7").replace("2026-03-02", "2026-02-20")
+    log.write_text("\n".join([week_before, *DICTIONARY]) + "\n")
+    other = tmp_path / "other.toml"
+    other.write_text("[response]\nbudget = 0\n")
+    result = run("--compare", str(other), str(log))
+    assert "0 findings, 1 decision" in result.output
+    assert "nothing: the budget of 0 decisions a minute is spent" in " ".join(result.output.split())

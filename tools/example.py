@@ -15,7 +15,13 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from agents.detectors import DETECTORS
-from schemas.settings import IntakeSettings, ParsersSettings, Settings, TopicSettings
+from schemas.settings import (
+    DomainSettings,
+    IntakeSettings,
+    ParsersSettings,
+    Settings,
+    TopicSettings,
+)
 from streams.gateways import GATEWAYS
 from streams.sinks import SINKS
 
@@ -38,6 +44,19 @@ CUSTOM = """\
 # text = "login of anna from 192.0.2.1 refused"
 # event = { account = "anna", client = "192.0.2.1", outcome = "failed" }
 """
+DOMAINS_TOP = """\
+# What a domain of ours has of its own, and those below it: what is not set is as above it, and at
+# last as for everybody. Thresholds are set with the detectors of mailboxes, as
+# [detectors.account_burst.domains."example.org"]. Where a finding concerns several domains, the
+# one that permits most rules.
+# [domains."example.org"]
+"""
+DOMAIN_EXAMPLES = {
+    "allow": ["192.0.2.0/24"],
+    "severest": "tarpit",
+    "stage": "alert",
+    "sinks": ["desk"],
+}
 INTAKE_TOP = """\
 # Topics on which others publish their logs, for `mailwarden intake`: topics = ["NAME", ...] in
 # [intake], or, where something is to be said of them, a section for each.
@@ -67,6 +86,7 @@ def text() -> str:
         and issubclass(field.type, msgspec.Struct)
         and field.type not in (IntakeSettings, ParsersSettings)
     ]
+    parts.append(DOMAINS_TOP + _domain())
     parts.append(CUSTOM)
     parts.append(INTAKE_TOP)
     parts.append(_hidden(section('intake.topics."mail.raw"', TopicSettings)))
@@ -98,6 +118,15 @@ def section(name: str, kind: type[msgspec.Struct]) -> str:
             about.append(f"one of {', '.join(get_args(field.type))}")
         lines += _line(f"{field.name} = {toml(default)}", "; ".join(filter(None, about)))
     return "".join(lines)
+
+
+def _domain() -> str:
+    """The settings of a domain have no defaults but those of everybody: examples instead."""
+    said = comments(DomainSettings)
+    lines: list[str] = []
+    for name, value in DOMAIN_EXAMPLES.items():
+        lines += _line(f"{name} = {toml(value)}", said[name])
+    return _hidden("".join(lines))
 
 
 def _with_tables(name: str, kind: type[msgspec.Struct]) -> Iterator[str]:

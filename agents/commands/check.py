@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from agents import custom_rules
 from agents.commands import options
+from agents.commands.domain_words import domains
 from agents.configuration import Config, signing
 from agents.edge.canary import Canary
 from agents.intake.topics import wanted
@@ -142,13 +143,17 @@ def lines(config: Config) -> Iterator[Line]:
     yield from _listed(config)
     yield from _detectors(config)
     yield from _response(config)
+    for text in domains(config):
+        yield Line("domains", text)
     yield from _care(config)
     for gateway in config.gateways:
         yield from _gateway(gateway)
     yield from _unreached(config)
     for sink in config.sinks:
         kind = type(sink).__name__
-        yield Line("sinks", f"{sink.name} ({kind}): alerts from severity {sink.settings.least} on")
+        whose = ", of the domains that name it" if sink.concerned is not None else ""
+        told = f"{sink.name} ({kind}): alerts from severity {sink.settings.least} on{whose}"
+        yield Line("sinks", told)
     if not config.sinks:
         yield Line("sinks", f"none; `run` writes JSON lines to {state.alerts(config.settings)}")
     yield from _kafka(config.settings.kafka)
@@ -283,8 +288,8 @@ def _detectors(config: Config) -> Iterator[Line]:
     for words, names in groups:
         if names:
             yield Line("detectors", f"{words}: {', '.join(names)}")
-    for name, domains in config.variants.items():
-        yield Line("detectors", f"{name} has settings of its own for {', '.join(domains)}")
+    for name, of_domains in config.variants.items():
+        yield Line("detectors", f"{name} has settings of its own for {', '.join(of_domains)}")
 
 
 def _at_stage(config: Config, stage: Stage) -> list[str]:

@@ -20,7 +20,7 @@ from agents.operator import report
 from agents.operator.listing import Column, listing
 from agents.replay import Replay
 from agents.running import reading
-from agents.words import many
+from agents.words import many, number
 from schemas import keys
 from schemas.findings import Alert
 from streams.sources.archive import open_lines
@@ -103,7 +103,7 @@ def _show_alert(alert: Alert, *, as_json: bool) -> None:
         click.echo(msgspec.json.encode(alert))
         return
     kept = [
-        f"{report.number(seen.threshold)}{f' {seen.unit}' * bool(seen.unit)} {seen.sign}"
+        f"{number(seen.threshold)}{f' {seen.unit}' * bool(seen.unit)} {seen.sign}"
         for seen in alert.evidence
         if seen.count >= seen.threshold > 1  # where one is enough, there is nothing to say
     ]
@@ -142,12 +142,12 @@ def _story(watch: Watch, alerts: list[Alert], width: int) -> RenderableType:
 def _row(peak: Peak) -> tuple[Text, ...]:
     over = peak.count >= peak.threshold
     kind, value = keys.subject(peak.key)
-    count = f"{'about ' * peak.estimated}{report.number(peak.count)}"
+    count = f"{'about ' * peak.estimated}{number(peak.count)}"
     return (
         Text(peak.detector),
         Text(report.printable(value if kind != "client" else kind), style="dim"),
         Text(report.printable(peak.sign)),
         Text(f"{count}{peak.unit and f' {peak.unit}'}", "bold" if over else ""),
-        Text(report.number(peak.threshold) if peak.threshold else "", style="dim"),
+        Text(number(peak.threshold) if peak.threshold else "", style="dim"),
         Text(report.moment(peak.at), style="dim"),
     )

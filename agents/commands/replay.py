@@ -1,32 +1,28 @@
 """`mailwarden replay`: what would have been found and blocked in old logs."""
 
-import lzma
 import sys
 import time
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
-import zstandard
-from rich.console import Group, RenderableType
+from rich.console import Group
 from rich.text import Text
 
 from agents.commands import options
-from agents.commands.progress import following
-from agents.comparison import Difference, difference
+from agents.commands.comparing import compared, write_difference
+from agents.commands.progress import following, readable
+from agents.commands.suggesting import innocent, suggested
+from agents.comparison import difference, sides
 from agents.configuration import Config
+from agents.contrast import Contrast
 from agents.operator import report
 from agents.replay import Replay, Verdict
 from agents.words import many, span
 from schemas import wire
-from schemas.findings import Alert, Decision
 from streams.reader import DeadLine, ReadOptions
-from streams.sources.archive import open_lines
 
-UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 DEAD = 3  # unreadable lines that are shown
 
 
@@ -38,13 +34,28 @@ DEAD = 3  # unreadable lines that are shown
     "--compare",
     type=click.Path(path_type=Path),
     metavar="OTHER.toml",
-    help="Show only what these settings find and decide otherwise.",
+    help="Show only what these settings find and decide otherwise, and why.",
+)
+@click.option(
+    "--suggest",
+    is_flag=True,
+    help="Suggest thresholds at which the known innocent stay silent.",
+)
+@click.option(
+    "--innocent",
+    "innocents",
+    multiple=True,
+    metavar="WHO|FILE",
+    help="With --suggest: a client, network or account, or a file with one a line. Whom"
+    " `decisions` pardoned is known.",
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 def command(
     config: Path | None,
     as_json: bool,
     compare: Path | None,
+    suggest: bool,
+    innocents: tuple[str, ...],
     files: tuple[Path, ...],
     **reading: Any,
 ) -> None:
@@ -56,31 +67,49 @@ def command(
     mailwarden replay /var/log/mail.log
     mailwarden replay --json mail.log.2.gz mail.log.1 mail.log > found.jsonl
     mailwarden replay --compare stricter.toml mail.log
+    mailwarden replay --suggest --innocent 192.0.2.7 --innocent known.txt mail.log
     """
+    if suggest and compare is not None:
+        raise click.UsageError("--suggest and --compare are two questions: ask one at a time.")
+    if innocents and not suggest:
+        raise click.UsageError("--innocent is for --suggest.")
     settings = options.load(config)
     missing = [str(path) for path in files if not path.is_file()]
     if missing:
         raise options.Unusable(f"no such file: {', '.join(missing)}")
     dead = Dead()
+    if suggest:
+        known = innocent(settings, innocents)
+        options_read = read_options(settings, **reading)
+        ended = suggested(settings, known, options_read, files, dead, as_json=as_json)
+        dead.tell()
+        _tell_broken(ended)
+        return
     others = [options.load(compare)] if compare is not None else []
     replay = Replay(settings, read_options(settings, **reading), dead, others)
+    contrast = Contrast(*replay.shards) if others else None
     broken: list[str] = []
     begun = time.perf_counter()
     with following(files) as progress:
-        sources = [(str(path), _lines(path, broken)) for path in files]
-        verdict = replay.run(sources, progress=progress)
+        sources = [(str(path), readable(path, broken)) for path in files]
+        verdict = replay.run(sources, progress=progress, watch=contrast)
     took = time.perf_counter() - begun
-    if compare is not None:
-        found = difference(*replay.verdicts)
+    if contrast is not None:
+        found = difference(*sides((settings, others[0]), replay.verdicts, contrast))
         if as_json:
-            _write_difference(found)
+            write_difference(found)
         else:
-            report.console().print(compared(found, str(config or "these settings"), str(compare)))
+            names = (str(config or "these settings"), str(compare))
+            report.console().print(compared(found, *names))
     elif as_json:
         write_json(verdict)
     else:
         report.console().print(_summary(replay, verdict, took))
     dead.tell()
+    _tell_broken(broken)
+
+
+def _tell_broken(broken: list[str]) -> None:
     for word in broken:
         click.echo(f"mailwarden: {word}", err=True)
     if broken:
@@ -111,52 +140,6 @@ def write_json(verdict: Verdict) -> None:
     out.flush()
 
 
-def _write_difference(found: Difference) -> None:
-    """One JSON object a line: what it is, whose it is (``ours``, ``theirs``; for a finding that
-    both have, ``both`` with the other's words as ``theirs``)."""
-    out = sys.stdout.buffer
-
-    def write(kind: str, only: str, value: Alert | Decision, **more: Any) -> None:
-        said = {"kind": kind, "only": only, **msgspec.structs.asdict(value), **more}
-        out.write(wire.encode(said) + b"\n")
-
-    for only, alerts in (("ours", found.ours), ("theirs", found.theirs)):
-        for alert in alerts:
-            write("alert", only, alert)
-    for alert, other in found.changed:
-        write("alert", "both", alert, theirs=msgspec.structs.asdict(other))
-    for only, decisions in (("ours", found.decided), ("theirs", found.undecided)):
-        for decision in decisions:
-            write("decision", only, decision)
-    out.flush()
-
-
-def compared(found: Difference, ours: str, theirs: str) -> Group:
-    """What differs, for a terminal."""
-    if not found.any:
-        return Group(Text("Both find and decide the same.", style="green"))
-    parts: list[RenderableType] = []
-    for name, alerts, decisions in (
-        (ours, found.ours, found.decided),
-        (theirs, found.theirs, found.undecided),
-    ):
-        title = f"Only {report.printable(name)}: {many(len(alerts), 'finding')},"
-        parts.append(Text(f"{title} {many(len(decisions), 'decision')}", style="bold"))
-        parts.append(report.findings(alerts, decisions))
-        known = {alert.id for alert in alerts}
-        for decision in decisions:
-            if decision.alert not in known:
-                words = f"→ {decision.action} {decision.target.value}: {decision.reason}"
-                parts.append(report.indented(Text(report.printable(words))))
-    if found.changed:
-        parts.append(Text(f"Told otherwise: {many(len(found.changed), 'finding')}", style="bold"))
-        for alert, other in found.changed:
-            who = f"{alert.detector} {report.printable(alert.subject.value)}"
-            told = f"{alert.severity} {alert.shape}, there {other.severity} {other.shape}"
-            parts.append(report.indented(Text(f"{who}: {told}")))
-    return Group(*parts)
-
-
 class Dead:
     """Lines that are ours and cannot be read: counted, the first few kept to be shown."""
 
@@ -177,14 +160,6 @@ class Dead:
         for line in self._first:
             place = f"{line.source}:{line.offset}"
             click.echo(f"  {report.printable(place)}: {report.printable(line.reason)}", err=True)
-
-
-def _lines(path: Path, broken: list[str]) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file as far as it can be read; what ends it early goes to `broken`."""
-    try:
-        yield from open_lines(path)
-    except UNREADABLE as error:
-        broken.append(f"{path}: cannot be read on: {error}")
 
 
 def _summary(replay: Replay, verdict: Verdict, took: float) -> Group:

@@ -5,7 +5,7 @@ and characters that steer a terminal or turn the direction of writing are shown 
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 import msgspec
@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from agents.words import many, span
+from agents.words import many, number, span
 from schemas.findings import SEVERITIES, Alert, Decision, Evidence, Sample
 
 SHOWN = 4  # findings of one shape that are shown one by one
@@ -51,7 +51,7 @@ def findings(alerts: Iterable[Alert], decisions: Iterable[Decision] = ()) -> Ren
     return Group(
         *(
             finding(alerts[0], by_alert.get(alerts[0].id, []), alerts[1:])
-            for alerts in _folded(alerts)
+            for alerts in folded(alerts)
         )
     )
 
@@ -174,13 +174,18 @@ def _event(text: str) -> str:
     return "  ".join([str(event.get("type", "event")), *said])
 
 
-def _folded(alerts: Iterable[Alert]) -> Iterator[list[Alert]]:
-    """Alerts of one name and shape together where there are many of them, each alone else."""
-    alike: dict[tuple[str, str, str], list[Alert]] = {}
+def folded(
+    alerts: Iterable[Alert], also: Callable[[Alert], str] = lambda alert: ""
+) -> Iterator[list[Alert]]:
+    """Alerts of one name and shape, for which `also` says the same, together where there are many
+    of them, each alone else."""
+    alike: dict[tuple[str, str, str, str], list[Alert]] = {}
     order: dict[str, int] = {}
     for alert in alerts:
         order[alert.id] = len(order)
-        alike.setdefault((alert.detector, alert.shape, alert.severity), []).append(alert)
+        alike.setdefault((alert.detector, alert.shape, alert.severity, also(alert)), []).append(
+            alert
+        )
     groups: list[list[Alert]] = []
     for group in alike.values():
         groups += [group] if len(group) > SHOWN else [[alert] for alert in group]
@@ -229,7 +234,3 @@ def moment(at: float, *, seconds: bool = False) -> str:
 
 def _day(when: datetime) -> str:
     return f"{when:%b} {when.day}"
-
-
-def number(value: float) -> str:
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}".rstrip("0").rstrip(".")

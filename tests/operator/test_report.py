@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from agents.operator import report
-from agents.words import span
+from agents.words import number, span
 from schemas.findings import Alert, Decision, Evidence, Sample, Subject, Target
 
 AT = 1772445600.0  # 2026-03-02T10:00:00Z
@@ -211,7 +211,7 @@ def test_a_span_is_told_as_people_say_it(seconds: float, words: str) -> None:
 
 
 def test_numbers_read_well() -> None:
-    assert [report.number(value) for value in (3, 1234.0, 0.5, 0.125)] == [
+    assert [number(value) for value in (3, 1234.0, 0.5, 0.125)] == [
         "3",
         "1,234",
         "0.5",

@@ -442,6 +442,27 @@ def test_a_reload_keeps_the_memory_and_takes_up_the_rest(server: Server) -> None
     assert [s.name for s in server.embedded._follow.sources] == [str(server.log)]
 
 
+def test_a_reload_takes_up_what_a_domain_has_of_its_own(server: Server) -> None:
+    desk = server.folder / "desk.jsonl"
+    settings: dict[str, object] = {
+        "site": {"domains": ["example.org", "example.net"]},
+        "sinks": {"desk": {"kind": "jsonl", "path": str(desk)}},
+    }
+    chosen = {"sinks": ["desk"], "stage": "alert"}
+    server.start(domains={"example.net": chosen}, **settings)
+    server.write(*attack("203.0.113.5"))
+    server.settle()
+    assert subjects(server.told) == {"203.0.113.5"}
+    wait_for(lambda: all(d.idle() for d in server.embedded._deliveries))
+    assert not desk.exists()
+    server.embedded.reload(server.config(domains={"example.org": chosen}, **settings))
+    server.write(*attack("203.0.113.6", NOON + 5))
+    server.settle()
+    wait_for(lambda: all(d.idle() for d in server.embedded._deliveries))
+    assert "203.0.113.6" in desk.read_text()
+    assert "203.0.113.5" not in desk.read_text()
+
+
 def test_lines_of_other_programs_are_counted_across_a_reload(server: Server) -> None:
     before = metrics.NOBODY._value.get()
     server.start()

@@ -20,6 +20,7 @@ from agents.worker.worker import Worker
 from load.tally import Tally
 from schemas import wire
 from schemas.events import Auth
+from schemas.findings import Finding, Subject
 from schemas.gateways import GatewayState
 from schemas.keys import partition
 from schemas.settings import HttpSettings, KafkaSettings, Settings, SiteSettings
@@ -686,3 +687,30 @@ def test_other_settings_are_taken_up_with_the_same_memory(site: Site, clock: Clo
     ]
     assert {a.evidence[0].count for a in alerts if a.detector == "tally"} >= {41}
     assert not any(topic.startswith("other.") for topic in site.topics())
+
+
+def test_what_a_domain_has_of_its_own_is_taken_up(site: Site) -> None:
+    finding = Finding(
+        id="1",
+        detector="tally",
+        shape="many",
+        severity="high",
+        subject=Subject("client", "192.0.2.1"),
+        first=1.0,
+        last=1.0,
+        at=1.0,
+        summary="",
+        targets=["anna@shop.example.org"],
+    )
+
+    def stages() -> list[str]:
+        return [
+            partition.shard.response.answer(finding, {}, 1.0)[0].stage
+            for partition in site.worker._partitions.values()
+        ]
+
+    assert stages() == ["alert", "alert"]
+    domains = {"example.org": {"stage": "observe"}}
+    site.hangups.append(build(Settings(kafka=SETTINGS, domains=domains)))
+    asyncio.run(site.worker.tick())
+    assert stages() == ["observe", "observe"]

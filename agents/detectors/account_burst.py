@@ -52,6 +52,7 @@ HIDES = frozenset({"rule", "forward"})  # changes
 SIGNS_AS = frozenset({"identity", "signature"})  # changes that may send answers elsewhere
 ADDRESS = re.compile(r"[^\s<>,;:\"']+@[^\s<>,;:\"']+")
 
+ALONE = frozenset({"new_place", "strange_hour"})  # signs that owners make every day
 COMPLAINTS = frozenset({"complaints", "complained"})
 
 # Senders of lists and of mail about mail (RFC 2142, RFC 3834), where no login is behind them
@@ -146,7 +147,7 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
     high: int = 5  # sum that makes it grave
     critical: int = 7
     at_home: int = 5  # sum that makes a finding where all was sent from its own places *
-    lead: float = 3600.0  # seconds before the first sign: who was there before is its owner *
+    lead: float = 7200.0  # seconds before the first sign: who was there before is its owner *
     grace: float = 86400.0  # seconds of silence after a person released the account *
     strongest: Literal["notify", "limit", "hold", "lock"] = "limit"  # that may be asked for
     protected: tuple[str, ...] = ()  # accounts that only a person may act on
@@ -206,9 +207,11 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         if event.outcome == "ok" and event.client:
             network, arrived = net.network(event.client), seen.arrived
             if network not in arrived and not view.past.earlier(network, event.at):
-                while len(arrived) >= ARRIVED:
-                    del arrived[min(arrived, key=lambda name: (arrived[name], name))]
-                arrived[network] = event.at
+                if len(arrived) >= ARRIVED:
+                    for known in [name for name in arrived if view.past.earlier(name, event.at)]:
+                        del arrived[known]
+                if len(arrived) < ARRIVED:  # of a botnet the rest needs no time of arrival
+                    arrived[network] = event.at
         return ()
 
     def _is_at_home(self, signs: list[Sign], seen: Seen, view: View) -> bool:
@@ -557,10 +560,14 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
 
     def _strangers(self, signs: list[Sign], seen: Seen, view: View) -> list[str]:
         """Clients that are accused: who guessed, and where many send those that are new."""
-        spread = {"clients", "networks"} & set(signs) and not view.cold
-        if not spread and "new_place" not in signs:
+        spread = {"clients", "networks"} & set(signs)
+        if not signs or not (spread or "new_place" in signs):
             return list(seen.intruders)
-        first = min(seen.signs[sign].first for sign in signs if sign not in BEFORE)
+        # Where many came, its owner may be in a new place as well, and was there before them.
+        weak = {*BEFORE, *ALONE} if spread else BEFORE
+        first = min(seen.signs[sign].first for sign in signs if sign not in weak)
+        if view.cold and not 0 < view.past.oldest() < int(first) // DAY:
+            return list(seen.intruders)  # a day of its own must tell where it is at home
         new = [
             client
             for client in seen.through

@@ -485,32 +485,60 @@ def test_clients_of_another_day_are_not_accused() -> None:
     assert "100.64.0.9" not in found(before, many(20, 60, places=10)).clients
 
 
-def test_an_hour_before_the_first_sign_makes_a_client_welcome() -> None:
+LEAD = 2 * HOUR
+
+
+def test_two_hours_before_the_first_sign_make_a_client_welcome() -> None:
     crowd = many(20, 60, places=10)
     early = mail(-DAY / 2)
     first = 4 * MINUTE  # the fifth client makes the first sign
     here = "203.0.0.1"
     assert here in found(early, crowd).clients
-    assert here not in found(early, opened(here, ANNA, at=first - HOUR), crowd).clients
-    assert here in found(early, opened(here, ANNA, at=first - HOUR + 1), crowd).clients
-    assert here in found(early, failed(here, ANNA, at=-2 * HOUR), crowd).clients
-    assert here in found(early, opened("", ANNA, at=-2 * HOUR), crowd).clients
-    again = opened(here, ANNA, at=first - HOUR), opened(here, ANNA, at=first - HOUR + 9)
+    assert here not in found(early, opened(here, ANNA, at=first - LEAD), crowd).clients
+    assert here in found(early, opened(here, ANNA, at=first - LEAD + 1), crowd).clients
+    assert here in found(early, failed(here, ANNA, at=-3 * HOUR), crowd).clients
+    assert here in found(early, opened("", ANNA, at=-3 * HOUR), crowd).clients
+    again = opened(here, ANNA, at=first - LEAD), opened(here, ANNA, at=first - LEAD + 9)
     assert here not in found(early, again, crowd).clients
+
+
+def test_who_moved_before_the_crowd_came_is_its_owner() -> None:
+    """The new place is a sign of the owner's, and no beginning of what the crowd does."""
+    crowd = many(20, 60, places=10)
+    moving = opened(AWAY, ANNA, at=-3 * HOUR), mail(-3 * HOUR + 60, client=AWAY)
+    known = opened(HOME, ANNA, at=-9 * DAY), mail(-3 * DAY), mail(-2 * DAY)
+    told = found(known, moving, crowd)
+    assert {"new_place", "clients"} <= {e.sign for e in told.evidence}
+    assert AWAY not in told.clients
+    assert "203.0.0.1" in told.clients
+
+
+def test_a_day_of_its_own_tells_where_a_new_account_is_at_home() -> None:
+    crowd = many(20, 60, places=10)
+
+    def accused(at: float) -> list[str]:
+        story = tell(AccountBurst(), opened(HOME, ANNA, at=at), crowd, warm=False)
+        return story.finding("account_burst").clients
+
+    assert accused(-HOUR) == []
+    assert "203.0.0.1" in accused(-13 * HOUR)
 
 
 def test_so_does_mail_from_it() -> None:
     crowd = many(20, 45, places=10)  # whose fifth makes the first sign, 3 min after START
     here = "203.0.0.1"
-    assert here not in found(mail(3 * MINUTE - HOUR, client=here), crowd).clients
-    assert here in found(mail(6 * MINUTE - HOUR, client=here), crowd).clients
+    assert here not in found(mail(3 * MINUTE - LEAD, client=here), crowd).clients
+    assert here in found(mail(6 * MINUTE - LEAD, client=here), crowd).clients
 
 
 def test_new_places_of_a_day_are_bounded() -> None:
     places = [opened(f"203.{n}.0.1", ANNA, at=n) for n in range(20)]
     story = tell(AccountBurst(), mail(-1), places, moved(places, HOUR))
-    kept = [f"203.{n}.0.0/24" for n in range(12, 20)]
+    kept = [f"203.{n}.0.0/24" for n in range(8)]
     assert list(story.state(f"m:{ANNA}", "account_burst").arrived) == kept
+    later = [opened(f"203.{n}.0.1", ANNA, at=DAY + n) for n in range(30, 33)]  # those are known
+    kept = [f"203.{n}.0.0/24" for n in range(30, 33)]
+    assert list(story.tell(later).state(f"m:{ANNA}", "account_burst").arrived) == kept
 
 
 def test_a_login_alone_leaves_no_trace() -> None:

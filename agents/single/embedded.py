@@ -22,6 +22,7 @@ from agents.running.http import Health, Pulse
 from agents.running.inbox import Inbox
 from agents.running.listed import ListedWatch
 from agents.running.loop import Control, Opener
+from agents.running.questions import Questions
 from agents.single.checkpoint import ENFORCING, JOINER, LISTED, PRESENCE, Checkpoint
 from agents.single.delivery import HELD, Delivery
 from agents.single.standing import Standing
@@ -79,6 +80,7 @@ class Embedded:
         self._reader = reading.new_reader(config, dead, store.memory(JOINER))
         self._presence = self._new_presence(store.memory(PRESENCE))
         self._listed = ListedWatch(config.settings.listed, store.memory(LISTED), clock)
+        self._questions = Questions(config.settings.listed.resolvers)
         config.phishing.watch()
         self._follow = open_sources(config, positions)
         self._intakes = open_intakes(config, positions)
@@ -127,6 +129,7 @@ class Embedded:
 
     def turn(self) -> bool:
         """Read what has come, and do what is due; whether there is more to read at once."""
+        self._take_answers()
         self._take_reported()  # before the logs, which tell of the same a moment later
         lines = self._fold(self._follow.turn())
         behind = sum(source.behind for source in self._follow.sources)
@@ -171,6 +174,7 @@ class Embedded:
             for delivery in self._deliveries:
                 delivery.put(self._owed(delivery.sink))
         self._read = False
+        self._questions.ask(outcome.questions)
         self._say(alerts, outcome.decisions)
         took = time.monotonic() - begun
         metrics.FLUSH_SECONDS.observe(took)
@@ -194,6 +198,9 @@ class Embedded:
         self._listed.close()
         self._alerts += self._listed.take()
         self._listed = ListedWatch(config.settings.listed, self._listed.pack(), self._clock)
+        self._take_answers()
+        self._questions.close()
+        self._questions = Questions(config.settings.listed.resolvers)
         positions = {**self._follow.positions(), **self._intakes.positions()}
         self._follow.close()
         self._intakes.close()
@@ -206,6 +213,7 @@ class Embedded:
     def close(self) -> None:
         """Make everything safe, let go of everything."""
         self._listed.close()
+        self._questions.close()
         self.config.phishing.close()
         if not self._abandoned:
             self.flush()
@@ -304,6 +312,12 @@ class Embedded:
         events = self._inbox.take()
         if events:
             self._absorb((f"gateway {event.source}", event) for event in events)
+
+    def _take_answers(self) -> None:
+        """Fold what the DNS says of clients that detectors asked about."""
+        answers = self._questions.take()
+        if answers:
+            self._absorb(("DNS", answer) for answer in answers)
 
     def _release(self) -> None:
         """Nothing more has come: what waited for it may go."""

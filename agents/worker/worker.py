@@ -18,6 +18,7 @@ from agents.configuration import Config, build_shard, signing
 from agents.enforcing import Enforcing
 from agents.presence import Presence
 from agents.running.http import Health, Pulse
+from agents.running.questions import Questions
 from agents.shard import Shard
 from agents.worker.app import App
 from agents.worker.client import committed_offsets, connected, ends, read_from
@@ -86,6 +87,7 @@ class Worker:
         self._routing = asyncio.Lock()
         self._slots = Slots(app, topic.partitions)
         signing_keys = signing(config)
+        self._questions = Questions(config.settings.listed.resolvers)
         self._flusher = Flusher(app, self._slots, settings.prefix, topic.partitions, signing_keys)
         self._declare()
 
@@ -246,12 +248,15 @@ class Worker:
         elif self._hearing is not None:
             self._watch_gateways(self._hearing, time.time())
         await self._beat()
+        await self._answer()
         await self.flush()
 
     def reload(self, config: Config) -> None:
         """Go on with other settings and the same memory. Those of Kafka and of the server of
         metrics stay as they are until the next start."""
         self._config.phishing.close()
+        self._questions.close()
+        self._questions = Questions(config.settings.listed.resolvers)
         self._config = config
         config.phishing.watch()
         self._router.site = config.site
@@ -299,6 +304,14 @@ class Worker:
                     for partition, value in self._router.heartbeats.due(time.time())
                 )
 
+    async def _answer(self) -> None:
+        """Say what the DNS says of clients that detectors asked about."""
+        answers = self._questions.take()
+        if answers:
+            async with self._safely() as safe:
+                if safe:
+                    await self._flusher.answer(answers)
+
     async def flush(self) -> None:
         """Make safe what was folded. It is not broken off when its caller is."""
         await asyncio.shield(self._flush())
@@ -311,7 +324,8 @@ class Worker:
             await self._flusher.send(
                 Send("mail.dead", key, value) for key, value in self._letters.take()
             )
-            await flush(self._flusher, list(self._partitions.values()), events)
+            asked = await flush(self._flusher, list(self._partitions.values()), events)
+            self._questions.ask(asked)
             self._count()
 
     @asynccontextmanager

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 from agents.configuration import Config, build_blocklist, build_shard
+from agents.listed import DELISTING
 from agents.operator.orders import release
 from agents.presence import Presence
 from agents.record import pack
@@ -29,7 +30,7 @@ from agents.single.standing import Standing
 from agents.single.store import GATEWAYS, Store, StoreError
 from schemas import keys, wire
 from schemas.audit import Audit
-from schemas.events import Fact
+from schemas.events import Fact, Signal
 from schemas.findings import Alert, Decision
 from streams import metrics
 from streams.reader import DeadLine
@@ -80,6 +81,7 @@ class Embedded:
         self._reader = reading.new_reader(config, dead, store.memory(JOINER))
         self._presence = self._new_presence(store.memory(PRESENCE))
         self._listed = ListedWatch(config.settings.listed, store.memory(LISTED), clock)
+        self._hear_told(store.told())
         self._questions = Questions(config.settings.listed.resolvers)
         config.phishing.watch()
         self._follow = open_sources(config, positions)
@@ -428,6 +430,7 @@ class Embedded:
             if revised == self._revised:
                 return
             stored = {decision.id: decision for decision in self._store.decisions(now)}
+            self._hear_told(self._store.told())
         except StoreError as error:
             log.warning(said("store failed", reason=error, task="looking for decisions"))
             return
@@ -442,6 +445,12 @@ class Embedded:
             if released is not None and decision.id not in known:
                 self._shard.fold(released, now=now)
         self._enforce(now)
+
+    def _hear_told(self, words: Iterable[Signal]) -> None:
+        """What persons told with other commands; to hear it again changes nothing."""
+        for word in words:
+            if word.kind == DELISTING:
+                self._listed.asked(word.finding, word.account, word.at)
 
     def _health(self) -> Health:
         troubles = {**self._follow.troubles(), **self._intakes.troubles()}

@@ -13,11 +13,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from faust.types import TP
+from msgspec import structs
 
 from agents.configuration import Config, build_shard, signing
 from agents.enforcing import Enforcing
 from agents.presence import Presence
 from agents.running.http import Health, Pulse
+from agents.running.listed import ListedWatch
 from agents.running.questions import Questions
 from agents.shard import Shard
 from agents.worker.app import App
@@ -159,6 +161,7 @@ class Worker:
             stored,
             self._watch(number),
             lambda state: Enforcing(overdue, state),
+            self._asking(number),
         )
         self._partitions[number] = partition
         place = TP(self._facts, number)
@@ -186,6 +189,13 @@ class Worker:
         mine = [name for name in site.gateways if keys.partition(f"g:{name}", count) == number]
         now = time.time()
         return lambda state: Presence(mine, site.silent_after, now, state)
+
+    def _asking(self, number: int) -> Callable[[bytes], ListedWatch]:
+        """Makes the one who asks block lists about the gateways whose keys lie in a partition."""
+        listed, count = self._config.settings.listed, self._topic.partitions
+        mine = tuple(g for g in listed.gateways if keys.partition(f"g:{g}", count) == number)
+        settings = structs.replace(listed, gateways=mine)
+        return lambda memory: ListedWatch(settings, memory, time.time)
 
     # -- mail.events --------------------------------------------------------------------------
 
@@ -265,6 +275,9 @@ class Worker:
             fresh = self._new_shard(number)
             partition.shard.adopt(fresh.engine, fresh.response)
             partition.presence = self._watch(number)(partition.presence.pack())
+            partition.listed.close()
+            partition.tell(partition.listed.take())
+            partition.listed = self._asking(number)(partition.listed.pack())
 
     def _watch_gateways(self, hearing: Hearing, now: float) -> None:
         """Whether the gateways whose keys lie here enforce what is decided."""
@@ -290,7 +303,12 @@ class Worker:
             return Health(degraded=("it has no partitions yet",))
         ailing = [one for each in self._partitions.values() for one in each.enforcing.ailing()]
         silent = [f"{name} is silent" for name in self._silent()]
-        return Health(degraded=(*silent, *(f"gateway {one}" for one in ailing)))
+        unasked = [
+            f"{name}: {why}"
+            for each in self._partitions.values()
+            for name, why in each.listed.troubles().items()
+        ]
+        return Health(degraded=(*silent, *(f"gateway {one}" for one in ailing), *unasked))
 
     def _silent(self) -> list[str]:
         return [name for each in self._partitions.values() for name in each.presence.silent()]
@@ -345,6 +363,8 @@ class Worker:
         await self.send_routed()
         await self.flush()
         await self.app.consumer.commit()
+        for partition in self._partitions.values():
+            partition.listed.close()
         self._partitions.clear()
         self._assigned = frozenset()
         self._order.forget()

@@ -19,12 +19,13 @@ from agents.presence import Presence
 from agents.record import pack
 from agents.running import intakes, reading
 from agents.running.enforcement import Enforcement
+from agents.running.hosts import HostWatch
 from agents.running.http import Health, Pulse
 from agents.running.inbox import Inbox
 from agents.running.listed import ListedWatch
 from agents.running.loop import Control, Opener
 from agents.running.questions import Questions
-from agents.single.checkpoint import ENFORCING, JOINER, LISTED, PRESENCE, Checkpoint
+from agents.single.checkpoint import ENFORCING, HOSTS, JOINER, LISTED, PRESENCE, Checkpoint
 from agents.single.delivery import HELD, Delivery
 from agents.single.standing import Standing
 from agents.single.store import GATEWAYS, Store, StoreError
@@ -82,6 +83,7 @@ class Embedded:
         self._presence = self._new_presence(store.memory(PRESENCE))
         self._listed = ListedWatch(config.settings.listed, store.memory(LISTED), clock)
         self._hear_told(store.told())
+        self._hosts = self._new_hosts(store.memory(HOSTS))
         self._questions = Questions(config.settings.listed.resolvers)
         config.phishing.watch()
         self._follow = open_sources(config, positions)
@@ -165,7 +167,7 @@ class Embedded:
         for delivery in self._deliveries:
             self._checkpoint.told(delivery.told())
         memory = {JOINER: self._reader.pack(), PRESENCE: self._presence.pack()}
-        memory[LISTED] = self._listed.pack()
+        memory[LISTED], memory[HOSTS] = self._listed.pack(), self._hosts.pack()
         memory[ENFORCING], memory[GATEWAYS] = self._standing.pack(), self._standing.said()
         before = self._checkpoint.trouble
         positions = {**self._follow.positions(), **self._intakes.positions()}
@@ -200,6 +202,9 @@ class Embedded:
         self._listed.close()
         self._alerts += self._listed.take()
         self._listed = ListedWatch(config.settings.listed, self._listed.pack(), self._clock)
+        self._hosts.close()
+        self._alerts += self._hosts.take()
+        self._hosts = self._new_hosts(self._hosts.pack())
         self._take_answers()
         self._questions.close()
         self._questions = Questions(config.settings.listed.resolvers)
@@ -215,6 +220,7 @@ class Embedded:
     def close(self) -> None:
         """Make everything safe, let go of everything."""
         self._listed.close()
+        self._hosts.close()
         self._questions.close()
         self.config.phishing.close()
         if not self._abandoned:
@@ -375,7 +381,7 @@ class Embedded:
         self._alerts += self._presence.check(now)
         self._checkpoint.note(self._audit.take())
         self._alerts += self._standing.look(self._enforcement, now)
-        self._alerts += self._listed.take()
+        self._alerts += self._listed.take() + self._hosts.take()
         if self._blocklist.expire(now):
             self._enforce(now)
         metrics.RECORDS.set(len(shard))
@@ -523,6 +529,10 @@ class Embedded:
     def _new_presence(self, memory: bytes) -> Presence:
         site = self.config.settings.site
         return Presence(site.gateways, site.silent_after, self._clock(), memory)
+
+    def _new_hosts(self, memory: bytes) -> HostWatch:
+        config = self.config
+        return HostWatch(config.settings, config.site.default_domain, memory, self._clock)
 
     def _new_standing(self, memory: bytes) -> Standing:
         return Standing(self.config, self.host, memory)

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
 
 from agents.probing.grades import Grade, Graded
 from agents.probing.session import place
@@ -74,3 +76,23 @@ def test_a_running_process_goes_on_where_a_host_is_away(tmp_path: Path) -> None:
     finally:
         server.embedded.close()
         server.store.close()
+
+
+@pytest.mark.servers
+def test_a_running_process_tells_what_a_real_server_does_wrong(tmp_path: Path) -> None:
+    smtp = Controller(Sink(), hostname="127.0.0.1", port=free_ports(1)[0])
+    smtp.start()
+    server = Server(tmp_path)
+    server.start(
+        hosts={"names": [f"127.0.0.1:{smtp.port}"], "domain": "example.org", "interval": 1e6}
+    )
+    try:
+        wait_for(lambda: server.settle() or server.told, "the alerts")
+        told = {alert.shape: alert for alert in server.told}
+        assert told["open relay"].severity == "high"
+        assert told["STARTTLS"].severity == "low"
+        assert {alert.subject.value for alert in told.values()} == {f"127.0.0.1:{smtp.port}"}
+    finally:
+        server.embedded.close()
+        server.store.close()
+        smtp.stop()

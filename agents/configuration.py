@@ -357,6 +357,8 @@ def _check(settings: Settings, where: str) -> None:
         ("intake.maildir.path", maildir is None or bool(maildir.path), "the path of a maildir"),
         ("listed.gateways", all(listed.gateways), "addresses or names"),
         ("listed.lists", all(listed.lists), "names of DNS block lists"),
+        ("hosts.names", all(map(_is_place, settings.hosts.names)), "hosts such as mx1.example.org"),
+        ("hosts.interval", settings.hosts.interval > 0, "a number of seconds above 0"),
         ("phishing.interval", settings.phishing.interval > 0, "a number of seconds above 0"),
         ("listed.interval", listed.interval > 0, "a number of seconds above 0"),
         (
@@ -418,6 +420,13 @@ def _is_zone(name: str) -> bool:
 def _is_listen(text: str) -> bool:
     host, _, port = text.rpartition(":")
     return not text or (bool(host) and port.isascii() and port.isdigit() and int(port) < 65536)
+
+
+def _is_place(text: str) -> bool:
+    """A host, with or without a port."""
+    if net.address(text):
+        return True
+    return bool(text) and (":" not in text or _is_listen(text))
 
 
 def _is_resolver(text: str) -> bool:

@@ -32,6 +32,21 @@ class Withdraw(Struct, frozen=True):
     client: str = ""
 
 
+class Question(Struct, frozen=True, kw_only=True):
+    """What a detector would know of a client and no log tells: what the DNS says of its names, and
+    whether it may send for these domains. It is asked elsewhere, and no event waits for it; what
+    comes of it, if anything, are signals to the client's watcher."""
+
+    at: float
+    about: Key  # whom the answers go to
+    client: str  # the address
+    greetings: tuple[str, ...] = ()  # names that it gave in HELO
+    domains: tuple[str, ...] = ()  # of senders
+
+
+Said = Mark | Signal | Withdraw | Question
+
+
 class Judgement(Struct, kw_only=True):
     """A mark with all that a person needs to believe it."""
 
@@ -153,7 +168,7 @@ class Detector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, di
         """How long its state of a quiet subject is kept, in seconds: at least the horizon."""
         return self.horizon
 
-    def observe(self, event: Any, seen: Any, view: View) -> Iterable[Mark | Signal | Withdraw]:
+    def observe(self, event: Any, seen: Any, view: View) -> Iterable[Said]:
         """Fold `event` into what was `seen`, and say a mark for each shape that stands now
         and that this event adds to. To say the same mark at every event is expected.
 
@@ -163,7 +178,8 @@ class Detector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, di
 
         Signals said here go to their subjects' watchers, with the incident that they are about
         (`Signal.finding`); hearing one twice must change nothing there. Guard against sending
-        one at every event: say it once in a while.
+        one at every event: say it once in a while. The same goes for questions, of which many are
+        never answered.
         """
         raise NotImplementedError
 

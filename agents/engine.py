@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from agents.detector import Detector, Judgement, Mark, View, Withdraw
+from agents.detector import Detector, Judgement, Mark, Question, Said, View, Withdraw
 from agents.domains import inherited
 from agents.record import RECENT, Episode, Record
 from agents.windows import DAY, Past, merged
@@ -44,7 +44,7 @@ RANK: dict[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIE
 Listener = tuple[
     Detector,
     str,
-    Callable[[Any, Any, View], Iterable[Mark | Signal | Withdraw]],
+    Callable[[Any, Any, View], Iterable[Said]],
     Callable[[Any, View], bool] | None,
 ]
 
@@ -73,8 +73,8 @@ Variants = dict[str, dict[str, Detector]]  # by detector and domain
 
 
 class Engine:
-    """Folds events into records. What comes of it lies in `findings` and `signals` until
-    taken; `broken` is told of each exception of a detector, which stops nothing else.
+    """Folds events into records. What comes of it lies in `findings`, `signals` and `questions`
+    until taken; `broken` is told of each exception of a detector, which stops nothing else.
 
     `variants` are detectors with other settings, for the mailboxes of a domain (and of those
     below it that have none of their own).
@@ -91,6 +91,7 @@ class Engine:
         self._variants: Variants = variants or {}
         self.findings: list[Finding] = []
         self.signals: list[Signal] = []
+        self.questions: list[Question] = []
         self._broken = broken
         self._owners = {  # of findings, by name
             name: detector for detector in detectors for name in (detector.name, *detector.findings)
@@ -178,6 +179,8 @@ class Engine:
                             self.signals.append(self._about(said, detector, event, record))
                         elif type(said) is Withdraw:
                             self._withdraw(detector, said, key, record)
+                        elif type(said) is Question:
+                            self.questions.append(said)
                         else:
                             self._mark(detector, said, event, key, record)  # type: ignore[arg-type]
                 except Exception as error:

@@ -6,6 +6,7 @@ import dns.asyncresolver
 import dns.exception
 import dns.nameserver
 import dns.resolver
+import dns.reversename
 
 from schemas import net
 
@@ -55,3 +56,15 @@ async def records(resolver: dns.asyncresolver.Resolver, name: str, kind: str) ->
     if kind == "TXT":
         return [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
     return [record.to_text() for record in answer]
+
+
+async def pointers(resolver: dns.asyncresolver.Resolver, address: str) -> list[str]:
+    """The names that an address says it has, which anybody can claim. Raises Unanswered."""
+    pointer = str(dns.reversename.from_address(address))
+    return [name.rstrip(".") for name in await records(resolver, pointer, "PTR")]
+
+
+async def addresses(resolver: dns.asyncresolver.Resolver, name: str, like: str) -> list[str]:
+    """A name's addresses of the same version as `like`. Raises Unanswered."""
+    found = await records(resolver, name, "AAAA" if ":" in like else "A")
+    return [net.address(text) for text in found]

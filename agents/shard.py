@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
+from agents.detector import Question
 from agents.engine import WARM, Engine, Listeners
 from agents.frozen import Frozen
 from agents.record import Record, pack, unpack, worth
@@ -35,6 +36,7 @@ class Outcome(Struct):
     alerts: list[Alert] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     signals: list[Signal] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
 
 
 class Shard:
@@ -102,7 +104,7 @@ class Shard:
                 heard = listeners.get(key[0])
                 if heard is not None and (mine is None or mine(key)):
                     self._fold(event, key, heard, absorbed)
-            if engine.findings or engine.signals:
+            if engine.findings or engine.signals or engine.questions:
                 self._settle(place, absorbed, now)
         if drain:
             self._drained = at // DRAIN * DRAIN
@@ -269,6 +271,9 @@ class Shard:
             signals, engine.signals = engine.signals, []
             for finding in findings:
                 self._answer(finding, now)
+            if engine.questions:
+                self.outcome.questions += engine.questions
+                engine.questions = []
             if not signals:
                 return
             for signal in signals:

@@ -12,6 +12,7 @@ What = Literal[
     "pardoned",
     "removed",
     "approved",
+    "asked",  # a block list, to take a gateway of ours off
     "panic",
     "resumed",
     "done",  # a step of a gateway that changes something for a person

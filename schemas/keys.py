@@ -156,7 +156,8 @@ def _owner(event: Message | Delivery | Verdict | Complaint, site: Site) -> str:
 
 
 def _connection(event: Connection, site: Site) -> tuple[Key, ...]:
-    told = offence(event) or event.reason == "port_25"
+    # Who greets by which name tells of a stranger as much as what it does wrong.
+    told = offence(event) or event.helo or event.reason == "port_25"
     return _of_client(event.client) if told else ()
 
 

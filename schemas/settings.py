@@ -107,6 +107,14 @@ class ListedSettings(Section, frozen=True):
     # not answer public ones
 
 
+class HostsSettings(Section, frozen=True):
+    """``[hosts]``: servers of ours that `run` checks as `mailwarden check host` does."""
+
+    names: tuple[str, ...] = ()  # HOST or HOST:PORT; none: nobody is asked
+    domain: str = ""  # one of ours that they take mail for; "" is the first of site.domains
+    interval: float = 86400.0  # seconds between two rounds; only differences are alerts
+
+
 class PhishingSettings(Section, frozen=True):
     """``[phishing]``: addresses that phishers collect answers at, one a line, what follows a comma
     or ``#`` is a remark."""
@@ -213,6 +221,7 @@ class Settings(Section, frozen=True):
     parsers: ParsersSettings = field(default_factory=ParsersSettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     listed: ListedSettings = field(default_factory=ListedSettings)
+    hosts: HostsSettings = field(default_factory=HostsSettings)
     phishing: PhishingSettings = field(default_factory=PhishingSettings)
     enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)
     http: HttpSettings = field(default_factory=HttpSettings)

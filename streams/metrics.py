@@ -34,6 +34,10 @@ EVICTIONS = Counter("mailwarden_evicted_records", "Subjects forgotten early, for
 LATE = Counter("mailwarden_late_events", "Events more than five minutes behind the newest")
 GATEWAYS_SILENT = Gauge("mailwarden_gateways_silent", "Expected gateways that fell silent")
 BROKEN = Counter("mailwarden_detector_failures", "Exceptions of detectors, each passed over")
+QUESTIONS = Counter("mailwarden_questions", "Clients that the DNS was asked about")
+QUESTIONS_DROPPED = Counter(
+    "mailwarden_questions_dropped", "Clients that it was not asked about, for want of room"
+)
 
 # -- out --------------------------------------------------------------------------------------
 

@@ -68,6 +68,7 @@ CASES: list[tuple[Fact, tuple[str, ...]]] = [
     (Connection(at=AT, client="192.0.2.7"), ()),
     (Connection(at=AT, client="192.0.2.7", outcome="abuse"), HERE),
     (Connection(at=AT, client="192.0.2.7", outcome="refused"), HERE),
+    (Connection(at=AT, client="192.0.2.7", helo="mail.example.com"), HERE),
     (Auth(at=AT, client="192.0.2.7", account="anna"), (*HERE, f"m:{ANNA}")),
     (Auth(at=AT, client="192.0.2.7"), HERE),
     (Auth(at=AT, account="anna"), (f"m:{ANNA}",)),

@@ -14,6 +14,7 @@ COMMANDS = {
     "explain": "why something was found about somebody, or why not",
     "decisions": "list, add, remove and export blocks",
     "phishing": "the site's list of addresses that phishers collect answers at",
+    "listed": "our gateways on block lists, and who asked to be taken off",
     "gateways": "what each gateway has applied, and which are behind",
     "purged": "mail of accounts in other hands that was taken out of the queue",
     "panic": "lift everything that is enforced, at once",

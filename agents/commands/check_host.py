@@ -36,6 +36,12 @@ MARKS: dict[Grade, tuple[str, str]] = {
     help="A resolver to ask, address or address:port; else the system's.",
 )
 @click.option(
+    "--list",
+    "block_lists",
+    multiple=True,
+    help="A block list that the server relies on; else those of [listed], where it is in use.",
+)
+@click.option(
     "--ca",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="PEM file of authorities to trust beside the system's.",
@@ -58,13 +64,15 @@ def command(
     domain: str | None,
     timeout: float,
     servers: tuple[str, ...],
+    block_lists: tuple[str, ...],
     ca: Path | None,
     pause: float,
     as_json: bool,
 ) -> None:
     """Ask HOST[:PORT], a server of yours, what a stranger may ask: logins without TLS, VRFY and
     EXPN, names that nobody has, how fast they can be guessed, postmaster and abuse, its
-    certificate, relaying, its names in the DNS and SPF. Each fault comes with its cure.
+    certificate, relaying, its names in the DNS and SPF, and block lists: whether they work, have
+    stale data, or name it. Each fault comes with its cure.
 
     No mail is sent. The exit status is that of monitoring plugins, by the worst that was found:
     0 ok, 1 warning, 2 critical, 3 unknown.
@@ -76,6 +84,7 @@ def command(
     settings: Config = ctx.obj
     name, own_port = host
     target = Target(name, port or own_port, helo or socket.getfqdn(), source, timeout)
+    listed = settings.settings.listed
     trusted = ssl.create_default_context()
     try:
         if ca is not None:
@@ -83,10 +92,11 @@ def command(
         asked = hosts.Asked(
             target,
             domain or settings.site.default_domain or name,
-            resolver.new(servers or settings.settings.listed.resolvers),
+            resolver.new(servers or listed.resolvers),
             trusted,
             time.time(),
             pause,
+            block_lists or (listed.lists if listed.gateways else ()),
         )
     except (ValueError, OSError) as error:
         raise options.Unusable(str(error)) from error

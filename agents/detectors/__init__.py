@@ -20,6 +20,7 @@ from agents.detectors.protocol_abuse import ProtocolAbuse
 from agents.detectors.queue_growth import QueueGrowth
 from agents.detectors.refused_reputation import RefusedReputation
 from agents.detectors.relay_probe import RelayProbe
+from agents.detectors.sender_reputation import SenderReputation
 from agents.detectors.stale_client import StaleClient
 
 DETECTORS: dict[str, type[Detector]] = {
@@ -43,4 +44,5 @@ DETECTORS: dict[str, type[Detector]] = {
     QueueGrowth.name: QueueGrowth,
     RefusedReputation.name: RefusedReputation,
     RelayProbe.name: RelayProbe,
+    SenderReputation.name: SenderReputation,
 }

@@ -1,6 +1,7 @@
 """Which of our gateways are listed where, and what is told of it. No IO, no clock.
 
-Only a change is told. That a list cannot be asked changes nothing: who was listed is still.
+Only a change is told: listed, its delisting asked for by a person, gone, listed again. That a list
+cannot be asked changes nothing: who was listed is still.
 """
 
 from collections.abc import Iterable
@@ -31,6 +32,8 @@ class Known(Struct, array_like=True):
     times: int = 0  # that it came onto the list
     codes: tuple[str, ...] = ()
     text: str = ""
+    asked: float = 0.0  # when a person asked the list to take it off; 0: nobody has since
+    by: str = ""  # who
 
 
 _state = msgspec.msgpack.Decoder(list[Known])
@@ -58,6 +61,7 @@ class Standing:
             return []
         if not known.listed:
             known.listed, known.since = True, now
+            known.asked, known.by = 0.0, ""
             known.times += 1
             alert = finding_id(f"{NAME} {known.zone} {known.address}", _subject(known), now)
             known.revision = known.revision if alert == known.alert else 0
@@ -80,10 +84,23 @@ class Standing:
             del self._known[key]
         return told
 
+    def asked(self, alert: str, by: str, at: float) -> list[Alert]:
+        """A person has asked a list to take us off, as the alert of that id tells. To hear it
+        twice changes nothing, nor does a word from before it was listed again."""
+        for known in self._known.values():
+            if known.alert == alert and known.listed and at >= known.since and not known.asked:
+                known.asked, known.by = at, by
+                known.revision += 1
+                said = f"is listed by {known.zone}; {by or 'somebody'} has asked to be taken off"
+                return [_alert(known, at, "asked", f"{said}, after {span(at - known.since)}")]
+        return []
+
     def _gone(self, known: Known, now: float, what: str) -> list[Alert]:
         known.listed = False
         known.revision += 1
         said = f"is {what}: {known.zone}, after {span(now - known.since)}"
+        if known.asked:
+            said += f", {span(now - known.asked)} after {known.by or 'somebody'} asked"
         return [_alert(known, now, "gone", said, withdrawn=True)]
 
 

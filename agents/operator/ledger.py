@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from agents.operator.orders import release
 from schemas import keys, wire
 from schemas.audit import Audit
+from schemas.events import Signal
 from schemas.findings import Alert, Decision
 from schemas.gateways import SWITCH, GatewayState, Switch
 from streams.bus import Bus, BusError
@@ -54,6 +55,9 @@ class Ledger(Protocol):
 
     def gateways(self) -> list[GatewayState]:
         """The newest word of each gateway, by name."""
+
+    def tell(self, signal: Signal, entry: Audit) -> None:
+        """A person's word to the watcher of a subject."""
 
 
 class BusLedger:
@@ -136,13 +140,21 @@ class BusLedger:
     def _release(self, decision: Decision) -> None:
         """Tell the watchers of an account that a person let it go."""
         released = release(decision, decision.since)
-        partitions = self._bus.topics().get(FACTS) if released else None
-        if released and partitions:
+        if released:
+            self._signal(released)
+
+    def tell(self, signal: Signal, entry: Audit) -> None:
+        self._signal(signal)
+        self.note(entry)
+
+    def _signal(self, signal: Signal) -> None:
+        partitions = self._bus.topics().get(FACTS)
+        if partitions:
             self._bus.publish(
                 FACTS,
-                released.about.encode(),
-                wire.encode_events([released]),
-                partition=keys.partition(released.about, partitions),
+                signal.about.encode(),
+                wire.encode_events([signal]),
+                partition=keys.partition(signal.about, partitions),
                 headers={"origin": b"orders"},
             )
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 import dns.asyncresolver
 from msgspec import Struct
 
-from agents.probing import certificate, names, relay
+from agents.probing import certificate, lists, names, relay
 from agents.probing.conversation import CHECKS
 from agents.probing.forms import forms
 from agents.probing.grades import Grade, Graded
@@ -30,6 +30,7 @@ class Asked(Struct, frozen=True):
     trusted: ssl.SSLContext  # what certificates are judged by
     now: float  # Unix seconds: whether they are still good
     pause: float = 0.5  # seconds between two sessions or tries
+    lists: tuple[str, ...] = ()  # block lists that it relies on, and may be on
 
 
 async def check(asked: Asked) -> list[Graded]:
@@ -49,6 +50,7 @@ async def check(asked: Asked) -> list[Graded]:
     )
     found.append(await _relay(asked, address))
     found += await names.check(asked.resolver, address, greeting, domain)
+    found += await lists.check(asked.resolver, address, asked.lists, asked.now)
     return found
 
 

@@ -15,6 +15,8 @@ from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 from aiosmtplib.response import SMTPResponse
 from msgspec import Struct
 
+from schemas import net
+
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})\b")
 
 
@@ -26,6 +28,14 @@ class Target(Struct, frozen=True):
     helo: str = "localhost"
     source: str = ""  # address of ours to ask from; "" is the system's choice
     timeout: float = 30.0  # seconds for an answer
+
+
+def place(text: str) -> tuple[str, int]:
+    """Host and port of ``name``, ``name:port``, ``192.0.2.1``, ``[2001:db8::1]:25``."""
+    if net.address(text) or ":" not in text:
+        return net.address(text) or text, 25
+    host, _, port = text.rpartition(":")
+    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 class Reply(Struct, frozen=True):

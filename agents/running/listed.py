@@ -47,6 +47,10 @@ class ListedWatch:
                 return alerts
             alerts += self._standing.hear(gateway, answer, self._clock())
 
+    def asked(self, alert: str, by: str, at: float) -> None:
+        """A person has asked a list to take off what the alert of that id tells of."""
+        self._alerts += self._standing.asked(alert, by, at)
+
     def pack(self) -> bytes:
         return self._standing.pack()
 

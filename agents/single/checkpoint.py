@@ -25,6 +25,7 @@ CLOCKS = "clocks"
 JOINER = "joiner"
 PRESENCE = "presence"
 LISTED = "listed"
+HOSTS = "hosts"
 REPORTERS = "reporters"
 ENFORCING = "enforcing"
 

@@ -13,22 +13,25 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 from agents.configuration import Config, build_blocklist, build_shard
+from agents.listed import DELISTING
 from agents.operator.orders import release
 from agents.presence import Presence
 from agents.record import pack
 from agents.running import intakes, reading
 from agents.running.enforcement import Enforcement
+from agents.running.hosts import HostWatch
 from agents.running.http import Health, Pulse
 from agents.running.inbox import Inbox
 from agents.running.listed import ListedWatch
 from agents.running.loop import Control, Opener
-from agents.single.checkpoint import ENFORCING, JOINER, LISTED, PRESENCE, Checkpoint
+from agents.running.questions import Questions
+from agents.single.checkpoint import ENFORCING, HOSTS, JOINER, LISTED, PRESENCE, Checkpoint
 from agents.single.delivery import HELD, Delivery
 from agents.single.standing import Standing
 from agents.single.store import GATEWAYS, Store, StoreError
 from schemas import keys, wire
 from schemas.audit import Audit
-from schemas.events import Fact
+from schemas.events import Fact, Signal
 from schemas.findings import Alert, Decision
 from streams import metrics
 from streams.reader import DeadLine
@@ -79,6 +82,9 @@ class Embedded:
         self._reader = reading.new_reader(config, dead, store.memory(JOINER))
         self._presence = self._new_presence(store.memory(PRESENCE))
         self._listed = ListedWatch(config.settings.listed, store.memory(LISTED), clock)
+        self._hear_told(store.told())
+        self._hosts = self._new_hosts(store.memory(HOSTS))
+        self._questions = Questions(config.settings.listed.resolvers)
         config.phishing.watch()
         self._follow = open_sources(config, positions)
         self._intakes = open_intakes(config, positions)
@@ -127,6 +133,7 @@ class Embedded:
 
     def turn(self) -> bool:
         """Read what has come, and do what is due; whether there is more to read at once."""
+        self._take_answers()
         self._take_reported()  # before the logs, which tell of the same a moment later
         lines = self._fold(self._follow.turn())
         behind = sum(source.behind for source in self._follow.sources)
@@ -160,7 +167,7 @@ class Embedded:
         for delivery in self._deliveries:
             self._checkpoint.told(delivery.told())
         memory = {JOINER: self._reader.pack(), PRESENCE: self._presence.pack()}
-        memory[LISTED] = self._listed.pack()
+        memory[LISTED], memory[HOSTS] = self._listed.pack(), self._hosts.pack()
         memory[ENFORCING], memory[GATEWAYS] = self._standing.pack(), self._standing.said()
         before = self._checkpoint.trouble
         positions = {**self._follow.positions(), **self._intakes.positions()}
@@ -171,6 +178,7 @@ class Embedded:
             for delivery in self._deliveries:
                 delivery.put(self._owed(delivery.sink))
         self._read = False
+        self._questions.ask(outcome.questions)
         self._say(alerts, outcome.decisions)
         took = time.monotonic() - begun
         metrics.FLUSH_SECONDS.observe(took)
@@ -194,6 +202,12 @@ class Embedded:
         self._listed.close()
         self._alerts += self._listed.take()
         self._listed = ListedWatch(config.settings.listed, self._listed.pack(), self._clock)
+        self._hosts.close()
+        self._alerts += self._hosts.take()
+        self._hosts = self._new_hosts(self._hosts.pack())
+        self._take_answers()
+        self._questions.close()
+        self._questions = Questions(config.settings.listed.resolvers)
         positions = {**self._follow.positions(), **self._intakes.positions()}
         self._follow.close()
         self._intakes.close()
@@ -206,6 +220,8 @@ class Embedded:
     def close(self) -> None:
         """Make everything safe, let go of everything."""
         self._listed.close()
+        self._hosts.close()
+        self._questions.close()
         self.config.phishing.close()
         if not self._abandoned:
             self.flush()
@@ -305,6 +321,12 @@ class Embedded:
         if events:
             self._absorb((f"gateway {event.source}", event) for event in events)
 
+    def _take_answers(self) -> None:
+        """Fold what the DNS says of clients that detectors asked about."""
+        answers = self._questions.take()
+        if answers:
+            self._absorb(("DNS", answer) for answer in answers)
+
     def _release(self) -> None:
         """Nothing more has come: what waited for it may go."""
         self._absorb(self._reader.advance(self._clock()))
@@ -359,7 +381,7 @@ class Embedded:
         self._alerts += self._presence.check(now)
         self._checkpoint.note(self._audit.take())
         self._alerts += self._standing.look(self._enforcement, now)
-        self._alerts += self._listed.take()
+        self._alerts += self._listed.take() + self._hosts.take()
         if self._blocklist.expire(now):
             self._enforce(now)
         metrics.RECORDS.set(len(shard))
@@ -416,6 +438,7 @@ class Embedded:
             if revised == self._revised:
                 return
             stored = {decision.id: decision for decision in self._store.decisions(now)}
+            self._hear_told(self._store.told())
         except StoreError as error:
             log.warning(said("store failed", reason=error, task="looking for decisions"))
             return
@@ -430,6 +453,12 @@ class Embedded:
             if released is not None and decision.id not in known:
                 self._shard.fold(released, now=now)
         self._enforce(now)
+
+    def _hear_told(self, words: Iterable[Signal]) -> None:
+        """What persons told with other commands; to hear it again changes nothing."""
+        for word in words:
+            if word.kind == DELISTING:
+                self._listed.asked(word.finding, word.account, word.at)
 
     def _health(self) -> Health:
         troubles = {**self._follow.troubles(), **self._intakes.troubles()}
@@ -502,6 +531,10 @@ class Embedded:
     def _new_presence(self, memory: bytes) -> Presence:
         site = self.config.settings.site
         return Presence(site.gateways, site.silent_after, self._clock(), memory)
+
+    def _new_hosts(self, memory: bytes) -> HostWatch:
+        config = self.config
+        return HostWatch(config.settings, config.site.default_domain, memory, self._clock)
 
     def _new_standing(self, memory: bytes) -> Standing:
         return Standing(self.config, self.host, memory)

@@ -25,6 +25,7 @@ from msgspec import Struct, field
 
 from schemas import wire
 from schemas.audit import Audit, decided
+from schemas.events import Signal
 from schemas.findings import DAY, Alert, Decision
 from schemas.gateways import GatewayState
 from schemas.keys import Key
@@ -32,6 +33,8 @@ from schemas.keys import Key
 VERSION = 2
 APPLICATION = 0x4D57_4152  # "MWAR", shown by file(1)
 GATEWAYS = "gateways"  # in its memory: the state of the gateways, as a message of mail.gateways
+TOLD = "told"  # likewise: what persons told the watchers of subjects, as a message of mail.facts
+KEPT_WORDS = 100
 BUSY = 5.0  # seconds to wait for another process's transaction
 
 SCHEMA = """
@@ -292,6 +295,25 @@ class Store:
         """Add to the trail."""
         with self._transaction() as db:
             db.execute(PUT_AUDIT, _audit_row(entry))
+
+    def tell(self, signal: Signal, entry: Audit) -> None:
+        """A person's word to the watcher of a subject; the newest hundred are kept, for a process
+        that begins later."""
+        with self._transaction() as db:
+            rows = db.execute("SELECT value FROM memory WHERE name = ?", (TOLD,)).fetchall()
+            words = wire.decode_events(rows[0][0]) if rows else []
+            words = [*words, signal][-KEPT_WORDS:]
+            db.execute(
+                "INSERT OR REPLACE INTO memory VALUES (?, ?)", (TOLD, wire.encode_events(words))
+            )
+            db.execute(PUT_AUDIT, _audit_row(entry))
+            db.execute("UPDATE revised SET count = count + 1")
+
+    def told(self) -> list[Signal]:
+        """What persons told, the oldest first."""
+        kept = self.memory(TOLD)
+        words = wire.decode_events(kept) if kept else []
+        return [word for word in words if isinstance(word, Signal)]
 
     def gateways(self) -> list[GatewayState]:
         """What the running process last said of its gateways."""

@@ -13,11 +13,12 @@ send that fails raises, and the worker crashes.
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
 
+from agents.detector import Question
 from agents.shard import Outcome
 from agents.worker.app import App
 from agents.worker.partition import Partition
@@ -74,16 +75,22 @@ class Flusher:
                 for message in self._decided(key, decision)
             ]
             + [
-                Send(
-                    "mail.facts",
-                    None,
-                    wire.encode_events(some[start : start + SIGNALS]),
-                    target,
-                    {"origin": f"signal/{source}".encode()},
-                )
+                message
                 for (source, target), some in signals.items()
-                for start in range(0, len(some), SIGNALS)
+                for message in told(some, target, f"signal/{source}")
             ]
+        )
+
+    async def answer(self, answers: Iterable[Signal]) -> None:
+        """Tell the watchers of clients what they asked, wherever they live by now."""
+        by_partition: dict[int, list[Signal]] = {}
+        for signal in answers:
+            target = keys.partition(signal.about, self._partitions)
+            by_partition.setdefault(target, []).append(signal)
+        await self.send(
+            message
+            for target, some in by_partition.items()
+            for message in told(some, target, "questions")
         )
 
     def _decided(self, key: bytes, decision: Decision) -> tuple[Send, Send]:
@@ -137,8 +144,18 @@ class Flusher:
         await self.send(sends, prefixed=True)
 
 
-async def flush(flusher: Flusher, partitions: Iterable[Partition], events: list[Any]) -> None:
-    """All four steps for everything that was folded until now. `events` are the messages."""
+def told(signals: list[Signal], partition: int, origin: str) -> Iterator[Send]:
+    """Signals as messages of mail.facts. Without positions: to hear one twice changes nothing."""
+    for start in range(0, len(signals), SIGNALS):
+        some = wire.encode_events(signals[start : start + SIGNALS])
+        yield Send("mail.facts", None, some, partition, {"origin": origin.encode()})
+
+
+async def flush(
+    flusher: Flusher, partitions: Iterable[Partition], events: list[Any]
+) -> list[Question]:
+    """All four steps for everything that was folded until now. `events` are the messages. Returns
+    what detectors would like to know, now that it is safe that they have asked."""
     began = time.monotonic()
     now = time.time()
     outcomes = []
@@ -153,3 +170,4 @@ async def flush(flusher: Flusher, partitions: Iterable[Partition], events: list[
     await flusher.free(writes)
     await flusher.ack(events)
     metrics.FLUSH_SECONDS.observe(time.monotonic() - began)
+    return [question for _, outcome in outcomes for question in outcome.questions]

@@ -12,8 +12,10 @@ from msgspec import Struct
 
 from agents.enforcing import Enforcing
 from agents.enforcing import nobody as none_watched
+from agents.listed import DELISTING
 from agents.presence import Presence, nobody
 from agents.record import Episode, Record, pack, unpack
+from agents.running.listed import ListedWatch
 from agents.shard import Outcome, Shard
 from agents.worker import messages
 from agents.worker.origins import Origins
@@ -22,11 +24,16 @@ from schemas import wire
 from schemas.events import Fact, Signal
 from schemas.findings import Alert
 from schemas.keys import Key
+from schemas.settings import ListedSettings
 from streams.shipping import heartbeat
 
 log = logging.getLogger(__name__)
 
 GIANT = 100_000  # bytes of a record: beyond it samples and lists go, then everything
+
+
+def none_asked(memory: bytes) -> ListedWatch:
+    return ListedWatch(ListedSettings(), memory, lambda: 0.0)
 
 
 class Topic(Struct, frozen=True):
@@ -57,6 +64,7 @@ class Partition:
     `watch` makes the watch over the expected gateways whose keys lie here, from what an earlier
     life knew of them. Their time is the worker's: they are heard when a message is folded.
     `enforcing` does so for those that enforce; the worker tells it what it hears of them.
+    `listed` asks block lists about those whose keys lie here, so that one worker asks for each.
     """
 
     def __init__(
@@ -67,6 +75,7 @@ class Partition:
         stored: Iterable[tuple[int, bytes]] = (),
         watch: Callable[[bytes], Presence] = nobody,
         enforcing: Callable[[bytes], Enforcing] = none_watched,
+        listed: Callable[[bytes], ListedWatch] = none_asked,
     ) -> None:
         self.number = number
         self.shard = shard
@@ -87,6 +96,7 @@ class Partition:
         self._origins = Origins(meta.origins if same else None)
         self.presence = watch(meta.presence)
         self.enforcing = enforcing(meta.enforcing)
+        self.listed = listed(meta.listed)
         self._alerts: list[Alert] = []  # about gateways
         shard.begun, shard.clock = meta.begun, meta.clock
         if meta.reporters:
@@ -117,6 +127,9 @@ class Partition:
         for event in events[repeated:] if repeated else events:
             if event is None or (type(event) is Signal and event.kind == heartbeat.KIND):
                 continue
+            if type(event) is Signal and event.kind == DELISTING:
+                self.listed.asked(event.finding, event.account, event.at)
+                continue
             wrong = messages.wrong_time(event, received)
             if not wrong:
                 try:
@@ -135,7 +148,8 @@ class Partition:
         shard = self.shard
         shard.drain(now)
         outcome = shard.take()
-        said, self._alerts = self._alerts + self.presence.check(now), []
+        said = self._alerts + self.presence.check(now) + self.listed.take()
+        self._alerts = []
         outcome.alerts += said
         if not shard.dirty and not said and self.offset == self._kept:
             return outcome, None
@@ -160,6 +174,7 @@ class Partition:
             self.presence.pack() if self.presence else b"",
             shard.reporters.pack(),
             self.enforcing.pack() if self.enforcing else b"",
+            self.listed.pack(),
         )
         return outcome, self.ring.write(fresh, gone, meta, self._carry)
 

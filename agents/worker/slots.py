@@ -47,6 +47,7 @@ class Meta(Struct, array_like=True):
     presence: bytes = b""  # what was said of expected gateways that are silent
     reporters: bytes = b""  # whose word counts
     enforcing: bytes = b""  # and of gateways that do not enforce what is decided
+    listed: bytes = b""  # and of gateways that are on block lists
 
 
 class Slot(Struct, array_like=True):

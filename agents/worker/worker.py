@@ -13,11 +13,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from faust.types import TP
+from msgspec import structs
 
 from agents.configuration import Config, build_shard, signing
 from agents.enforcing import Enforcing
 from agents.presence import Presence
 from agents.running.http import Health, Pulse
+from agents.running.listed import ListedWatch
+from agents.running.questions import Questions
 from agents.shard import Shard
 from agents.worker.app import App
 from agents.worker.client import committed_offsets, connected, ends, read_from
@@ -86,6 +89,7 @@ class Worker:
         self._routing = asyncio.Lock()
         self._slots = Slots(app, topic.partitions)
         signing_keys = signing(config)
+        self._questions = Questions(config.settings.listed.resolvers)
         self._flusher = Flusher(app, self._slots, settings.prefix, topic.partitions, signing_keys)
         self._declare()
 
@@ -157,6 +161,7 @@ class Worker:
             stored,
             self._watch(number),
             lambda state: Enforcing(overdue, state),
+            self._asking(number),
         )
         self._partitions[number] = partition
         place = TP(self._facts, number)
@@ -184,6 +189,13 @@ class Worker:
         mine = [name for name in site.gateways if keys.partition(f"g:{name}", count) == number]
         now = time.time()
         return lambda state: Presence(mine, site.silent_after, now, state)
+
+    def _asking(self, number: int) -> Callable[[bytes], ListedWatch]:
+        """Makes the one who asks block lists about the gateways whose keys lie in a partition."""
+        listed, count = self._config.settings.listed, self._topic.partitions
+        mine = tuple(g for g in listed.gateways if keys.partition(f"g:{g}", count) == number)
+        settings = structs.replace(listed, gateways=mine)
+        return lambda memory: ListedWatch(settings, memory, time.time)
 
     # -- mail.events --------------------------------------------------------------------------
 
@@ -246,12 +258,15 @@ class Worker:
         elif self._hearing is not None:
             self._watch_gateways(self._hearing, time.time())
         await self._beat()
+        await self._answer()
         await self.flush()
 
     def reload(self, config: Config) -> None:
         """Go on with other settings and the same memory. Those of Kafka and of the server of
         metrics stay as they are until the next start."""
         self._config.phishing.close()
+        self._questions.close()
+        self._questions = Questions(config.settings.listed.resolvers)
         self._config = config
         config.phishing.watch()
         self._router.site = config.site
@@ -260,6 +275,9 @@ class Worker:
             fresh = self._new_shard(number)
             partition.shard.adopt(fresh.engine, fresh.response)
             partition.presence = self._watch(number)(partition.presence.pack())
+            partition.listed.close()
+            partition.tell(partition.listed.take())
+            partition.listed = self._asking(number)(partition.listed.pack())
 
     def _watch_gateways(self, hearing: Hearing, now: float) -> None:
         """Whether the gateways whose keys lie here enforce what is decided."""
@@ -285,7 +303,12 @@ class Worker:
             return Health(degraded=("it has no partitions yet",))
         ailing = [one for each in self._partitions.values() for one in each.enforcing.ailing()]
         silent = [f"{name} is silent" for name in self._silent()]
-        return Health(degraded=(*silent, *(f"gateway {one}" for one in ailing)))
+        unasked = [
+            f"{name}: {why}"
+            for each in self._partitions.values()
+            for name, why in each.listed.troubles().items()
+        ]
+        return Health(degraded=(*silent, *(f"gateway {one}" for one in ailing), *unasked))
 
     def _silent(self) -> list[str]:
         return [name for each in self._partitions.values() for name in each.presence.silent()]
@@ -299,6 +322,14 @@ class Worker:
                     for partition, value in self._router.heartbeats.due(time.time())
                 )
 
+    async def _answer(self) -> None:
+        """Say what the DNS says of clients that detectors asked about."""
+        answers = self._questions.take()
+        if answers:
+            async with self._safely() as safe:
+                if safe:
+                    await self._flusher.answer(answers)
+
     async def flush(self) -> None:
         """Make safe what was folded. It is not broken off when its caller is."""
         await asyncio.shield(self._flush())
@@ -311,7 +342,8 @@ class Worker:
             await self._flusher.send(
                 Send("mail.dead", key, value) for key, value in self._letters.take()
             )
-            await flush(self._flusher, list(self._partitions.values()), events)
+            asked = await flush(self._flusher, list(self._partitions.values()), events)
+            self._questions.ask(asked)
             self._count()
 
     @asynccontextmanager
@@ -331,6 +363,8 @@ class Worker:
         await self.send_routed()
         await self.flush()
         await self.app.consumer.commit()
+        for partition in self._partitions.values():
+            partition.listed.close()
         self._partitions.clear()
         self._assigned = frozenset()
         self._order.forget()

@@ -32,6 +32,7 @@ LISTED = {
     "open_relay": ("127.0.0.8", "probing for open relays"),
     "relay_probe": ("127.0.0.8", "probing for open relays"),
     "protocol_abuse": ("127.0.0.9", "abuse of the protocol"),
+    "sender_reputation": ("127.0.0.10", "bad reputation"),
 }
 """The answer, and what is said with it, by the detector that asked for the decision."""
 

@@ -129,7 +129,7 @@ def takeover(cluster: Cluster, subjects: int) -> tuple[float, float]:
     ]
     cluster.feed(packed(known, cluster.config, cluster.partitions, PACKED))
     first, second = cluster.start(), cluster.start()
-    wait(lambda: second.said("assigned="), 60, 0.1)
+    wait(lambda: second.said("partitions assigned"), 60, 0.1)
     cluster.drained(120)
     stop = threading.Event()
     flow = threading.Thread(target=_trickle, args=(cluster, stop))
@@ -143,7 +143,7 @@ def takeover(cluster: Cluster, subjects: int) -> tuple[float, float]:
     def all_taken() -> bool:
         """A partition's records are loaded for its first event."""
         log = second.log.read_text(encoding="utf-8")[said:].splitlines()
-        lines = [msgspec.json.decode(line) for line in log if '"partition=' in line]
+        lines = [msgspec.json.decode(line) for line in log if '"partition taken"' in line]
         taken[:] = [line["at"] - killed for line in lines]
         return len(taken) == cluster.partitions
 

@@ -93,7 +93,7 @@ def play(
         at(11, broker.start)
     at(12, lambda: others.append(cluster.start()))
     feeding.join()
-    wait(lambda: others[1].said("assigned="), 30)
+    wait(lambda: others[1].said("partitions assigned"), 30)
     others[0].end()
     cluster.drained(90)
     right_records, right_alerts = expected(build_shard(cluster.config), told)

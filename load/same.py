@@ -121,7 +121,7 @@ def _feed(cluster: Cluster, batches: list[Batch], rate: float) -> threading.Thre
 
 
 def _serves(worker: Process) -> None:
-    if not wait(lambda: worker.said("assigned="), SECONDS):
+    if not wait(lambda: worker.said("partitions assigned"), SECONDS):
         raise TimeoutError("a worker gets no partitions")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from schemas.findings import Decision
 from streams.gateway import Gateway, Site
 from streams.metrics import GATEWAY_DIRTY, GATEWAY_FAILURES
+from streams.said import said
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ class Enforcement:
             trouble = str(error) or type(error).__name__
             if trouble != self._told.get(gateway.name):
                 self._told[gateway.name] = trouble
-                log.error('gateway=%s failed reason="%s"', gateway.name, trouble.replace('"', "'"))
+                log.error(said("gateway failed", gateway=gateway.name, reason=trouble))
         GATEWAY_DIRTY.labels(gateway.name).set(bool(trouble))
         if trouble:
             self._troubles[gateway.name] = trouble

@@ -9,6 +9,7 @@ from schemas.settings import KafkaSettings, SettingsError
 from schemas.topics import TOPICS, changelog
 from streams.bus import BusError
 from streams.kafka_bus import KafkaBus
+from streams.said import said
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ def ready(
         try:
             return _look(bus, settings)
         except BusError as error:
-            log.error("%s; retry=%.0fs", error, pause)
+            log.error(said("no topics", reason=error, retry_seconds=pause))
             sleep(pause)
             pause = min(2 * pause, LONGEST)
         finally:

@@ -13,6 +13,8 @@ from typing import Any
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from streams.said import said
+
 log = logging.getLogger(__name__)
 
 RETRY = 0.5  # seconds
@@ -56,7 +58,9 @@ async def read_from(app: Any, place: TP, offset: int) -> None:
     try:
         await app.consumer.seek_wait({place: offset})
     except (KafkaError, TimeoutError) as error:  # the partition goes: it was late
-        log.warning("topic=%s partition=%d cannot be read again: %r", *place, error)
+        topic, partition = place
+        where = {"topic": topic, "partition": partition}
+        log.warning(said("partition cannot be read again", **where, reason=repr(error)))
     else:
         app.consumer.resume_partitions({place})
 

@@ -25,6 +25,7 @@ from schemas.events import Fact, Signal
 from schemas.findings import Alert
 from schemas.keys import Key
 from schemas.settings import ListedSettings
+from streams.said import said
 from streams.shipping import heartbeat
 
 log = logging.getLogger(__name__)
@@ -85,11 +86,8 @@ class Partition:
         meta, records = self.ring.restore(stored)
         same = (meta.topic, meta.partitions) == (topic.id, topic.partitions)
         if records and not same:
-            log.error(
-                "partition=%d its topic was made anew: offsets and positions begin afresh, "
-                "what is known of the subjects stays",
-                number,
-            )
+            why = "offsets and positions begin afresh, what is known of the subjects stays"
+            log.error(said("topic made anew", partition=number, meanwhile=why))
             records = {key: _unread(packed) for key, packed in records.items()}
         self.offset = meta.offset if same else -1  # of the newest message that was folded
         self._kept = self.offset  # by the newest slot

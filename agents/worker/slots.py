@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from schemas.keys import Key
+from streams.said import said
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ class Ring:
                 slots[number] = _read(data)
             except ValueError as error:
                 self.unreadable += 1
-                log.error("slot=%d cannot be read: %s", number, error)
+                log.error(said("slot unreadable", slot=number, reason=error))
         self._drop_incomplete(slots)
         meta = Meta()
         records: dict[Key, bytes] = {}

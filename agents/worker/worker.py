@@ -36,6 +36,7 @@ from schemas.settings import KafkaSettings
 from streams import metrics
 from streams.bus import BusError
 from streams.kafka_lookup import Lookup
+from streams.said import said
 
 log = logging.getLogger(__name__)
 
@@ -169,11 +170,13 @@ class Worker:
         kept = partition.offset + 1 or self._committed.get(place, 0)
         self._order.begin(place, kept)
         log.info(
-            "partition=%d records=%d offset=%d seconds=%.3f",
-            number,
-            len(shard),
-            partition.offset,
-            time.monotonic() - began,
+            said(
+                "partition taken",
+                partition=number,
+                records=len(shard),
+                offset=partition.offset,
+                seconds=round(time.monotonic() - began, 3),
+            )
         )
         return partition
 
@@ -378,7 +381,7 @@ class Worker:
         self._term += 1
         self._assigned = frozenset(places)
         numbers = sorted(place.partition for place in self._assigned if place.topic == self._facts)
-        log.info("assigned=%s", ",".join(map(str, numbers)) or "none")
+        log.info(said("partitions assigned", assigned=",".join(map(str, numbers)) or "none"))
 
     async def restored(self) -> None:
         """The changelog of what was assigned is read. Not before may a partition be taken up:
@@ -432,7 +435,7 @@ class Worker:
         try:
             first = await asyncio.to_thread(self._lookup.first, place.topic, place.partition, gap)
         except BusError as error:
-            log.warning("topic=%s partition=%d cannot be looked at: %s", *place, error)
+            log.warning(said("partition cannot be looked at", **_where(place), reason=error))
             return False
         if self._order.next(place) != gap:
             return False
@@ -440,14 +443,14 @@ class Worker:
             self._order.nothing_before(place, end)
             return False
         if self._order.bridge(place, gap, first):
-            log.info("topic=%s partition=%d has nothing at offset=%d-%d", *place, gap, first - 1)
+            log.info(said("offsets without messages", **_where(place), first=gap, last=first - 1))
             consumer: Any = self.app.consumer
             consumer.pass_over(place, first)
         return True
 
     async def _read_again(self, place: TP) -> None:
         offset = self._order.next(place) or 0
-        log.warning("topic=%s partition=%d is read again from offset=%d", *place, offset)
+        log.warning(said("partition read again", **_where(place), offset=offset))
         metrics.REREAD.inc()
         await read_from(self.app, place, offset)
 
@@ -477,6 +480,10 @@ class Worker:
         metrics.GATEWAYS_SILENT.set(len(self._silent()))
         metrics.RECORDS.set(sum(len(each.shard) for each in self._partitions.values()))
         metrics.SLOT_BYTES.set(sum(each.ring.size for each in self._partitions.values()))
+
+
+def _where(place: TP) -> dict[str, Any]:
+    return {"topic": place.topic, "partition": place.partition}
 
 
 def _manual(stream: Any) -> AsyncIterator[Any]:

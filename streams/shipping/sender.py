@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from streams.bus import Bus, BusError
 from streams.metrics import BUS_UP, OUTBOX_BYTES, SHIPPED
+from streams.said import said
 from streams.shipping.outbox import Batch, Outbox
 from streams.shipping.packer import TOPIC
 
@@ -101,7 +102,7 @@ class Sender:
 
     def _failed(self, trouble: str) -> None:
         if trouble != self.trouble:
-            log.error('send failed reason="%s" meanwhile="kept in the outbox"', trouble)
+            log.error(said("send failed", reason=trouble, meanwhile="kept in the outbox"))
         self.trouble = trouble
         BUS_UP.set(0)
         OUTBOX_BYTES.set(self._outbox.waiting)
@@ -110,7 +111,7 @@ class Sender:
     def _works(self) -> None:
         BUS_UP.set(1)
         if self.trouble:
-            log.info("send works again")
+            log.info(said("send works again"))
             self.trouble = ""
 
     def _rest(self, seconds: float, *, unless_woken: bool = False) -> None:

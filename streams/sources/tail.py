@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from streams.said import said
 from streams.sources.history import Archived
 from streams.sources.logfile import LogFile, Place
 from streams.sources.rotation import PACKED, rotated
@@ -164,7 +165,7 @@ class Tail:
             try:
                 self._older.append(_open_part(part))
             except OSError as error:
-                log.warning('source=%s unreadable reason="%s"', part, error.strerror)
+                log.warning(said("source unreadable", source=part, reason=error.strerror))
 
     def _open(self) -> bool:
         try:
@@ -173,7 +174,7 @@ class Tail:
             self._troubled(error)
             return False
         if self.trouble and self.trouble != MISSING:
-            log.info("source=%s readable again", self.path)
+            log.info(said("source readable again", source=self.path))
         self.trouble = ""
         return True
 
@@ -186,7 +187,7 @@ class Tail:
             trouble = error.strerror or str(error)
         if trouble != self.trouble:
             self.trouble = trouble
-            log.warning('source=%s unreadable reason="%s"', self.path, trouble)
+            log.warning(said("source unreadable", source=self.path, reason=trouble))
 
     # -- finding the way back -----------------------------------------------------------------
 
@@ -228,7 +229,7 @@ class Tail:
             if copy is not None:
                 copy.seek(place.offset)
                 self._older.append(copy)
-        log.info("source=%s truncated at=%d", self.path, place.offset)
+        log.info(said("source truncated", source=self.path, at=place.offset))
         current.begin_anew()
 
     def _resume(self, position: Position) -> None:
@@ -237,7 +238,7 @@ class Tail:
         for place in position.older:
             found = self._search(parts, place)
             if found is None:
-                log.warning("source=%s lost=%d reason=gone", self.path, place.offset)
+                log.warning(said("source lost", source=self.path, at=place.offset, reason="gone"))
                 continue
             found.seek(place.offset)
             self._older.append(found)
@@ -251,9 +252,8 @@ class Tail:
         found = self._search(parts, place)
         if found is None:
             if place.offset:
-                log.warning(
-                    'source=%s reason="the file that was read last is gone; begins anew"', self.path
-                )
+                reason = "the file that was read last is gone; begins anew"
+                log.warning(said("source lost", source=self.path, reason=reason))
             return
         found.seek(place.offset)
         self._older.append(found)

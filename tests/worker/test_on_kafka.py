@@ -47,7 +47,7 @@ def assert_right(cluster: Cluster, events: list[Auth]) -> None:
 
 
 def serves(process: Process) -> bool:
-    return wait(lambda: process.said("assigned="), SECONDS)
+    return wait(lambda: process.said("partitions assigned"), SECONDS)
 
 
 def feed(cluster: Cluster, events: list[Auth], rate: float) -> threading.Thread:

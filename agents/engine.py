@@ -13,21 +13,18 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from agents.detector import Detector, Judgement, Mark, Question, Said, View, Withdraw
+from agents import episodes
+from agents.detector import Detector, Mark, Question, Said, View, Withdraw
 from agents.domains import inherited
 from agents.record import RECENT, Episode, Record
-from agents.windows import DAY, Past, merged
+from agents.windows import DAY, Past
 from schemas import keys, net, wire
 from schemas.events import Auth, Fact, Signal, offence
 from schemas.findings import (
-    LISTED,
     SAMPLES,
     SEVERITIES,
     Evidence,
     Finding,
-    Sample,
-    Subject,
-    finding_id,
 )
 from schemas.keys import Key, Site
 
@@ -255,19 +252,6 @@ class Engine:
             if not episode.withdrawn and at - episode.last <= horizons.get(episode.name, math.inf)
         }
 
-    def _incident(self, record: Record, episode: Episode, at: float) -> str:
-        """What a finding goes back to: the first that stands against the same subject."""
-        if episode.severity == "info":
-            return episode.id
-        stands = self._open(record, at)
-        others = [
-            each
-            for each in record.episodes.values()
-            if each.severity != "info" and each.name in stands and not each.withdrawn
-        ]
-        head = min([episode, *others], key=lambda each: (each.first, each.id))
-        return head.incident or head.id
-
     def _about(self, word: Signal, detector: Detector, event: Fact, record: Record) -> Signal:
         """A signal with the incident that it is about: that of the finding of the detector that
         speaks, where one stands, else that which the detector was told of."""
@@ -278,14 +262,6 @@ class Engine:
             if episode.name in self._view.open and self._owners.get(episode.name) is detector:
                 incident = episode.incident or episode.id
         return msgspec.structs.replace(word, finding=incident) if incident else word
-
-    def _accused(self, record: Record, at: float) -> bool:
-        """Whether any finding stands that accuses the subject."""
-        stands = self._open(record, at)
-        return any(
-            episode.name in stands and not episode.withdrawn and episode.severity != "info"
-            for episode in record.episodes.values()
-        )
 
     def _state(self, detector: Detector, record: Record) -> Struct:
         seen = record.states.get(detector.name)
@@ -307,7 +283,7 @@ class Engine:
         episode = record.episodes.get(slot)
         incident = mark.incident or (event.finding if type(event) is Signal else "")
         if episode is None or event.at - episode.last > detector.horizon:
-            episode = self._begin(mark, event, key, record)
+            episode = episodes.begin(mark, event, key, record, bad=bad)
             record.episodes[slot] = episode
             view.open = {*view.open, mark.name}  # for the detectors that come after this one
         elif episode.withdrawn:
@@ -355,24 +331,6 @@ class Engine:
         view.open = self._open(record, view.at)
         self._tell(detector, mark, key, record, episode, said.why)
 
-    def _begin(self, mark: Mark, event: Fact, key: Key, record: Record) -> Episode:
-        first = event.at
-        if record.offended and event.at - record.offended_last <= DAY:
-            first = min(first, record.offended)
-        kind, value = keys.subject(key)
-        name = f"{mark.name}|{mark.about}" if mark.about else mark.name
-        return Episode(
-            id=finding_id(name, Subject(kind, value), first),  # type: ignore[arg-type]
-            name=mark.name,
-            about=mark.about,
-            shape=mark.shape,
-            severity=mark.severity,
-            first=first,
-            last=event.at,
-            samples=list(record.recent),
-            before=max(0, len(record.recent), record.offences) - (self._bad and key[0] in "cm"),
-        )
-
     def _tell(
         self,
         detector: Detector,
@@ -386,45 +344,12 @@ class Engine:
         view = self._view
         judgement = detector.judge(mark, self._state(detector, record), view)
         if not why:
-            _absorb(episode, judgement)
+            episodes.absorb(episode, judgement)
         episode.told = episode.touches
         episode.revision += 1
-        kind, value = keys.subject(key)
+        standing = [e for e in record.episodes.values() if e.name in view.open and not e.withdrawn]
         self.findings.append(
-            Finding(
-                id=episode.id,
-                detector=episode.name,
-                shape=episode.shape,
-                severity=episode.severity,  # type: ignore[arg-type]
-                subject=Subject(kind, value),  # type: ignore[arg-type]
-                first=episode.first,
-                last=episode.last,
-                at=view.at,
-                summary=why or judgement.summary,
-                revision=episode.revision,
-                clients=list(episode.clients),
-                clients_count=episode.clients_count,
-                accounts=list(episode.accounts),
-                accounts_count=episode.accounts_count,
-                targets=list(episode.targets),
-                targets_count=episode.targets_count,
-                evidence=[Evidence(sign, *counted) for sign, counted in episode.evidence.items()],
-                technique=detector.technique,
-                rule=detector.name,
-                version=detector.version,
-                window=detector.horizon,
-                samples=[Sample(*sample) for sample in episode.samples],
-                events=episode.before + episode.touches,
-                blind_to=detector.blind_to,
-                checks=judgement.checks,
-                wish=None if why else judgement.wish,
-                collateral=record.past.regulars(episode.first) if key[0] in "cn" else 0,
-                stage=detector.stage,
-                state="withdrawn" if why else "open",
-                alone=not (why and self._accused(record, view.at)),
-                incident=episode.incident or self._incident(record, episode, view.at),
-                shared=episode.incident != "",
-            )
+            episodes.finding(episode, judgement, detector, record, standing, key, view.at, why)
         )
 
     def _remember(self, event: Fact, key: Key, record: Record) -> None:
@@ -454,29 +379,3 @@ class Engine:
 def _served(record: Record, at: float) -> bool:
     """Whether a sentence of the subject has ended."""
     return any(0 < sentence.until < at for sentence in record.sentences.values())
-
-
-def _absorb(episode: Episode, judgement: Judgement) -> None:
-    """Keep the peak of each count, and every name up to the bound."""
-    for seen in judgement.evidence:
-        peak: tuple[float, bool] = (seen.count, seen.estimated)
-        before = episode.evidence.get(seen.sign)
-        if before is not None and before[0] > seen.count:
-            peak = (before[0], before[3:] == [True])  # older records have no fourth
-        episode.evidence[seen.sign] = [peak[0], seen.threshold, seen.unit, peak[1]]
-    episode.clients, episode.clients_count = _grown(
-        episode.clients, episode.clients_count, judgement.clients, judgement.clients_count
-    )
-    episode.accounts, episode.accounts_count = _grown(
-        episode.accounts, episode.accounts_count, judgement.accounts, judgement.accounts_count
-    )
-    episode.targets, episode.targets_count = _grown(
-        episode.targets, episode.targets_count, judgement.targets, judgement.targets_count
-    )
-
-
-def _grown(
-    values: list[str], count: int, more: Iterable[str], more_count: int
-) -> tuple[list[str], int]:
-    grown = merged(values, more, LISTED)
-    return grown, max(count, more_count, len(grown))

@@ -18,7 +18,7 @@ SHARES = 7  # in which the clients of the gateway are delayed alike
 @pytest.fixture(scope="module")
 def day() -> list[Fact]:
     reader = Reader(ReadOptions())
-    lines = enumerate(Traffic(Plan(past=1)).lines())
+    lines = enumerate(Traffic(Plan(scale=0.3, past=1)).lines())
     return [event for _, event in [*reader.read([("mail.log", lines)]), *reader.close()]]
 
 
@@ -45,11 +45,10 @@ def delayed(events: list[Fact], delay: Callable[[Fact], float]) -> list[Fact]:
     return sorted(events, key=lambda event: event.at + delay(event))
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 def test_shippers_that_are_minutes_behind_change_no_finding(
-    day: list[Fact], settings: configuration.Config, seed: int
+    day: list[Fact], settings: configuration.Config
 ) -> None:
-    chance = random.Random(seed)
+    chance = random.Random(1)
     delays = [chance.uniform(0, LATE) for _ in range(SHARES)]
 
     def share(event: Fact) -> float:

@@ -28,7 +28,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> configuration.Config:
 def days() -> list[Fact]:
     """A day with every attack."""
     reader = Reader(ReadOptions())
-    lines = enumerate(Traffic(Plan(past=1)).lines())
+    lines = enumerate(Traffic(Plan(scale=0.3, past=1)).lines())
     return [event for _, event in [*reader.read([("mail.log", lines)]), *reader.close()]]
 
 

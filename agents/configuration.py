@@ -6,6 +6,7 @@ Wrong settings raise SettingsError: the file, the key, and what was expected.
 import logging
 import math
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -71,6 +72,11 @@ class Config(Struct, frozen=True):
     custom: dict[str, CustomSettings] = {}  # the rules of the site's own formats, by name
     formats: "tuple[Format, ...]" = ()  # made of them
     path: Path | None = None  # the file that was read; None: these are the defaults
+
+    @property
+    def host(self) -> str:
+        """What this machine is called: the gateway of lines that name none."""
+        return self.settings.site.host or socket.gethostname()
 
     @property
     def where(self) -> str:

@@ -6,7 +6,7 @@ import time
 from schemas.settings import CustomSettings
 from streams.parsers.custom import Rule, make
 from streams.parsers.part import Format, Record
-from streams.parsers.secrets import mask
+from streams.secrets import mask
 
 SHORT = 0.02  # seconds for a line of tens of characters: what is exponential shows there
 SLOW = 0.25  # for one of thousands

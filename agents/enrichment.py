@@ -9,12 +9,13 @@ effect with the next reload of the settings.
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
-
-import maxminddb
+from typing import TYPE_CHECKING, Any
 
 from schemas import net
 from schemas.settings import EnrichmentSettings, SettingsError
+
+if TYPE_CHECKING:
+    import maxminddb
 
 KNOWN = 65_536  # addresses that are remembered
 SAID = 5  # origins that an alert names
@@ -66,6 +67,8 @@ class Enrichment:
 def _opened(key: str, path: str) -> "maxminddb.Reader | None":
     if not path:
         return None
+    import maxminddb  # noqa: PLC0415 - slow to load, and most edges have no file of it
+
     try:
         return maxminddb.open_database(path)
     except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
@@ -79,6 +82,6 @@ def _get(reader: "maxminddb.Reader | None", address: str) -> dict[str, Any]:
         return {}
     try:
         found = reader.get(address)
-    except (ValueError, maxminddb.InvalidDatabaseError):
+    except (ValueError, RuntimeError):  # no address; a damaged file (InvalidDatabaseError)
         return {}
     return found if isinstance(found, dict) else {}

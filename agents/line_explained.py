@@ -22,8 +22,8 @@ from streams.join import Joiner
 from streams.parsers import PARSERS
 from streams.parsers.carrier import Carrier, Letter, Stamps
 from streams.parsers.part import DOCUMENT, INDENTED, Format, Items, Record
-from streams.parsers.secrets import mask
 from streams.reader import ReadOptions
+from streams.secrets import mask
 
 T = TypeVar("T")
 HOME = f"{streams.parsers.__name__}."

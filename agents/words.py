@@ -24,3 +24,8 @@ def span(seconds: float) -> str:
 def number(value: float) -> str:
     """A count with its thousands apart, a share with two digits at most."""
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
+def printable(text: str) -> str:
+    """The text without anything that a terminal would obey."""
+    return "".join(c if c.isprintable() else "?" for c in text)

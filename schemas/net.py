@@ -7,6 +7,7 @@ whole /64; its *network* is the /24 or /48 around it.
 
 import ipaddress
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
@@ -113,7 +114,7 @@ class Networks:
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
         self._by_length: dict[tuple[int, int], set[int]] = {}
-        self._shifts: dict[int, list[tuple[int, set[int]]]] = {}  # the same, by version
+        self._spans: dict[int, tuple[list[int], list[int]]] = {}  # the same merged, by version
         self._texts: list[str] = []
         self._known: dict[str, bool] = {}
         for text in networks:
@@ -124,10 +125,10 @@ class Networks:
         key = (found.version, found.max_prefixlen - found.prefixlen)
         if key not in self._by_length:
             self._by_length[key] = set()
-            self._shifts.setdefault(found.version, []).append((key[1], self._by_length[key]))
         self._by_length[key].add(int(found.network_address) >> key[1])
         self._texts.append(str(found))
         self._known.clear()
+        self._spans.clear()
 
     def __contains__(self, text: str) -> bool:
         """Whether an address or a network lies wholly within one of ours."""
@@ -162,13 +163,29 @@ class Networks:
     def meet(self, version: int, length: int, value: int) -> bool:
         """The same for a network as `prefix` gives it."""
         host_bits = (32 if version == 4 else 128) - length
-        for shift, values in self._shifts.get(version, ()):
-            if shift >= host_bits:
-                if value >> (shift - host_bits) in values:
-                    return True
-            elif any(own >> (host_bits - shift) == value for own in values):
-                return True
-        return False
+        starts, ends = self._spans.get(version) or self._merged(version)
+        first = value << host_bits
+        place = bisect_right(starts, first + (1 << host_bits) - 1) - 1
+        return place >= 0 and ends[place] >= first
+
+    def _merged(self, version: int) -> tuple[list[int], list[int]]:
+        """First and last addresses of what they cover together, in order."""
+        starts: list[int] = []
+        ends: list[int] = []
+        for first, last in sorted(
+            (value << shift, (value + 1 << shift) - 1)
+            for (ours, shift), values in self._by_length.items()
+            if ours == version
+            for value in values
+        ):
+            if not ends or last > ends[-1]:
+                if ends and first <= ends[-1]:
+                    ends[-1] = last
+                else:
+                    starts.append(first)
+                    ends.append(last)
+        self._spans[version] = starts, ends
+        return starts, ends
 
     def __bool__(self) -> bool:
         return bool(self._texts)

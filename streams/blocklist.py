@@ -15,13 +15,13 @@ One thread changes a block list; `lookup` may be asked by others meanwhile. What
 replaced, never changed in place.
 """
 
-import heapq
-import math
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from schemas import net
-from schemas.findings import ACTIONS, Decision, Target
+from schemas.findings import ACTIONS, Decision, decision_id
+from streams.leases import Leases
+from streams.packed import Packed, pack, unpack
 
 SEVERITY = {action: rank for rank, action in enumerate(ACTIONS)}
 
@@ -40,7 +40,11 @@ _Place = int | str
 """Where a target is found: a network as one number (`_numbered`), what has a name by kind and
 value. One object each, not tuples: there are as many as decisions."""
 
-_Held = Decision | tuple[Decision, ...]
+_Row = tuple[str, _Place, str, bytes]
+"""A decision to be sorted: id, place, domain, and itself."""
+
+_Held = bytes | tuple[bytes, ...]
+"""Packed decisions: nearly always one, and looked at seldom (streams/packed.py)."""
 
 
 class Blocklist:
@@ -63,20 +67,22 @@ class Blocklist:
         self._spared = spared or net.Networks()
         self._widest = {4: widest[0], 6: widest[1]}
         self._limit = limit
-        self._decisions: dict[str, Decision] = {}
         self._places: dict[_Place, _Held] = {}
+        self._named: dict[str, _Place] = {}  # of ids which do not say where that is
+        self._count = 0
         self._lengths: dict[int, int] = {}  # places, by the end of their number: version, length
         self._known_lengths: tuple[tuple[int, int], ...] = ()
-        self._ends: list[tuple[float, str]] = []  # heap; entries of replaced decisions linger
+        self._leases: Leases[_Place] = Leases(self._ends)
 
     def __len__(self) -> int:
-        return len(self._decisions)
+        return self._count
 
     def __iter__(self) -> Iterator[Decision]:
-        return iter(self._decisions.values())
+        return (unpack(packed) for here in self._places.values() for packed in _all(here))
 
-    def get(self, decision_id: str) -> Decision | None:
-        return self._decisions.get(decision_id)
+    def get(self, name: str) -> Decision | None:
+        place = self._where(name)
+        return None if place is None else self._find(place, name)
 
     def put(self, decision: Decision) -> bool:
         """Take a decision in; whether it was taken."""
@@ -86,40 +92,49 @@ class Blocklist:
         """Take a decision in; why it was not taken, if so. "older" is no offence: a newer one is
         here under its id."""
         name = decision.id
-        before = self._decisions.get(name)
-        if before is not None and _age(decision) < _age(before):
-            return "older"
         try:
             place, refusal = self._place_of(decision)
         except ValueError:
             return "target"
+        here = self._places.get(place)
+        odd = name != decision_id(decision.target, decision.action)
+        before = None
+        if here is not None or odd:
+            before = self.get(name) if odd else self._find(place, name)
+        if before is not None and _age(decision) < _age(before):
+            return "older"
         if refusal:
             return refusal
         if before is not None:
             self.remove(name)
-        elif len(self._decisions) >= self._limit and not self._make_room(decision):
-            return "full"
-        self._decisions[name] = decision
-        here = self._places.get(place)
+            here = self._places.get(place)
+        elif self._count >= self._limit:
+            if not self._make_room(decision):
+                return "full"
+            here = self._places.get(place)
+        if odd:
+            self._named[name] = place
+        packed = pack(decision)
+        self._count += 1
         if here is None:
-            self._places[place] = decision
+            self._places[place] = packed
             if type(place) is int:
                 self._count_length(place, 1)
         else:
-            self._places[place] = (*_all(here), decision)
-        heapq.heappush(self._ends, (decision.until, name))
-        if len(self._ends) > 2 * len(self._decisions) + 1024:
-            self._ends = [(d.until, d.id) for d in self._decisions.values()]
-            heapq.heapify(self._ends)
+            self._places[place] = (*_all(here), packed)
+        self._leases.add(decision.until, place)
+        if len(self._leases) > 2 * self._count + 1024:
+            self._forget_replaced()
         return ""
 
-    def remove(self, decision_id: str) -> bool:
+    def remove(self, name: str) -> bool:
         """Take a decision out; whether it was here."""
-        decision = self._decisions.pop(decision_id, None)
-        if decision is None:
+        place = self._where(name)
+        if place is None or self._find(place, name) is None:
             return False
-        place = _place(decision.target)
-        here = tuple(one for one in _all(self._places[place]) if one.id != decision_id)
+        self._named.pop(name, None)
+        self._count -= 1
+        here = tuple(one for one in _all(self._places[place]) if unpack(one).id != name)
         if here:
             self._places[place] = here[0] if len(here) == 1 else here
         else:
@@ -131,51 +146,45 @@ class Blocklist:
     def expire(self, now: float) -> list[Decision]:
         """Take out, and return, the leases that have ended."""
         ended = []
-        while self._ends and self._ends[0][0] <= now:
-            until, name = heapq.heappop(self._ends)
-            decision = self._decisions.get(name)
-            if decision is not None and decision.until == until:
-                self.remove(name)
-                ended.append(decision)
+        for place in self._leases.due(now):
+            for decision in map(unpack, _all(self._places.get(place, ()))):
+                if decision.until <= now:
+                    self.remove(decision.id)
+                    ended.append(decision)
         return ended
 
     def next_expiry(self) -> float:
         """When the next lease ends, in Unix seconds; infinity where there is none."""
-        while self._ends:
-            until, name = self._ends[0]
-            decision = self._decisions.get(name)
-            if decision is not None and decision.until == until:
-                return until
-            heapq.heappop(self._ends)
-        return math.inf
+        return self._leases.first()
 
-    def in_force(self, now: float) -> list[Decision]:
+    def in_force(self, now: float) -> Packed:
         """The decisions that hold at `now`, the ruling ones first; those that another rules out
         everywhere are left out."""
-        alike: dict[_Rank, list[tuple[str, _Place, Decision]]] = {}
+        alike: dict[_Rank, list[_Row]] = {}
         for place, here in self._places.items():
-            for decision in _all(here):
+            for packed in _all(here):
+                decision = unpack(packed)
                 if decision.until > now:
-                    row = (decision.id, place, decision)
+                    row = (decision.id, place, decision.domain, packed)
                     alike.setdefault(_rank(decision, place), []).append(row)
         seen: dict[int, dict[int, set[int]]] = {4: {}, 6: {}}  # prefixes, by version and length
         named: set[_Place] = set()
         found = []
         for rank in sorted(alike):
-            for _, place, decision in sorted(alike[rank], key=_name):
+            for _, place, domain, packed in sorted(alike[rank], key=_name):
                 if type(place) is int:
                     version, length, prefix = _parts(place)
                     around = seen[version]
                     if _covered(prefix, length, around):
                         continue
-                    if not decision.domain:
+                    if not domain:
                         around.setdefault(length, set()).add(prefix)
                 elif place in named:
                     continue
-                elif not decision.domain:
+                elif not domain:
                     named.add(place)
-                found.append(decision)
-        return found
+                found.append(packed)
+        return Packed(found)
 
     def lookup(
         self,
@@ -200,7 +209,7 @@ class Blocklist:
             if here is not None:
                 found += [
                     (decision, place)
-                    for decision in _all(here)
+                    for decision in map(unpack, _all(here))
                     if decision.until > now and decision.domain in ("", ours)
                 ]
         if not found:
@@ -211,6 +220,26 @@ class Blocklist:
         return None if ruling.origin == "pardon" else ruling
 
     # -- what is behind it ------------------------------------------------------------------
+
+    def _where(self, name: str) -> _Place | None:
+        return self._named[name] if name in self._named else _place(name)
+
+    def _find(self, place: _Place, name: str) -> Decision | None:
+        """The decision of this id among those about one target."""
+        for packed in _all(self._places.get(place, ())):
+            decision = unpack(packed)
+            if decision.id == name:
+                return decision
+        return None
+
+    def _ends(self, place: _Place) -> list[float]:
+        return [unpack(packed).until for packed in _all(self._places.get(place, ()))]
+
+    def _forget_replaced(self) -> None:
+        self._leases = Leases(self._ends)
+        for place in self._places:
+            for until in self._ends(place):
+                self._leases.add(until, place)
 
     def _count_length(self, place: int, change: int) -> None:
         """One place more or less of this prefix length."""
@@ -277,9 +306,7 @@ class Blocklist:
         """For a person's decision, at the cost of the machine's; whether there is any."""
         if coming.origin == "automatic":
             return False
-        mildest = min(
-            self._decisions.values(), key=lambda d: (d.origin != "automatic", d.until, d.id)
-        )
+        mildest = min(self, key=lambda d: (d.origin != "automatic", d.until, d.id))
         if mildest.origin != "automatic":
             return False
         self.remove(mildest.id)
@@ -291,11 +318,11 @@ def _age(decision: Decision) -> tuple[int, float]:
     return decision.generation, decision.since
 
 
-def _all(held: _Held) -> tuple[Decision, ...]:
+def _all(held: _Held) -> tuple[bytes, ...]:
     return held if type(held) is tuple else (held,)  # type: ignore[return-value]
 
 
-def _name(row: tuple[str, _Place, Decision]) -> str:
+def _name(row: _Row) -> str:
     return row[0]
 
 
@@ -330,7 +357,13 @@ def _parts(place: int) -> tuple[int, int, int]:
     return 6 if place & 1 else 4, place >> 1 & 0xFF, place >> 9
 
 
-def _place(target: Target) -> _Place:
-    if target.kind != "network":
-        return f"{target.kind}:{target.value}"
-    return _numbered(*net.prefix(target.value))
+def _place(name: str) -> _Place | None:
+    """Where the decision of this id is found, if the id is what `decision_id` makes."""
+    place = name.rpartition(":")[0]
+    kind, _, value = place.partition(":")
+    if kind != "network":
+        return place
+    try:
+        return _numbered(*net.prefix(value))
+    except ValueError:
+        return None

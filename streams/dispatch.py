@@ -11,7 +11,7 @@ from functools import cache
 
 from streams.parsers import PARSERS
 from streams.parsers.part import DOCUMENT, INDENTED, Format, Items, Mask, Parse, Record
-from streams.parsers.secrets import mask as masking
+from streams.secrets import mask as masking
 
 MOST_TAGS = 4096  # tags whose parsers are remembered
 

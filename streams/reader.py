@@ -29,7 +29,7 @@ from streams.parsers.part import (
     Turn,
     Twin,
 )
-from streams.parsers.secrets import mask
+from streams.secrets import mask
 
 LONGEST_DEAD = 2000  # characters of a line that a dead letter shows
 DEAD_LIMIT = 10_000  # dead letters for each `DEAD_PERIOD`; beyond that they are only counted

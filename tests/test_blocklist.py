@@ -97,7 +97,7 @@ def test_renewals_without_end_do_not_grow_the_memory() -> None:
     blocklist = Blocklist()
     for generation in range(1, 10_000):
         blocklist.put(decided(until=1e6 + generation, generation=generation))
-    assert len(blocklist._ends) < 1100
+    assert len(blocklist._leases) < 1100
     assert blocklist.next_expiry() == 1e6 + 9999
 
 

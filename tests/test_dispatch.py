@@ -6,7 +6,7 @@ from msgspec import structs
 from streams.dispatch import Parsers, looks_like
 from streams.parsers import PARSERS
 from streams.parsers.part import DOCUMENT, Format, Record
-from streams.parsers.secrets import mask
+from streams.secrets import mask
 from tests.parsers import cases, records
 
 MASK = mask()

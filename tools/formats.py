@@ -16,7 +16,7 @@ from schemas.events import EVENTS, Fact, Signal
 from streams.dispatch import looks_like
 from streams.parsers import PARSERS
 from streams.parsers.part import DOCUMENT, INDENTED, Format
-from streams.parsers.secrets import mask
+from streams.secrets import mask
 from tests.parsers import cases, records
 
 TOP = """\

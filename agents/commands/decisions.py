@@ -396,7 +396,7 @@ def _ruling(decisions: list[Decision], config: Config, now: float) -> list[Decis
     blocklist = build_blocklist(config)
     for decision in decisions:
         blocklist.put(decision)
-    return blocklist.in_force(now)
+    return list(blocklist.in_force(now))
 
 
 def _pulled(config: Config) -> str:

@@ -11,8 +11,8 @@ from agents.edge.gateway import Edge
 from agents.running import introduction, logs, state
 from agents.running.control import Control
 from agents.running.http import serve
-from schemas.settings import SettingsError
-from streams.kafka_bus import KafkaBus
+from schemas.settings import KafkaSettings, SettingsError
+from streams.bus import Bus
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def command(config: Path | None) -> None:
     snapshot = state.store(settings).with_name("decisions.json")
     edge = Edge(
         loaded,
-        lambda: KafkaBus(settings.kafka),
+        lambda: _connect(settings.kafka),
         snapshot,
         keys=signing_keys,
     )
@@ -59,3 +59,10 @@ def command(config: Path | None) -> None:
         edge.close()
         if server is not None:
             server.close()
+
+
+def _connect(settings: KafkaSettings) -> Bus:
+    """In the thread of the follower, which alone waits until all of it is loaded."""
+    from streams.kafka_bus import KafkaBus
+
+    return KafkaBus(settings)

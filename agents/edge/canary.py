@@ -23,13 +23,13 @@ class Canary:
     def __init__(self, settings: ResponseSettings, name: str) -> None:
         share, named = settings.canary, settings.canary_gateways
         self.first = name in named if named else zlib.crc32(name.encode()) < share * 2**32
-        self._waits = bool(share or named) and not self.first
+        self.waits = bool(share or named) and not self.first
         self._seconds = settings.canary_seconds
         self._held: dict[str, tuple[float, Decision]] = {}  # when it is due; never: inf
 
     def here(self, decision: Decision, before: Decision | None, now: float) -> Decision:
         """The decision as it counts here now. `before` is what is in force under its id."""
-        waits = self._waits and _tried(decision) and now < decision.since + self._seconds
+        waits = self.waits and _tried(decision) and now < decision.since + self._seconds
         return _observed(decision) if waits and not _holds(before, now) else decision
 
     def note(self, decision: Decision, here: Decision) -> None:
@@ -54,7 +54,7 @@ class Canary:
 
     def review(self, decisions: Iterable[Decision]) -> list[Decision]:
         """After a start: those that somebody was pardoned from, as they count here."""
-        if not self._waits:
+        if not self.waits:
             return []
         found = list(decisions)
         pardons = [one for one in found if one.origin == "pardon"]

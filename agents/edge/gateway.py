@@ -20,7 +20,6 @@ from agents.edge.admission import Admission, Alarm
 from agents.edge.canary import Canary
 from agents.edge.follower import SWITCH, TOPIC, Follower, News
 from agents.edge.switch import KillSwitch
-from agents.running import reading
 from agents.running.enforcement import Enforcement
 from agents.running.http import Health, Pulse
 from agents.running.inbox import Inbox
@@ -139,7 +138,7 @@ class Edge:
 
     @property
     def host(self) -> str:
-        return reading.host(self.config)
+        return self.config.host
 
     def ruling(
         self,

@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from agents import words
 from agents.words import many, number, span
 from schemas.findings import SEVERITIES, Alert, Decision, Evidence, Sample
 
@@ -212,9 +213,7 @@ def indented(shown: RenderableType, by: int = 2) -> Padding:
 # -- words and numbers ------------------------------------------------------------------------
 
 
-def printable(text: str) -> str:
-    """The text without anything that a terminal would obey."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+printable = words.printable
 
 
 def period(first: float, last: float) -> str:

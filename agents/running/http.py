@@ -10,13 +10,16 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
 import msgspec
-from aiohttp import web
 from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streams.said import said
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +85,8 @@ class Server:
             self._loop.close()
 
     async def _serve(self, host: str, port: int, bound: "Future[int]") -> None:
+        from aiohttp import web  # noqa: PLC0415 - slow to load: after what is urgent at a start
+
         app = web.Application()
         app.add_routes([web.get("/metrics", _metrics), web.get("/healthz", self._healthz)])
         runner = web.AppRunner(app, access_log=None)
@@ -93,7 +98,9 @@ class Server:
         finally:
             await runner.cleanup()
 
-    async def _healthz(self, _: web.Request) -> web.Response:
+    async def _healthz(self, _: "web.Request") -> "web.Response":
+        from aiohttp import web  # noqa: PLC0415
+
         health = self._health()
         body = {"status": health.status, "failing": health.failing, "degraded": health.degraded}
         return web.Response(
@@ -115,5 +122,7 @@ def serve(listen: str, pulse: Pulse) -> Server | None:
         return None
 
 
-async def _metrics(_: web.Request) -> web.Response:
+async def _metrics(_: "web.Request") -> "web.Response":
+    from aiohttp import web  # noqa: PLC0415
+
     return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

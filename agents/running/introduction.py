@@ -6,9 +6,9 @@ import sys
 import click
 
 from agents.configuration import Config
-from agents.operator.report import printable
 from agents.running import state
 from agents.running.http import Server
+from agents.words import printable
 from schemas.settings import KafkaSettings
 from streams.said import said
 

@@ -1,7 +1,6 @@
 """How every program that reads logs begins to: by the settings, where an earlier process stood."""
 
 import logging
-import socket
 from collections.abc import Callable
 
 from agents.configuration import Config
@@ -14,7 +13,7 @@ log = logging.getLogger(__name__)
 
 def host(config: Config) -> str:
     """The gateway of lines that name none."""
-    return config.settings.site.host or socket.gethostname()
+    return config.host
 
 
 def found(config: Config) -> Found:

@@ -1,6 +1,8 @@
 """What the one process says of its own gateways: kept in the store for `mailwarden gateways`, and
 told as an alert where they fail for too long."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from agents.configuration import Config
@@ -34,7 +36,7 @@ class Standing:
         self._said = self._state.at
         return wire.encode(reported(self._state))
 
-    def count(self, decisions: list[Decision]) -> None:
+    def count(self, decisions: Sequence[Decision]) -> None:
         """These were given to the gateways."""
         self._state = msgspec.structs.replace(
             self._state,

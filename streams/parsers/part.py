@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from schemas.events import Auth, Fact
+from streams import secrets
 
 DOCUMENT = "{}"
 INDENTED = " \t"
@@ -187,9 +188,7 @@ class Entry(Struct, frozen=True, gc=False):
 Item = Fact | Part | Attempt | Twin | Turn | Entry
 Items = Sequence[Item]
 Parse = Callable[[Record], Items | None]
-Mask = Callable[[str], str]
-"""A secret as a short keyed fingerprint: the same for the same secret and key, else telling
-nothing. See streams/parsers/secrets.py."""
+Mask = secrets.Mask
 
 
 class Format(Struct, frozen=True):

@@ -16,7 +16,7 @@ from schemas.settings import (
     Settings,
     SettingsError,
 )
-from streams.parsers.secrets import mask
+from streams.secrets import mask
 from tests.parsers import cases
 
 PATTERN = (

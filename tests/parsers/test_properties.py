@@ -8,7 +8,7 @@ from msgspec import structs
 
 from streams.parsers import PARSERS
 from streams.parsers.part import DOCUMENT, INDENTED, Record
-from streams.parsers.secrets import mask
+from streams.secrets import mask
 from tests.parsers import cases, records
 
 MASK = mask()

@@ -26,7 +26,7 @@ from streams.gateways.auth_policy.settings import AuthPolicySettings
 from streams.gateways.auth_policy.tarpits import Tarpits
 from streams.http_serving import HttpServing, answer, brief
 from streams.metrics import ANSWERS, SHED
-from streams.parsers.secrets import mask
+from streams.secrets import mask
 
 if TYPE_CHECKING:
     from aiohttp import web

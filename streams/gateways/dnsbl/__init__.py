@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
-import dns.exception
-import dns.resolver
 from msgspec import Meta
 
 from schemas.findings import Decision
@@ -123,6 +121,9 @@ class Dnsbl(Writing):
 
 def _asked(zone: str) -> Note:
     """Whether the list answers, as its users would see it."""
+    import dns.exception  # noqa: PLC0415 - only a check asks, and an edge must start soon
+    import dns.resolver  # noqa: PLC0415
+
     question = f"2.0.0.127.{zone}."
     try:
         answer = dns.resolver.resolve(question, "A", lifetime=PATIENCE)

@@ -8,14 +8,16 @@ import asyncio
 import re
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import msgspec
 from msgspec import Struct
 
 from streams.gateway import GatewayError
 from streams.gateways.m365.settings import M365Settings
+
+if TYPE_CHECKING:
+    import aiohttp
 
 EARLY = 60.0  # seconds before its end that a token is replaced
 LARGEST = 1 << 22  # bytes of an answer
@@ -42,6 +44,8 @@ class Graph:
         return asyncio.run(self._call(method, path, body, missing=missing))
 
     async def _call(self, method: str, path: str, body: Any, *, missing: bool) -> Answer:
+        import aiohttp  # noqa: PLC0415 - the slowest of all imports, and few sites have Microsoft 365
+
         settings = self._settings
         timeout = aiohttp.ClientTimeout(total=settings.timeout)
         try:
@@ -61,7 +65,7 @@ class Graph:
             raise GatewayError(f"{method} {path}: {answer.status} {_words(answer.body)}".strip())
         return answer
 
-    async def _authorised(self, session: aiohttp.ClientSession) -> str:
+    async def _authorised(self, session: "aiohttp.ClientSession") -> str:
         settings = self._settings
         if self._token and time.monotonic() < self._ends:
             return self._token
@@ -104,7 +108,7 @@ def _secret(path: str) -> str:
         raise GatewayError(f"secret_file: {error}") from error
 
 
-async def _json(response: aiohttp.ClientResponse) -> dict[str, Any]:
+async def _json(response: "aiohttp.ClientResponse") -> dict[str, Any]:
     """The object of an answer; an empty one where it has none."""
     data = b""
     async for chunk in response.content.iter_chunked(1 << 16):

@@ -7,10 +7,14 @@ but withstands no dictionary.
 """
 
 import hashlib
-
-from streams.parsers.part import Mask
+from collections.abc import Callable
 
 UNKEYED = hashlib.blake2b(b"mailwarden password fingerprint", digest_size=32).digest()
+
+
+Mask = Callable[[str], str]
+"""A secret as a short keyed fingerprint: the same for the same secret and key, else telling
+nothing."""
 
 
 def mask(key: bytes = b"") -> Mask:

@@ -60,6 +60,7 @@ bench: setup ## measure speed beside the references; the tables are kept in load
 	$(BIN)/python -m load.bench_latency_kafka
 	$(BIN)/python -m load.bench_worker
 	$(BIN)/python -m load.bench_intake
+	$(BIN)/python -m load.bench_formats
 	$(BIN)/python -m load.goals
 
 .PHONY: quality

@@ -29,6 +29,14 @@ SHARED = (
     "two workers, the broker and its page cache share two processors, and one worker with its "
     "broker uses more than one of them already."
 )
+FORMATS = (
+    "CPython: carrier, parser and joiner together cost 10 us a line and more; formats.md shows the"
+    " parser's part beside the whole. The lines of the cases are the hard ones."
+)
+INTAKE = (
+    "CPython again: what reading a line costs (speed.md) is more than half of it, the rest is"
+    " joining, packing and handing it to the client of Kafka."
+)
 HEAP = (
     "the number of records is flat, the heap is not quite: records are packed and dropped in "
     "another order than they came, and what CPython frees stays with the process."
@@ -51,6 +59,7 @@ class Goal(Struct, frozen=True):
 
 def goals() -> list[Goal]:
     speed, worker, intake = read("speed"), read("worker"), read("intake")
+    formats = read("formats")
     memory, here, kafka = read("memory"), read("latency"), read("latency_kafka")
     rows = {row["name"]: row for row in speed["rows"]}
     packed = max(row["packed_bytes"] for row in memory)
@@ -75,9 +84,12 @@ def goals() -> list[Goal]:
         Goal("resident memory at 10^6 hostile keys, times that at the limit", 1.1,
              full[-1] / full[0], "x", keys, least=False, why=HEAP),
         Goal("intake, packed lines", 30_000, intake["many lines a message"]["lines_a_second"],
-             "lines/s", intake["command"]),
+             "lines/s", intake["command"], why=INTAKE),
         Goal("intake, one line a message", 8_000,
              intake["one line a message"]["lines_a_second"], "lines/s", intake["command"]),
+        Goal(f"formats of {formats['goal']:,} lines/s", len(formats["formats"]),
+             sum(row["lines_a_second"] >= formats["goal"] for row in formats["formats"]),
+             "formats", formats["command"], why=FORMATS),
     ]  # fmt: skip
 
 

@@ -35,6 +35,19 @@ class Sink:
         # Whether domains that an alert concerns have chosen this sink; None: none ever does.
         self.concerned: Callable[[Sequence[str]], bool] | None = None
 
+    def about(self) -> str:
+        """What it does with an alert, in a few words and without secrets: for `check`."""
+        return type(self).__name__
+
+    def of(self) -> str:
+        """Which alerts are told here, in words: for `check`."""
+        said = f"alerts from severity {self.settings.least} on"
+        if self.settings.domains:
+            said += f", of {', '.join(self.settings.domains)}"
+        if self.concerned is not None:
+            said += ", of the domains that name it"
+        return said
+
     def send(self, alerts: Sequence[Alert]) -> None:
         """Tell those of the alerts that belong here. Raises SinkError where that failed; it is
         for the caller to try again."""

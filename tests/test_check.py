@@ -230,14 +230,15 @@ def test_a_gateway_that_reaches_everything_needs_no_word(
 
 def test_sinks_are_named(run: Run) -> None:
     said = rows(run('[sinks.soc]\nkind = "jsonl"\npath = "/x"\nleast = "high"\n'))
-    assert "soc (JsonLines): alerts from severity high on" in said
+    assert "soc (JsonLines): JSON lines to /x; alerts from severity high on" in said
 
 
 def test_what_a_domain_has_of_its_own_is_said(run: Run, tmp_path: Path) -> None:
     desk = f'[sinks.desk]\nkind = "jsonl"\npath = "{tmp_path}/desk.jsonl"\n'
     found = rows(run(f'[domains."example.org"]\nseverest = "tarpit"\nsinks = ["desk"]\n{desk}'))
     assert "example.org: tarpit at most; told by desk" in found
-    assert "desk (JsonLines): alerts from severity info on, of the domains that name it" in found
+    told = "alerts from severity info on, of the domains that name it"
+    assert f"desk (JsonLines): JSON lines to {tmp_path}/desk.jsonl; {told}" in found
 
 
 def test_where_the_state_lies_must_be_writable(run: Run, tmp_path: Path) -> None:

@@ -150,10 +150,7 @@ def lines(config: Config) -> Iterator[Line]:
         yield from _gateway(gateway)
     yield from _unreached(config)
     for sink in config.sinks:
-        kind = type(sink).__name__
-        whose = ", of the domains that name it" if sink.concerned is not None else ""
-        told = f"{sink.name} ({kind}): alerts from severity {sink.settings.least} on{whose}"
-        yield Line("sinks", told)
+        yield Line("sinks", f"{sink.name} ({type(sink).__name__}): {sink.about()}; {sink.of()}")
     if not config.sinks:
         yield Line("sinks", f"none; `run` writes JSON lines to {state.alerts(config.settings)}")
     yield from _kafka(config.settings.kafka)

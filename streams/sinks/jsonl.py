@@ -24,6 +24,10 @@ class JsonLines(Sink):
     Settings = JsonLinesSettings
     settings: JsonLinesSettings
 
+    def about(self) -> str:
+        where = "standard output" if self.settings.path == "-" else self.settings.path
+        return f"JSON lines to {where}"
+
     def deliver(self, alerts: Sequence[Alert]) -> None:
         lines = b"".join(wire.encode(alert) + b"\n" for alert in alerts)
         try:

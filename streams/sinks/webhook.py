@@ -11,17 +11,16 @@ import base64
 import binascii
 import hashlib
 import hmac
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from schemas import wire
 from schemas.findings import Alert
 from schemas.settings import SettingsError
+from streams import tls
 from streams.sink import Sink, SinkError, SinkSettings
 
 if TYPE_CHECKING:
@@ -61,7 +60,11 @@ class Webhook(Sink):
         if self.settings.timeout <= 0:
             raise SettingsError("timeout: expected a number of seconds above 0")
         self._key = _key(self.settings)
-        self._tls = _tls(self.settings)
+        self._tls = tls.to_server(self.settings.ca)
+
+    def about(self) -> str:
+        """The path and the query often are the password: they are not shown."""
+        return f"POST to {_shown(self.settings.url)}"
 
     def deliver(self, alerts: Sequence[Alert]) -> None:
         asyncio.run(self._post_all(alerts))
@@ -113,26 +116,12 @@ def signed(message_id: str, timestamp: int, body: bytes, key: bytes) -> dict[str
 
 
 def _key(settings: WebhookSettings) -> bytes:
-    secret, where = settings.secret, "secret"
-    if settings.secret_file:
-        where = "secret_file"
-        try:
-            secret = Path(settings.secret_file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(
-                f"{where}: {settings.secret_file} cannot be read: {error}"
-            ) from error
+    where = "secret_file" if settings.secret_file else "secret"
+    secret = tls.held_secret(settings.secret, settings.secret_file, "secret")
     try:
         return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except (binascii.Error, ValueError) as error:
         raise SettingsError(f"{where}: expected base64, as {PREFIX}MfKQ9r8GKYqrTwjU") from error
-
-
-def _tls(settings: WebhookSettings) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=settings.ca or None)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"ca: {settings.ca} cannot be read: {error}") from error
 
 
 def _shown(url: str) -> str:

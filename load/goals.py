@@ -38,8 +38,8 @@ INTAKE = (
     " joining, packing and handing it to the client of Kafka."
 )
 HEAP = (
-    "the number of records is flat, the heap is not quite: records are packed and dropped in "
-    "another order than they came, and what CPython frees stays with the process."
+    "the number of records is flat, their size is not: those that no finding is about go first, so"
+    " that more and more of those that stay are of accused clients, with their samples (memory.md)."
 )
 
 

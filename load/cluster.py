@@ -176,6 +176,17 @@ class Cluster:
         self._processes.append(process)
         return process
 
+    def told(self, lines: int = 40) -> str:
+        """What is left to fold, and the last that each process wrote: where a wait was in vain."""
+        parts = [f"lag: {self.lag()}"]
+        for process in self._processes:
+            text = process.log.read_text(encoding="utf-8", errors="replace")
+            parts += [
+                f"-- {process.log.name}, ended: {process.ended()}",
+                *text.splitlines()[-lines:],
+            ]
+        return "\n".join(parts)
+
     def name(self, topic: str) -> str:
         return self.settings.prefix + topic
 

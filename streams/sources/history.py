@@ -1,95 +1,78 @@
 """The older parts of a log: those that rotation left beside it."""
 
 import logging
+import sys
+import time
 from collections.abc import Container, Iterator
-from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 
 from streams.said import said
-from streams.sources.archive import open_lines
-from streams.sources.logfile import HEAD, Place
-from streams.sources.rotation import rotated
+from streams.sources.logfile import Place
+from streams.sources.parts import open_part, search
+from streams.sources.rotation import MovingError, lying
 
 log = logging.getLogger(__name__)
+
+LOOKS = 20  # while rotation is at work
+PAUSE = 0.1  # seconds between two of them
 
 
 def history(path: Path, but: Container[tuple[int, int]] = ()) -> Iterator[tuple[int, bytes]]:
     """All lines of the older parts of the log file `path`, the oldest first, without those files
     (device, inode) that are read already. The offsets are those in their own (decompressed)
-    file. A part that cannot be read is passed over."""
-    return chain.from_iterable(_readable_lines(part, but) for part in rotated(path))
+    file. A part that cannot be read is passed over.
 
-
-def _readable_lines(part: Path, but: Container[tuple[int, int]]) -> Iterator[tuple[int, bytes]]:
-    try:
-        found = part.stat()
-        if (found.st_dev, found.st_ino) in but:
-            return
-        yield from open_lines(part)
-    except OSError as error:
-        log.warning(said("source unreadable", source=part, reason=error.strerror))
-
-
-class Archived:
-    """A compressed part, read like a `LogFile`; its place counts decompressed bytes.
-
-    Raises OSError where it cannot be read.
+    To read them takes a while, in which they may be renamed and compressed: what they are is
+    looked for at once, and where each lies only when its turn has come.
     """
+    return chain.from_iterable(_lines(path, place) for place in _places(path, but))
 
-    complete = True
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        found = path.stat()
-        self.device, self.inode = found.st_dev, found.st_ino
-        self.offset = 0
-        self._head = b""
-        for offset, line in open_lines(path):
-            self._head = self._head.ljust(offset, b"\n") + line + b"\n"
-            if len(self._head) >= HEAD:
-                break
-        self._lines = open_lines(path)
-        self._ended = False
-
-    @property
-    def behind(self) -> int:
-        """Its size is not known before its end."""
-        return 0 if self._ended else 1
-
-    @property
-    def place(self) -> Place:
-        return Place(self.device, self.inode, self._hash(HEAD), HEAD, self.offset)
-
-    def is_at(self, place: Place) -> bool:
-        return (self.device, self.inode) == (place.device, place.inode) and self.begins_like(place)
-
-    def begins_like(self, place: Place) -> bool:
-        return place.head == self._hash(place.head_length)
-
-    def seek(self, offset: int) -> None:
-        """Forward only."""
-        self._lines = (line for line in self._lines if line[0] >= offset)
-        self.offset = offset
-
-    def lines(self, limit: int) -> Iterator[tuple[int, bytes]]:
-        until = self.offset + limit
+def _places(path: Path, but: Container[tuple[int, int]]) -> list[Place]:
+    for _ in range(LOOKS):
+        places = []
         try:
-            for offset, line in self._lines:
-                yield offset, line
-                self.offset = offset + len(line) + 1
-                if self.offset >= until:
-                    return
-        except OSError as error:
-            log.warning(said("source unreadable", source=self.path, reason=error.strerror))
-        self._ended = True
+            for part in lying(path):
+                if part.path == path or (part.device, part.inode) in but:
+                    continue
+                try:
+                    file = open_part(part)
+                except MovingError:
+                    raise
+                except OSError as error:
+                    _unreadable(part.path, error.strerror)
+                    continue
+                places.append(file.place)
+                file.close()
+        except MovingError:
+            time.sleep(PAUSE)
+        else:
+            return places
+    _unreadable(path, "its older parts are being renamed all the time")
+    return []
 
-    def last_line(self) -> Iterator[tuple[int, bytes]]:
-        """Its lines were complete."""
-        return iter(())
 
-    def close(self) -> None:
-        self._lines = iter(())
+def _lines(path: Path, place: Place) -> Iterator[tuple[int, bytes]]:
+    for _ in range(LOOKS):
+        try:
+            file = search([part for part in lying(path) if part.path != path], place)
+            break
+        except MovingError:
+            time.sleep(PAUSE)
+    else:
+        file = None
+    if file is None:
+        _unreadable(path, "an older part is gone")
+        return
+    try:
+        yield from file.lines(sys.maxsize)
+        yield from file.last_line()
+    except OSError as error:
+        _unreadable(file.path, error.strerror)
+    finally:
+        file.close()
 
-    def _hash(self, length: int) -> str:
-        return blake2b(self._head[:length], digest_size=8).hexdigest()
+
+def _unreadable(path: Path, reason: str | None) -> None:
+    log.warning(said("source unreadable", source=path, reason=reason))

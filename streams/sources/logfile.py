@@ -88,14 +88,15 @@ class LogFile:
         self.seek(start + tail.rfind(b"\n") + 1 if b"\n" in tail else start)
 
     def rewritten(self) -> bool:
-        """Whether it was cut, or begun anew, behind our back: our place in it means nothing."""
+        """Whether it was cut, or begun anew, behind our back: our place in it means nothing. So
+        it stays until `begin_anew`."""
         found = os.fstat(self._fd)
         size = found.st_size
         if (size, found.st_mtime_ns) == self._seen:
             return False
-        self._seen = (size, found.st_mtime_ns)
         if size < self._read or self._hash(self._head_length) != self._head:
             return True
+        self._seen = (size, found.st_mtime_ns)
         if self._head_length < HEAD:
             self._head_length = min(size, HEAD)
             self._head = self._hash(self._head_length)

@@ -1,9 +1,13 @@
 """The names that logrotate(8) and newsyslog give to a log file's older parts."""
 
+import os
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 PACKED = (".gz", ".bz2", ".xz", ".zst")
+
+LOOKS = 8  # at files that are being renamed, before it is left to the next turn
 
 _SUFFIX = re.compile(
     r"""[.-](?:
@@ -31,6 +35,45 @@ def rotated(path: Path) -> list[Path]:
         if age is not None and (age not in found or sibling.suffix not in PACKED):
             found[age] = sibling
     return [found[age] for age in sorted(found)]
+
+
+class Part(NamedTuple):
+    """A file under the name that it had when it was looked for."""
+
+    path: Path
+    device: int
+    inode: int
+
+
+class MovingError(OSError):
+    """Rotation is at work, and the files have other names now than a moment ago."""
+
+
+def lying(path: Path) -> list[Part]:
+    """The parts of `rotated`, the oldest first, and last the file of the name itself, if it is
+    there: each file once, as all of them lay at one moment.
+
+    Rotation renames one after the other, so one look may see a file under two names, or under
+    none: only two looks that agree are believed. Raises MovingError where none do.
+    """
+    before = _look(path)
+    for _ in range(LOOKS):
+        now = _look(path)
+        if now == before:
+            return now
+        before = now
+    raise MovingError(f"{path}: being rotated")
+
+
+def _look(path: Path) -> list[Part]:
+    parts = []
+    for part in [*rotated(path), path]:
+        try:
+            found = os.stat(part)
+        except FileNotFoundError:
+            continue
+        parts.append(Part(part, found.st_dev, found.st_ino))
+    return parts
 
 
 def is_rotated(path: Path) -> bool:

@@ -5,23 +5,25 @@ writer keeps it open until it is told (logrotate's ``postrotate``). Rotation by 
 (``copytruncate``): what we had not read yet lies in the copy. After a restart the file that was
 read last is looked for among the rotated parts, compressed ones included; the parts that came
 after it are read in full.
+
+Rotation may be at work while we look. What was found is taken only as a whole, when every file
+still is the one that was found; else all is left as it was, and the next turn looks again.
 """
 
 import errno
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import suppress
-from itertools import takewhile
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 from streams.said import said
-from streams.sources.history import Archived
 from streams.sources.logfile import LogFile, Place
-from streams.sources.rotation import PACKED, rotated
+from streams.sources.parts import File, open_part, same, search
+from streams.sources.rotation import MovingError, Part, lying
 from streams.sources.source import LIMIT
 
 log = logging.getLogger(__name__)
@@ -50,15 +52,17 @@ class Tail:
         self.path = path
         self.trouble = ""
         self._current: LogFile | None = None
-        self._older: list[LogFile | Archived] = []
+        self._older: list[File] = []
         self._quiet_since: dict[int, float] = {}  # of the older ones, by their identity
         self._from = _positions.decode(position) if position else None  # where to go on
         self._missing = 0.0  # monotonic time since when the name is nobody's
         self._skip = not position and not begin  # what lies there already,
         self._there: tuple[int, int, int] | None = None  # device, inode, bytes of it
+        self._moving = False  # rotation was at work in the last turn: it is to be looked at again
         if self._from is None and begin:
-            self._open()
-        self._settle()
+            self._current = self._opened()
+        with suppress(MovingError):
+            self._settle()
 
     @property
     def name(self) -> str:
@@ -66,8 +70,7 @@ class Tail:
 
     @property
     def behind(self) -> int:
-        files = [*self._older, *([self._current] if self._current else [])]
-        return sum(file.behind for file in files)
+        return sum(file.behind for file in self._files()) + self._moving
 
     @property
     def gone(self) -> bool:
@@ -76,8 +79,7 @@ class Tail:
 
     def files(self) -> list[tuple[int, int]]:
         """(device, inode) of all that it reads."""
-        files = [*self._older, *([self._current] if self._current else [])]
-        return [(file.device, file.inode) for file in files]
+        return [(file.device, file.inode) for file in self._files()]
 
     def position(self) -> bytes:
         if self._from is not None:
@@ -95,8 +97,11 @@ class Tail:
 
     def lines(self, limit: int = LIMIT) -> Iterator[tuple[int, bytes]]:
         """As in `Source`."""
+        self._moving = False
         try:
             yield from self._lines(limit)
+        except MovingError:
+            self._moving = True
         except OSError as error:
             self._troubled(error)
 
@@ -145,38 +150,68 @@ class Tail:
 
     def _advance(self, limit: int) -> Iterator[tuple[int, bytes]]:
         """Turn to the file that has the name now, if there is one."""
-        before = self._current
-        if not self._open():
+        current = self._opened()
+        if current is None:
             return
-        if before is not None:
-            self._older.append(before)
-        if self._older:
-            parts = rotated(self.path)
-            last = self._older[-1]
-            self._take_newer(parts, next((p for p in parts if _is_file(p, last)), None))
+        held = self._files()
+        known = next((file for file in held if same(file, current)), None)
+        if isinstance(known, LogFile):  # put back under its name
+            current.close()
+            held.remove(known)
+            self._older, self._current = held, known
+        else:
+            with _closed_if_moving(current):
+                newer = self._newer(self._lying(current), held[-1]) if held else []
+            self._older, self._current = held + newer, current
         yield from self._drain(limit)
-        if self._current is not None and not any(file.behind for file in self._older):
+        if not any(file.behind for file in self._older):
             yield from self._current.lines(limit)
 
-    def _take_newer(self, parts: list[Path], than: Path | None) -> None:
-        """Parts between a rotated one and the present file: rotated while nobody looked."""
-        newer = list(takewhile(lambda part: part != than, reversed(parts))) if than else []
-        for part in reversed(newer[:OLDER]):
-            try:
-                self._older.append(_open_part(part))
-            except OSError as error:
-                log.warning(said("source unreadable", source=part, reason=error.strerror))
+    def _newer(self, parts: list[Part], than: File) -> list[File]:
+        """The parts between one that was read and the present file, opened: rotated while nobody
+        looked."""
+        at = next((at for at, part in enumerate(parts) if same(than, part)), None)
+        if at is None:  # compressed meanwhile
+            found = search(parts, than.place)
+            if found is None:
+                return []
+            found.close()
+            at = [part.path for part in parts].index(found.path)
+        newer: list[File] = []
+        with _closed_if_moving(newer):
+            for part in parts[at + 1 :][-OLDER:]:
+                try:
+                    newer.append(open_part(part))
+                except MovingError:
+                    raise
+                except OSError as error:
+                    reason = error.strerror
+                    log.warning(said("source unreadable", source=part.path, reason=reason))
+        return newer
 
-    def _open(self) -> bool:
+    def _lying(self, current: LogFile | None) -> list[Part]:
+        """The older parts, the oldest first. Raises MovingError where `current` is no longer the
+        present file."""
+        parts = lying(self.path)
+        present = parts.pop() if parts and parts[-1].path == self.path else None
+        if not (current and present and same(current, present)) and (current or present):
+            raise MovingError(f"{self.path}: being rotated")
+        return parts
+
+    def _files(self) -> list[File]:
+        return [*self._older, *([self._current] if self._current else [])]
+
+    def _opened(self) -> LogFile | None:
+        """The file that has the name now; None where there is none, or we may not read it."""
         try:
-            self._current = LogFile(self.path)
+            current = LogFile(self.path)
         except OSError as error:
             self._troubled(error)
-            return False
+            return None
         if self.trouble and self.trouble != MISSING:
             log.info(said("source readable again", source=self.path))
         self.trouble = ""
-        return True
+        return current
 
     def _troubled(self, error: OSError) -> None:
         if error.errno == errno.ENOENT:
@@ -196,13 +231,15 @@ class Tail:
         keeps us waiting, for it would be taken for a new one; a missing one does not."""
         if self._from is None and not self._skip:
             return True
-        if not self._open() and self.trouble != MISSING:
+        current = self._opened()
+        if current is None and self.trouble != MISSING:
             self._note_what_is_there()
             return False
         if self._from is not None:
-            self._resume(self._from)
-        elif self._current is not None:
-            self._skip_what_was_there(self._current)
+            self._resume(self._from, current)
+        elif current is not None:
+            self._skip_what_was_there(current)
+        self._current = current
         self._from, self._skip = None, False
         return True
 
@@ -225,39 +262,43 @@ class Tail:
         copytruncate made, if one was made."""
         place = current.place
         if place.offset and place.head_length:
-            copy = self._search(rotated(self.path), place, copied=True)
+            parts = [part for part in lying(self.path) if not same(current, part)]
+            copy = search(parts, place, copied=True)
             if copy is not None:
                 copy.seek(place.offset)
                 self._older.append(copy)
         log.info(said("source truncated", source=self.path, at=place.offset))
         current.begin_anew()
 
-    def _resume(self, position: Position) -> None:
-        """Go on where an earlier process stopped."""
-        parts = rotated(self.path)
-        for place in position.older:
-            found = self._search(parts, place)
-            if found is None:
-                log.warning(said("source lost", source=self.path, at=place.offset, reason="gone"))
-                continue
-            found.seek(place.offset)
-            self._older.append(found)
-        if position.current is not None:
-            self._resume_current(position.current, parts)
-
-    def _resume_current(self, place: Place, parts: list[Path]) -> None:
-        if self._current is not None and self._is(self._current, place):
-            self._current.seek(place.offset)
-            return
-        found = self._search(parts, place)
-        if found is None:
-            if place.offset:
-                reason = "the file that was read last is gone; begins anew"
-                log.warning(said("source lost", source=self.path, reason=reason))
-            return
-        found.seek(place.offset)
-        self._older.append(found)
-        self._take_newer(parts, found.path)
+    def _resume(self, position: Position, current: LogFile | None) -> None:
+        """Go on where an earlier process stopped. Raises MovingError, and is then to be asked
+        again."""
+        older: list[File] = []
+        lost: list[tuple[int, str]] = []
+        with _closed_if_moving(current, older):
+            parts = self._lying(current)
+            for place in position.older:
+                found = search(parts, place)
+                if found is None:
+                    lost.append((place.offset, "gone"))
+                    continue
+                found.seek(place.offset)
+                older.append(found)
+            last = position.current
+            if last is not None and current is not None and self._is(current, last):
+                current.seek(last.offset)
+            elif last is not None:
+                found = search(parts, last)
+                if found is not None:
+                    found.seek(last.offset)
+                    older.append(found)
+                    older += self._newer(parts, found)
+                elif last.offset:
+                    reason = "the file that was read last is gone; begins anew"
+                    lost.append((last.offset, reason))
+        self._older = older
+        for at, reason in lost:
+            log.warning(said("source lost", source=self.path, at=at, reason=reason))
 
     def _is(self, current: LogFile, place: Place) -> bool:
         """Whether the file of the name is that of `place`: the same, or put back in its place."""
@@ -265,34 +306,15 @@ class Tail:
             return True
         return bool(place.head_length) and current.begins_like(place)
 
-    def _search(
-        self, parts: list[Path], place: Place, *, copied: bool = False
-    ) -> "LogFile | Archived | None":
-        """The part that is the file of `place`; else one that begins like it, the newest first."""
-        likely: LogFile | Archived | None = None
-        for part in reversed(parts):
-            try:
-                file = _open_part(part)
-            except OSError:
-                continue
-            if not copied and file.is_at(place):
-                if likely is not None:
-                    likely.close()
-                return file
-            if likely is None and place.head_length and file.begins_like(place):
-                likely = file
-            else:
-                file.close()
-        return likely
 
-
-def _open_part(part: Path) -> LogFile | Archived:
-    return Archived(part) if part.suffix in PACKED else LogFile(part)
-
-
-def _is_file(path: Path, file: LogFile | Archived) -> bool:
+@contextmanager
+def _closed_if_moving(*files: File | list[File] | None) -> Iterator[None]:
+    """Lets go of what was opened where it turns out to be of no use."""
     try:
-        found = path.stat()
-    except OSError:
-        return False
-    return (found.st_dev, found.st_ino) == (file.device, file.inode)
+        yield
+    except MovingError:
+        for opened in files:
+            for file in opened if isinstance(opened, list) else [opened]:
+                if file is not None:
+                    file.close()
+        raise

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from streams.sources.history import Archived, history
+from streams.sources.archived import Archived
+from streams.sources.history import history
 from streams.sources.logfile import HEAD, LogFile
 
 TEXT = b"".join(b"22 09:%02d line\n" % minute for minute in range(60))
@@ -46,12 +47,31 @@ def test_a_damaged_part_gives_what_can_be_read_and_hides_no_other(
     assert "mail.log.2.gz reason=" in caplog.text
 
 
-def test_a_part_that_has_vanished_is_passed_over(
+def test_a_part_that_vanishes_before_its_turn_is_told_and_passed_over(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "mail.log.1").symlink_to(tmp_path / "gone")
-    assert lines(tmp_path / "mail.log") == []
-    assert "mail.log.1 reason=" in caplog.text
+    for number, line in ((1, b"b\n"), (2, b"a\n")):
+        (tmp_path / f"mail.log.{number}").write_bytes(line)
+    found = history(tmp_path / "mail.log")
+    assert next(found) == (0, b"a")
+    (tmp_path / "mail.log.1").unlink()
+    assert list(found) == []
+    assert "an older part is gone" in caplog.text
+
+
+def test_rotation_while_it_is_read_changes_nothing(tmp_path: Path) -> None:
+    log, first, second, third = (tmp_path / f"mail.log{end}" for end in ("", ".1", ".2", ".3.gz"))
+    log.write_bytes(b"d of the present file\n")
+    first.write_bytes(b"c of the part before it\n")
+    second.write_bytes(b"a of the oldest part\nb of the oldest part\n")
+    found = history(log)
+    lines = [next(found)[1]]
+    third.write_bytes(gzip.compress(second.read_bytes()))
+    second.write_bytes(first.read_bytes())
+    first.unlink()
+    log.rename(first)
+    lines += [line for _, line in found]
+    assert [line[:1] for line in lines] == [b"a", b"b", b"c"]
 
 
 @pytest.fixture

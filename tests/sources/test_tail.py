@@ -5,6 +5,7 @@ import gzip
 import logging
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -546,6 +547,48 @@ def test_any_mixture_of_writing_rotating_and_restarting_loses_nothing_and_repeat
     lines += read(source) + read(source)
     source.close()
     assert lines == [b"%06d a line of its own" % at for at in range(number + 1)]
+
+
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize("moment", range(30))
+def test_rotated_at_any_moment_while_it_looks_around(
+    log: Path, monkeypatch: pytest.MonkeyPatch, moment: int, *, running: bool
+) -> None:
+    def rotate(line: bytes) -> None:
+        shift(log)
+        log.rename(log.with_name("mail.log.1"))
+        write(log, line)
+
+    def interrupted(call: Callable[..., object]) -> Callable[..., object]:
+        def interrupt(*arguments: object, **options: object) -> object:
+            nonlocal moment
+            moment -= 1
+            if moment == -1:
+                rotate(b"d in the latest file")
+            return call(*arguments, **options)
+
+        return interrupt
+
+    write(log, b"a in the oldest file")
+    source = Tail(log, begin=True)
+    lines = read(source)
+    write(log, b"b in the oldest file")
+    rotate(b"c in the next file")
+    position = source.position()
+    with monkeypatch.context() as patch:
+        for name in ("stat", "open", "listdir"):
+            patch.setattr(os, name, interrupted(getattr(os, name)))
+        if not running:
+            source.close()
+            source = Tail(log, position)
+        lines += read(source)
+        lines += read(source)
+    if moment >= 0:
+        rotate(b"d in the latest file")
+    while source.behind:
+        lines += read(source)
+    lines += read(source)
+    assert [line[:1] for line in lines] == [b"a", b"b", b"c", b"d"]
 
 
 def shift(log: Path) -> None:

@@ -12,6 +12,7 @@ import gc
 import pstats
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from agents import configuration
 from schemas.events import Fact
@@ -34,22 +35,43 @@ def fold(events: list[tuple[str, Fact]], config: Path | None) -> None:
         shard.fold(event, place=place)
 
 
-def table(title: str, work: Callable[[], object]) -> list[str]:
-    """The functions with the most time of their own, as lines of Markdown."""
+class Row(NamedTuple):
+    """A function, with the time of its own as a share of the whole."""
+
+    share: float
+    calls: int
+    function: str
+    place: str  # file and line; "" of one that is not Python
+
+
+def rows(work: Callable[[], object]) -> list[Row]:
+    """All functions that were called, those with the most time of their own first."""
     profile = cProfile.Profile()
     profile.runcall(work)
-    stats = pstats.Stats(profile)
-    found = stats.stats  # type: ignore[attr-defined]
+    found = pstats.Stats(profile).stats  # type: ignore[attr-defined]
     total = sum(own for _, _, own, _, _ in found.values())
-    calls = sum(times for _, times, _, _, _ in found.values())
-    lines = [f"## {title}", "", f"{calls:,} calls", "", "| own | calls | function |", "|--|--|--|"]
     order = sorted(found.items(), key=lambda item: -item[1][2])
-    for (file, line, name), (_, times, own, _, _) in order[:SHOWN]:
-        path = Path(file)
-        if path.is_relative_to(ROOT):
-            path = path.relative_to(ROOT)
-        place = f"{path}:{line}" if line else ""
-        lines.append(f"| {100 * own / total:.1f} % | {times:,} | `{name}` {place} |")
+    return [
+        Row(own / total, calls, name, _place(Path(file), line))
+        for (file, line, name), (_, calls, own, _, _) in order
+    ]
+
+
+def _place(path: Path, line: int) -> str:
+    if path.is_relative_to(ROOT):
+        path = path.relative_to(ROOT)
+    return f"{path}:{line}" if line else ""
+
+
+def table(title: str, work: Callable[[], object]) -> list[str]:
+    """The functions with the most time of their own, as lines of Markdown."""
+    found = rows(work)
+    calls = sum(row.calls for row in found)
+    lines = [f"## {title}", "", f"{calls:,} calls", "", "| own | calls | function |", "|--|--|--|"]
+    lines += [
+        f"| {100 * row.share:.1f} % | {row.calls:,} | `{row.function}` {row.place} |"
+        for row in found[:SHOWN]
+    ]
     return [*lines, ""]
 
 

@@ -33,6 +33,20 @@ def connected(app: Any) -> bool:
     return getattr(coordinator, "coordinator_id", None) is not None
 
 
+def ended(app: Any) -> str:
+    """Which task has ended without which a client of Kafka finds no broker again; "" while all
+    run. aiokafka has no word for it: whoever asks that client for a broker waits for ever."""
+    clients = {
+        "consumer": getattr(consumer(app), "_client", None),
+        "producer": getattr(getattr(app.producer, "_producer", None), "client", None),
+    }
+    for name, client in clients.items():
+        task = getattr(client, "_sync_task", None)
+        if task is not None and task.done():
+            return f"the {name}'s search for brokers ended"
+    return ""
+
+
 async def committed_offsets(app: Any, places: Iterable[TP]) -> dict[TP, int]:
     """What the group has committed of the partitions. Waits for the brokers."""
     thread = app.consumer._thread

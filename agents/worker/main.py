@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import faust
-import uvloop
 
 from agents.configuration import Config
 from agents.operator.ledger import LONGEST
@@ -22,7 +21,9 @@ from agents.worker.gateways import Hearing
 from agents.worker.quiet import quieten
 from agents.worker.watchdog import Watchdog
 from agents.worker.worker import Worker
-from schemas.settings import SettingsError
+from schemas.settings import KafkaSettings, SettingsError
+from streams import kafka_bus
+from streams.bus import BusError
 from streams.kafka_bus import KafkaBus
 
 log = logging.getLogger(__name__)
@@ -33,21 +34,25 @@ GENERATION_0 = 100_000  # objects between two garbage collections: records are n
 
 def run(config: Config, load: Callable[[], Config]) -> None:
     """Work until SIGTERM or SIGINT; on SIGHUP go on with what `load` gives. A worker that fails
-    begins anew. Raises SettingsError."""
+    begins anew. Raises SettingsError.
+
+    The loop is asyncio's own. Under uvloop a write to a connection that the broker has just closed
+    raises RuntimeError, which aiokafka 0.14.0 takes for no failure of Kafka's (aiokafka/client.py,
+    `_md_synchronizer`): the task that looks for brokers ends, and the worker idles for ever.
+    """
     settings = config.settings
     if settings.response.longest > LONGEST:
         raise SettingsError("response.longest: on Kafka a decision holds for 7 days at most")
     reload = Reload(load)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Faust listens to it
     topic = broker.ready(settings.kafka)
-    uvloop.install()
     gc.set_threshold(GENERATION_0, 50, 100)
     hearing = Hearing(lambda: KafkaBus(settings.kafka), settings.response.overdue)
     worker = Worker(
         config, app.make(settings.kafka, _folder(config)), topic, reload.reloaded, hearing=hearing
     )
     server = _serve(settings.http.listen, worker)
-    watchdog = Watchdog(worker, begin_anew, end)
+    watchdog = Watchdog(worker, begin_anew, end, lambda: _answers(settings.kafka))
     watchdog.start()
     quieten(logging.getLogger().handlers, "faust", "mode", "aiokafka", app.__name__)
     logging.getLogger("mode.timers").setLevel(logging.ERROR)  # a flush may take over a second
@@ -81,6 +86,14 @@ def end() -> NoReturn:
     log.warning("ended without a last flush; what it would have made safe is read again")
     logging.shutdown()
     os._exit(0)
+
+
+def _answers(settings: KafkaSettings) -> bool:
+    try:
+        kafka_bus.answers(settings)
+    except BusError:
+        return False
+    return True
 
 
 def _folder(config: Config) -> Path:

@@ -4,8 +4,9 @@ After one failed SyncGroup aiokafka parks the exception until somebody calls `ge
 Faust never does: the worker would idle for ever (aiokafka 0.14.0,
 aiokafka/consumer/group_coordinator.py `_push_error_to_user`). Faust's own timers start only
 after a recovery, so this is a thread. It has the coordinator's loop consume such errors, and
-gives up where that does not help: where the coordination task is dead, or where messages lie
-there and none is folded for a minute.
+gives up where that does not help: where a task is dead without which no broker is found or no
+partition is given to us, where a broker takes connections and Faust has found none for a minute,
+or where messages lie there and none is folded for a minute.
 
 It also says once when no broker answers any more, and when one does again: whoever waits for a
 flush says nothing meanwhile. And it ends a worker that was told to end and cannot, because its
@@ -18,35 +19,38 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from agents.worker.client import connected
+from agents.worker.client import connected, ended
 from agents.worker.worker import Worker
 from streams.metrics import BUS_UP
 
 log = logging.getLogger(__name__)
 
 EVERY = 2.0  # seconds
-STUCK = 60.0  # seconds with messages to read and none read
+STUCK = 60.0  # seconds with messages to read and none read, or with a broker and none found
 END = 10.0  # seconds that the end may take
 
 
 class Watchdog:
     """`give_up` is called with the reason, `end` where the worker does not end by itself; neither
-    should return."""
+    should return. `answers`: whether any broker takes a connection."""
 
     def __init__(
         self,
         worker: Worker,
         give_up: Callable[[str], None],
         end: Callable[[], None],
+        answers: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._worker = worker
         self._give_up = give_up
         self._end = end
+        self._answers = answers
         self._ending = 0.0  # since when
         self._clock = clock
         self._folded = -1
         self._moved = clock()
+        self._heard = clock()  # the brokers, last
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
         self._stop = threading.Event()
 
@@ -72,6 +76,8 @@ class Watchdog:
         task = getattr(coordinator, "_coordination_task", None)
         if task is not None and task.done():
             self._give_up("the consumer group's coordination ended")
+        elif reason := ended(self._worker.app):
+            self._give_up(reason)
         elif getattr(coordinator, "_pending_exception", None) is not None:
             thread.thread_loop.call_soon_threadsafe(_consume_error, coordinator)
         now = self._clock()
@@ -89,6 +95,11 @@ class Watchdog:
             log.error("no broker answers; meanwhile nothing is folded, and nothing is lost")
         worker.reached = up
         BUS_UP.set(up)
+        now = self._clock()
+        if up:
+            self._heard = now
+        elif now - self._heard > STUCK and self._answers():
+            self._give_up(f"a broker takes connections, and none was found for {STUCK:.0f} s")
 
     def _run(self) -> None:
         while not self._stop.wait(EVERY):

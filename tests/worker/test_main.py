@@ -50,7 +50,6 @@ def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Shell]:
     monkeypatch.setattr(main, "begin_anew", begin_anew)
     monkeypatch.setattr(main.broker, "ready", lambda settings: Topic("id", 8))
     monkeypatch.setattr(main.faust, "Worker", Shell)
-    monkeypatch.setattr(main.uvloop, "install", lambda: None)
     monkeypatch.setattr(main.gc, "set_threshold", lambda *_: None)
     monkeypatch.setattr(main.signal, "signal", handlers.__setitem__)
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))

@@ -32,18 +32,36 @@ class Site:
         self.states: dict[Any, Any] = {}
         assignment = SimpleNamespace(tps=self.states, state_value=self.states.get)
         subscription = SimpleNamespace(subscription=SimpleNamespace(assignment=assignment))
-        self.consumer = SimpleNamespace(_coordinator=self.coordinator, _subscription=subscription)
+        self.searches = {"consumer": False, "producer": False}  # whether each has ended
+        self.consumer = SimpleNamespace(
+            _coordinator=self.coordinator,
+            _subscription=subscription,
+            _client=self._client("consumer"),
+        )
+        producer = SimpleNamespace(_producer=SimpleNamespace(client=self._client("producer")))
         loop = SimpleNamespace(call_soon_threadsafe=lambda call, *given: call(*given))
         thread = SimpleNamespace(_consumer=self.consumer, thread_loop=loop)
         self.worker: Any = SimpleNamespace(
-            app=SimpleNamespace(should_stop=False, consumer=SimpleNamespace(_thread=thread)),
+            app=SimpleNamespace(
+                should_stop=False, consumer=SimpleNamespace(_thread=thread), producer=producer
+            ),
             folded=0,
             reached=False,
             sources=frozenset({FACTS}),
             behind=lambda place, end: place.behind,
         )
         self.ended = 0
-        self.watchdog = Watchdog(self.worker, self.reasons.append, self._end, lambda: self.now)
+        self.answers = True
+        self.watchdog = Watchdog(
+            self.worker,
+            self.reasons.append,
+            self._end,
+            lambda: self.answers,
+            lambda: self.now,
+        )
+
+    def _client(self, name: str) -> Any:
+        return SimpleNamespace(_sync_task=SimpleNamespace(done=lambda: self.searches[name]))
 
     def _end(self) -> None:
         self.ended += 1
@@ -79,6 +97,35 @@ def test_a_dead_coordination_is_a_reason() -> None:
     site.coordinator.dead = True
     site.watchdog.look()
     assert site.reasons == ["the consumer group's coordination ended"]
+
+
+@pytest.mark.parametrize("name", ["consumer", "producer"])
+def test_a_client_that_looks_for_brokers_no_more_is_a_reason(name: str) -> None:
+    site = Site()
+    site.searches[name] = True
+    site.watchdog.look()
+    assert site.reasons == [f"the {name}'s search for brokers ended"]
+
+
+def test_a_broker_that_answers_and_is_not_found_is_a_reason_after_a_minute() -> None:
+    site = Site()
+    site.watchdog.look()
+    site.coordinator.coordinator_id = None
+    for site.now in (1.0, STUCK):
+        site.watchdog.look()
+    assert site.reasons == []
+    site.now = STUCK + 1
+    site.watchdog.look()
+    assert len(site.reasons) == 1
+
+
+def test_a_broker_that_is_away_for_long_is_no_reason() -> None:
+    site = Site()
+    site.answers = False
+    site.coordinator.coordinator_id = None
+    for site.now in (1.0, 10 * STUCK):
+        site.watchdog.look()
+    assert site.reasons == []
 
 
 def test_an_error_that_aiokafka_has_parked_is_consumed(caplog: pytest.LogCaptureFixture) -> None:

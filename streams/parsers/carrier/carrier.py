@@ -118,9 +118,11 @@ class Carrier:
     def __init__(self, host: str, stamps: Stamps) -> None:
         self.stamps = stamps
         self._seconds = stamps.seconds
+        self._second = stamps.second
         self._minutes = stamps.minutes
         self._host = host
         self._origins: dict[str, Origin] = {}
+        self._kin: dict[str, Origin] = {}  # by heads without their "[pid]"
         self._last: Record | None = None
         self._splits = Splits()
         self._table: Table | None = None  # whose rows come
@@ -151,7 +153,7 @@ class Carrier:
 
         Raises ValueError where it is of a known carrier and cannot be read.
         """
-        if b"\x00" in line:  # what ends a line of syslog over TCP; the hole that a crash left
+        if 0 in line:  # what ends a line of syslog over TCP; the hole that a crash left
             line = line.strip(b"\r\n\x00")
         if len(line) > LONGEST and (line[:1] not in b"{[" or len(line) > LONGEST_JSON):
             line = line[:LONGEST]
@@ -159,7 +161,8 @@ class Carrier:
             text = line.decode()
         except UnicodeDecodeError:
             text = line.decode("utf-8", "backslashreplace")
-        minute = self._minutes.get(text[:16])
+        begins = text[:16]
+        minute = self._minutes.get(begins)
         if (
             minute is not None
             and text[26:33] == minute[1]
@@ -169,7 +172,9 @@ class Carrier:
             at: float | None = minute[0] + float(second)
             begin = 33
         else:
-            at = self._seconds.get(text[:16])
+            at = self._seconds.get(begins)
+            if at is None and self._table is None:
+                at = self._second(text)
             begin = 16
         found: Record | None
         if at is None:
@@ -197,7 +202,7 @@ class Carrier:
             at, text = split
             begin = 0
         head, _, said = text.partition(": ")  # in no stamp a space follows a colon
-        origin = self._origins.get(head[begin:])
+        origin = self._origins.get(head[begin:]) or self._of_kin(head[begin:], said)
         if (
             origin is not None
             and not origin.whole
@@ -472,15 +477,34 @@ class Carrier:
                 raise ValueError(f"more than {DEEPEST} envelopes, one in the other")
         return inner
 
+    def _of_kin(self, head: str, said: str) -> Origin | None:
+        """The origin of a head that is known but for its pid: each session has another."""
+        if head[-1:] != "]" or len(head) > LONGEST_HEAD:
+            return None
+        name, _, pid = head[:-1].rpartition("[")
+        kin = self._kin.get(name)
+        if kin is None or not pid.isdecimal() or said[:4] == _CEF:
+            return None
+        origin = Origin(kin.host, kin.program, pid)
+        self._keep(head, origin)
+        return origin
+
     def _learn(self, head: str, rest: str) -> Origin:
         origin = self._origin(head, rest)
         if head in _LEVELS:
             return origin  # each line says anew whether it is Dovecot's
         if len(head) <= LONGEST_HEAD and not (origin.whole and ("(" in head or " " in head)):
-            if len(self._origins) >= ORIGINS:
-                self._origins.clear()
-            self._origins[head] = origin
+            self._keep(head, origin)
+            if origin.pid and origin.program != "CEF" and not origin.whole and head[-1] == "]":
+                if len(self._kin) >= ORIGINS:
+                    self._kin.clear()
+                self._kin[head[: head.rindex("[")]] = origin
         return origin
+
+    def _keep(self, head: str, origin: Origin) -> None:
+        if len(self._origins) >= ORIGINS:
+            self._origins.clear()
+        self._origins[head] = origin
 
     def _origin(self, head: str, rest: str) -> Origin:
         facility = _FACILITY.match(head)

@@ -97,6 +97,7 @@ class Stamps:
         # "Feb 22 07:30", or "2026-02-22T07:30" and what follows rsyslog's microseconds: "+00:00 ";
         # looked up by the carrier too
         self.minutes: dict[str, tuple[float, str]] = {}
+        self._days: dict[str, float] = {}  # "2026-02-22+00:00 ": its first second
         # "2026-02-22T07:30" and its zone, "22/Feb/2026 07:30:" and what follows the second
         self._bases: dict[tuple[str, str], float] = {}
 
@@ -113,22 +114,46 @@ class Stamps:
     def split(self, text: str) -> tuple[float, str] | None:
         """The time that a line begins with, and the rest of the line; None where it begins with
         none. ValueError for a day that no calendar has."""
+        day = self._days.get(text[:10] + text[26:33])
+        if day is not None:
+            at = self._in_day(day, text)
+            if at is not None:
+                return at, text[33:]
         local = self._locals.get(text[:16])
         if local is not None and text[19:20] == " " and text[20:21] not in "+-":
             second = text[17:19]
             if second.isdecimal():
                 return local + int(second), text[20:]
-        minute = self.minutes.get(text[:12])
-        if minute is not None and text[12:13] == ":" and text[15:16] == " ":
-            second = text[13:15]
-            if second.isdecimal():
-                at = minute[0] + int(second)
-                if len(self.seconds) >= KEPT:
-                    self.seconds.clear()
-                self.seconds[text[:16]] = at
-                return at, text[16:]
+        at = self.second(text)
+        if at is not None:
+            return at, text[16:]
         found = self.bsd(text) or self.iso(text) or self.tai64n(text)
         return (found[0], text[found[1] :].lstrip(" ")) if found else None
+
+    def second(self, text: str) -> float | None:
+        """The time of an RFC 3164 stamp in a minute that was seen."""
+        minute = self.minutes.get(text[:12])
+        if minute is None or text[12:13] != ":" or text[15:16] != " ":
+            return None
+        second = text[13:15]
+        if not second.isdecimal():
+            return None
+        at = minute[0] + int(second)
+        if len(self.seconds) >= KEPT:
+            self.seconds.clear()
+        self.seconds[text[:16]] = at
+        return at
+
+    def _in_day(self, day: float, text: str) -> float | None:
+        """The time of rsyslog's stamp with microseconds, on a day and in a zone that were seen."""
+        if text[10] + text[13] + text[16] + text[19] != "T::.":
+            return None
+        clock, second = text[11:13] + text[14:16], text[17:19] + text[20:26]
+        if not (clock.isdecimal() and second.isdecimal()) or clock >= "2400" or clock[2] > "5":
+            return None
+        minute = day + int(clock[:2]) * 3600 + int(clock[2:]) * 60
+        self._keep_minute(text[:16], text[26:33], minute)
+        return minute + int(second) / 1e6
 
     def alone(self, stamp: str) -> float | None:
         """The time of a stamp with nothing behind it; None where it is none."""
@@ -160,7 +185,7 @@ class Stamps:
         else:
             at = self._yearless(month, day, hour, minute)
             if found.end() == 15:
-                self._keep(found[0][:12], at, "")
+                self._keep(found[0][:12], "", at)
         return at + second, found.end()
 
     def iso(self, text: str) -> tuple[float, int] | None:
@@ -176,8 +201,8 @@ class Stamps:
                 base = local.replace(tzinfo=_offset(zone)).timestamp()
                 self._keep_base((minute, zone), base)
             at = base
-            if found.end() == 32:
-                self._keep(minute, at, f"{zone} ")
+            if found.end() == 32 and text[32:33] == " ":
+                self._keep_day(minute, f"{zone} ", at)
         else:
             at = self._local(minute)
         return at + int(second) + (float(f"0.{fraction}") if fraction else 0.0), found.end()
@@ -282,6 +307,17 @@ class Stamps:
             self._bases.clear()
         self._bases[key] = at
 
+    def _keep_day(self, minute: str, zone: str, at: float) -> None:
+        if len(self._days) >= KEPT:
+            self._days.clear()
+        self._days[minute[:10] + zone] = at - int(minute[11:13]) * 3600 - int(minute[14:16]) * 60
+        self._keep_minute(minute, zone, at)
+
+    def _keep_minute(self, minute: str, rest: str, at: float) -> None:
+        if len(self.minutes) >= KEPT:
+            self.minutes.clear()
+        self.minutes[minute] = at, rest
+
     def _yearless(self, month: int, day: int, hour: int, minute: int) -> float:
         if self._year:
             return self._epoch(datetime(self._year, month, day, hour, minute))  # noqa: DTZ001
@@ -319,12 +355,9 @@ class Stamps:
                 self._locals[minute] = at
         return at
 
-    def _keep(self, key: str, at: float, rest: str) -> None:
-        if self._repeating(at):
-            return
-        if len(self.minutes) >= KEPT:
-            self.minutes.clear()
-        self.minutes[key] = at, rest
+    def _keep(self, key: str, rest: str, at: float) -> None:
+        if not self._repeating(at):
+            self._keep_minute(key, rest, at)
 
     def _repeating(self, at: float) -> bool:
         """Whether the clocks of the source are set back within an hour of this time."""

@@ -4,12 +4,14 @@ Topics are filled with the demo's log first, in the envelope of rsyslog's usual 
 process drains them on a real broker: many lines in a message, and one. A line counts when it was
 joined, behind both topics. The rate is that of the time between the first and the last look at
 the process's own metrics at which lines had come; `us of CPU` is what the operating system
-charged it for one. ``python -m load.bench_intake``
+charged it for one. ``python -m load.bench_intake``; with ``--profile`` it shows where the time
+of the first goes instead, in load/results/intake_profile.md.
 """
 
 import json
 import os
 import platform
+import pstats
 import subprocess
 import sys
 import tempfile
@@ -28,11 +30,18 @@ from rich.table import Table
 from agents.commands.topics import make
 from agents.demo.traffic import Plan, Traffic
 from load.cluster import ROOT, wait
+from load.hot import rows_of, table_of
 from schemas.settings import KafkaSettings
 from streams.kafka_bus import KafkaBus
 from tools.kafka import Broker, free_ports
 
 RESULTS = Path(__file__).parent / "results" / "intake.json"
+PROFILE = RESULTS.with_name("intake_profile.md")
+WAITS = (
+    "'acquire' of '_thread.lock'",
+    "'poll' of 'select",
+    "time.sleep",
+)  # time that nobody spends
 GOALS = {"many lines a message": 30_000, "one line a message": 8_000}
 PACKED = 100
 SCALE = 4.0
@@ -67,10 +76,12 @@ def fill(broker: Broker, topic: str, lines: int, packed: int) -> None:
 class Running:
     """An intake process with its counter and its processor time."""
 
-    def __init__(self, home: Path, settings: Path, port: int) -> None:
+    def __init__(self, home: Path, settings: Path, port: int, profile: Path | None) -> None:
+        watched = ["-m", "cProfile", "-o", str(profile)] if profile else []
+        command = ["-m", "mailwarden", "intake", "-c", str(settings)]
         with (home / "intake.log").open("ab") as log:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "mailwarden", "intake", "-c", str(settings)],
+                [sys.executable, *watched, *command],
                 cwd=ROOT,
                 stdout=log,
                 stderr=log,
@@ -99,7 +110,9 @@ class Running:
         self._child.wait(60)
 
 
-def measure(broker: Broker, home: Path, lines: int, packed: int) -> dict[str, float]:
+def measure(
+    broker: Broker, home: Path, lines: int, packed: int, profile: Path | None = None
+) -> dict[str, float]:
     home.mkdir()
     kafka = KafkaSettings(bootstrap=(broker.bootstrap,), prefix=f"{home.name}.", partitions=4)
     bus = KafkaBus(kafka)
@@ -113,7 +126,7 @@ def measure(broker: Broker, home: Path, lines: int, packed: int) -> dict[str, fl
         f"[http]\nlisten = '127.0.0.1:{port}'\n",
         encoding="utf-8",
     )
-    running = Running(home, settings, port)
+    running = Running(home, settings, port, profile)
     done = wait(lambda: running.look() >= lines, 600, 0.1)
     running.end()
     if not done:
@@ -126,14 +139,33 @@ def measure(broker: Broker, home: Path, lines: int, packed: int) -> dict[str, fl
     }
 
 
+def profile(broker: Broker, folder: Path, lines: int) -> None:
+    kept = folder / "profile"
+    measure(broker, folder / "many", lines, PACKED, kept)
+    found = [
+        row
+        for row in rows_of(pstats.Stats(str(kept)))
+        if not any(wait in row.function for wait in WAITS)
+    ]
+    text = ["# Where the time of the intake goes", ""]
+    text += [f"`python -m load.bench_intake --profile --lines {lines}`, its main thread.", ""]
+    PROFILE.write_text("\n".join([*text, *table_of("Many lines a message", found)]))
+    Console().print(PROFILE.read_text())
+
+
+@click.command()
 @click.command()
 @click.option("--lines", default=400_000, help="Many in a message; one a message: a quarter.")
-def main(lines: int) -> None:
+@click.option("--profile", "profiled", is_flag=True, help="Show where the time goes instead.")
+def main(lines: int, profiled: bool) -> None:
     """Measure, and keep the result in load/results/intake.json."""
     with tempfile.TemporaryDirectory(prefix="bench-intake-") as folder:
         broker = Broker(Path(folder) / "kafka", *free_ports(2), bound=True)
         broker.start()
         try:
+            if profiled:
+                profile(broker, Path(folder), lines)
+                return
             found = {
                 "many lines a message": measure(broker, Path(folder) / "many", lines, PACKED),
                 "one line a message": measure(broker, Path(folder) / "one", lines // 4, 1),

@@ -48,7 +48,12 @@ def rows(work: Callable[[], object]) -> list[Row]:
     """All functions that were called, those with the most time of their own first."""
     profile = cProfile.Profile()
     profile.runcall(work)
-    found = pstats.Stats(profile).stats  # type: ignore[attr-defined]
+    return rows_of(pstats.Stats(profile))
+
+
+def rows_of(stats: pstats.Stats) -> list[Row]:
+    """The same of a profile that was taken before."""
+    found = stats.stats  # type: ignore[attr-defined]
     total = sum(own for _, _, own, _, _ in found.values())
     order = sorted(found.items(), key=lambda item: -item[1][2])
     return [
@@ -65,7 +70,11 @@ def _place(path: Path, line: int) -> str:
 
 def table(title: str, work: Callable[[], object]) -> list[str]:
     """The functions with the most time of their own, as lines of Markdown."""
-    found = rows(work)
+    return table_of(title, rows(work))
+
+
+def table_of(title: str, found: list[Row]) -> list[str]:
+    """The same of what was found before."""
     calls = sum(row.calls for row in found)
     lines = [f"## {title}", "", f"{calls:,} calls", "", "| own | calls | function |", "|--|--|--|"]
     lines += [

@@ -157,6 +157,11 @@ class Stamps:
 
     def alone(self, stamp: str) -> float | None:
         """The time of a stamp with nothing behind it; None where it is none."""
+        known = self.minutes.get(stamp[:16])
+        if known is not None and known[1] == stamp[26:] + " " and stamp[19] == ".":
+            second = stamp[17:19] + stamp[20:26]
+            if second.isdecimal():
+                return known[0] + int(second) / 1e6
         zone = "Z" if stamp[-1:] == "Z" else stamp[-6:]
         second = stamp[17 : -len(zone)]
         if zone == "Z" or (zone[:1] in "+-" and zone[3:4] == ":"):

@@ -154,7 +154,6 @@ def profile(broker: Broker, folder: Path, lines: int) -> None:
 
 
 @click.command()
-@click.command()
 @click.option("--lines", default=400_000, help="Many in a message; one a message: a quarter.")
 @click.option("--profile", "profiled", is_flag=True, help="Show where the time goes instead.")
 def main(lines: int, profiled: bool) -> None:

@@ -108,7 +108,8 @@ class ListedSettings(Section, frozen=True):
 
 
 class HostsSettings(Section, frozen=True):
-    """``[hosts]``: servers of ours that `run` checks as `mailwarden check host` does."""
+    """``[hosts]``: servers of ours that are checked as `mailwarden check host` does: by
+    `run`, or by the worker whose partition watches a server."""
 
     names: tuple[str, ...] = ()  # HOST or HOST:PORT; none: nobody is asked
     domain: str = ""  # one of ours that they take mail for; "" is the first of site.domains

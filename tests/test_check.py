@@ -170,6 +170,15 @@ def test_our_domains_are_said(run: Run) -> None:
     assert any(line.startswith("site.domains names none of ours") for line in rows(run("")))
 
 
+def test_the_servers_that_are_looked_at_from_outside_are_said(run: Run) -> None:
+    assert "no server of ours is checked" in run("").output
+    text = '[site]\ndomains = ["example.org"]\n[hosts]\nnames = ["mx1.example.org:2525"]\n'
+    assert (
+        "mx1.example.org:2525 asked what strangers may ask, every 1 day"
+        " with addresses at example.org"
+    ) in run(text).output
+
+
 def test_what_is_carried_out_and_what_is_only_shown(run: Run) -> None:
     said = rows(run(ENFORCING + "[gateways.fence]\n"))
     assert "decisions enforced: auth_dictionary" in said

@@ -141,6 +141,7 @@ def lines(config: Config) -> Iterator[Line]:
     yield from _intake(config)
     yield from _site(config)
     yield from _listed(config)
+    yield _hosts(config)
     yield from _detectors(config)
     yield from _response(config)
     for text in domains(config):
@@ -272,6 +273,19 @@ def _listed(config: Config) -> Iterator[Line]:
         "listed",
         f"{', '.join(listed.lists)} asked about {', '.join(listed.gateways)}"
         f" every {span(listed.interval)}, through {whom}",
+    )
+
+
+def _hosts(config: Config) -> Line:
+    """Which servers of ours would be looked at from outside."""
+    hosts = config.settings.hosts
+    if not hosts.names:
+        return Line("hosts", "no server of ours is checked at an interval: hosts.names is empty")
+    domain = hosts.domain or config.site.default_domain
+    about = f" with addresses at {domain}" if domain else ""
+    return Line(
+        "hosts",
+        f"{', '.join(hosts.names)} asked what strangers may ask, every {span(hosts.interval)}{about}",
     )
 
 

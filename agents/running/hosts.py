@@ -16,6 +16,8 @@ from schemas.settings import Settings
 
 log = logging.getLogger(__name__)
 
+PAUSE = 0.5  # seconds between two questions
+
 
 class HostWatch:
     """`memory` is what `pack` gave in an earlier process. Without hosts nobody is asked; `domain`
@@ -76,6 +78,7 @@ class HostWatch:
             resolver.new(listed.resolvers),
             ssl.create_default_context(),
             self._clock(),
+            PAUSE,
             lists=listed.lists if listed.gateways else (),
         )
         return await hosts.check(asked)

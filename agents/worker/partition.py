@@ -15,6 +15,7 @@ from agents.enforcing import nobody as none_watched
 from agents.listed import DELISTING
 from agents.presence import Presence, nobody
 from agents.record import Episode, Record, pack, unpack
+from agents.running.hosts import HostWatch
 from agents.running.listed import ListedWatch
 from agents.shard import Outcome, Shard
 from agents.worker import messages
@@ -24,7 +25,7 @@ from schemas import wire
 from schemas.events import Fact, Signal
 from schemas.findings import Alert
 from schemas.keys import Key
-from schemas.settings import ListedSettings
+from schemas.settings import ListedSettings, Settings
 from streams.said import said
 from streams.shipping import heartbeat
 
@@ -35,6 +36,10 @@ GIANT = 100_000  # bytes of a record: beyond it samples and lists go, then every
 
 def none_asked(memory: bytes) -> ListedWatch:
     return ListedWatch(ListedSettings(), memory, lambda: 0.0)
+
+
+def none_checked(memory: bytes) -> HostWatch:
+    return HostWatch(Settings(), "", memory, lambda: 0.0)
 
 
 class Topic(Struct, frozen=True):
@@ -65,7 +70,8 @@ class Partition:
     `watch` makes the watch over the expected gateways whose keys lie here, from what an earlier
     life knew of them. Their time is the worker's: they are heard when a message is folded.
     `enforcing` does so for those that enforce; the worker tells it what it hears of them.
-    `listed` asks block lists about those whose keys lie here, so that one worker asks for each.
+    `listed` asks block lists about those whose keys lie here, and `hosts` the servers of ours
+    themselves, so that one worker asks for each.
     """
 
     def __init__(
@@ -77,6 +83,7 @@ class Partition:
         watch: Callable[[bytes], Presence] = nobody,
         enforcing: Callable[[bytes], Enforcing] = none_watched,
         listed: Callable[[bytes], ListedWatch] = none_asked,
+        hosts: Callable[[bytes], HostWatch] = none_checked,
     ) -> None:
         self.number = number
         self.shard = shard
@@ -95,6 +102,7 @@ class Partition:
         self.presence = watch(meta.presence)
         self.enforcing = enforcing(meta.enforcing)
         self.listed = listed(meta.listed)
+        self.hosts = hosts(meta.hosts)
         self._alerts: list[Alert] = []  # about gateways
         shard.begun, shard.clock = meta.begun, meta.clock
         if meta.reporters:
@@ -146,7 +154,7 @@ class Partition:
         shard = self.shard
         shard.drain(now)
         outcome = shard.take()
-        said = self._alerts + self.presence.check(now) + self.listed.take()
+        said = self._alerts + self.presence.check(now) + self.listed.take() + self.hosts.take()
         self._alerts = []
         outcome.alerts += said
         if not shard.dirty and not said and self.offset == self._kept:
@@ -173,8 +181,14 @@ class Partition:
             shard.reporters.pack(),
             self.enforcing.pack() if self.enforcing else b"",
             self.listed.pack(),
+            self.hosts.pack(),
         )
         return outcome, self.ring.write(fresh, gone, meta, self._carry)
+
+    def close(self) -> None:
+        """Ask nobody any more."""
+        self.listed.close()
+        self.hosts.close()
 
     def tell(self, alerts: Iterable[Alert]) -> None:
         """Alerts to go out with the next flush."""

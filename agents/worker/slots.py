@@ -49,6 +49,7 @@ class Meta(Struct, array_like=True):
     reporters: bytes = b""  # whose word counts
     enforcing: bytes = b""  # and of gateways that do not enforce what is decided
     listed: bytes = b""  # and of gateways that are on block lists
+    hosts: bytes = b""  # and of servers of ours that say more than they should
 
 
 class Slot(Struct, array_like=True):

@@ -18,6 +18,7 @@ from msgspec import structs
 from agents.configuration import Config, build_shard, signing
 from agents.enforcing import Enforcing
 from agents.presence import Presence
+from agents.running.hosts import HostWatch
 from agents.running.http import Health, Pulse
 from agents.running.listed import ListedWatch
 from agents.running.questions import Questions
@@ -163,6 +164,7 @@ class Worker:
             self._watch(number),
             lambda state: Enforcing(overdue, state),
             self._asking(number),
+            self._checking(number),
         )
         self._partitions[number] = partition
         place = TP(self._facts, number)
@@ -199,6 +201,15 @@ class Worker:
         mine = tuple(g for g in listed.gateways if keys.partition(f"g:{g}", count) == number)
         settings = structs.replace(listed, gateways=mine)
         return lambda memory: ListedWatch(settings, memory, time.time)
+
+    def _checking(self, number: int) -> Callable[[bytes], HostWatch]:
+        """Makes the one who checks those servers of ours whose keys lie in a partition."""
+        settings, count = self._config.settings, self._topic.partitions
+        names = settings.hosts.names
+        mine = tuple(name for name in names if keys.partition(f"g:{name}", count) == number)
+        settings = structs.replace(settings, hosts=structs.replace(settings.hosts, names=mine))
+        domain = self._config.site.default_domain
+        return lambda memory: HostWatch(settings, domain, memory, time.time)
 
     # -- mail.events --------------------------------------------------------------------------
 
@@ -278,9 +289,10 @@ class Worker:
             fresh = self._new_shard(number)
             partition.shard.adopt(fresh.engine, fresh.response)
             partition.presence = self._watch(number)(partition.presence.pack())
-            partition.listed.close()
-            partition.tell(partition.listed.take())
+            partition.close()
+            partition.tell([*partition.listed.take(), *partition.hosts.take()])
             partition.listed = self._asking(number)(partition.listed.pack())
+            partition.hosts = self._checking(number)(partition.hosts.pack())
 
     def _watch_gateways(self, hearing: Hearing, now: float) -> None:
         """Whether the gateways whose keys lie here enforce what is decided."""
@@ -367,7 +379,7 @@ class Worker:
         await self.flush()
         await self.app.consumer.commit()
         for partition in self._partitions.values():
-            partition.listed.close()
+            partition.close()
         self._partitions.clear()
         self._assigned = frozenset()
         self._order.forget()

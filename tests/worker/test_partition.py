@@ -15,7 +15,7 @@ from load.cluster import tally
 from load.tally import Tally
 from schemas import wire
 from schemas.events import Auth, Fact, Signal
-from schemas.findings import Alert
+from schemas.findings import Alert, Subject
 from schemas.keys import Site
 from schemas.net import Networks
 from schemas.settings import ResponseSettings
@@ -381,3 +381,60 @@ def test_strangers_are_not_missed() -> None:
     life.fold(0, beat(), guess())
     outcome, _ = life.partition.flush(10.0**9)
     assert outcome.alerts == []
+
+
+# -- our own servers ---------------------------------------------------------------------------
+
+
+class Checking:
+    """Stands for the thread that asks servers: says what a test gives it, and remembers."""
+
+    def __init__(self, memory: bytes) -> None:
+        self.memory = memory
+        self.alerts: list[Alert] = []
+        self.closed = False
+
+    def take(self) -> list[Alert]:
+        alerts, self.alerts = self.alerts, []
+        return alerts
+
+    def pack(self) -> bytes:
+        return self.memory
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_what_is_found_at_our_servers_goes_out_and_is_remembered() -> None:
+    life, made = Life(), list[Checking]()
+
+    def checking(memory: bytes) -> Any:
+        made.append(Checking(memory))
+        return made[-1]
+
+    def begin() -> Partition:
+        shard = life.partition.shard
+        life.partition = Partition(3, shard, TOPIC, life.slots.items(), hosts=checking)
+        return life.partition
+
+    partition = begin()
+    alert = Alert(
+        id="f1",
+        detector="host",
+        shape="vrfy",
+        severity="low",
+        subject=Subject(kind="gateway", value="mx1"),
+        first=1.0,
+        last=1.0,
+        at=1.0,
+        summary="VRFY is answered",
+    )
+    made[0].alerts, made[0].memory = [alert], b"vrfy"
+    outcome, write = partition.flush(1000.0)
+    assert outcome.alerts == [alert]
+    assert write is not None
+    life.slots.update(write.put)
+    partition.close()
+    assert made[0].closed
+    begin()
+    assert made[1].memory == b"vrfy"

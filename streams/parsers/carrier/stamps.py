@@ -171,6 +171,8 @@ class Stamps:
             found = self.iso(f"{stamp[:16]}:00{zone}")
             if found is not None and second.replace(".", "", 1).isdecimal():
                 self._keep_base((stamp[:16], zone), found[0])
+                if len(stamp) == 32 and stamp[10] == "T":
+                    self._keep_minute(stamp[:16], f"{zone} ", found[0])
                 return found[0] + float(second)
         split = self.split(stamp)
         return split[0] if split else None

@@ -172,11 +172,11 @@ def test_our_domains_are_said(run: Run) -> None:
 
 def test_the_servers_that_are_looked_at_from_outside_are_said(run: Run) -> None:
     assert "no server of ours is checked" in run("").output
-    text = '[site]\ndomains = ["example.org"]\n[hosts]\nnames = ["mx1.example.org:2525"]\n'
+    hosts = '[hosts]\nnames = ["mx1.example.org:2525"]\ndomain = "example.org"\n'
     assert (
-        "mx1.example.org:2525 asked what strangers may ask, every 1 day"
+        "mx1.example.org:2525 asked what strangers may ask, every 1 d"
         " with addresses at example.org"
-    ) in run(text).output
+    ) in run(hosts).output
 
 
 def test_what_is_carried_out_and_what_is_only_shown(run: Run) -> None:

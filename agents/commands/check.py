@@ -281,12 +281,10 @@ def _hosts(config: Config) -> Line:
     hosts = config.settings.hosts
     if not hosts.names:
         return Line("hosts", "no server of ours is checked at an interval: hosts.names is empty")
+    names, often = ", ".join(hosts.names), span(hosts.interval)
     domain = hosts.domain or config.site.default_domain
     about = f" with addresses at {domain}" if domain else ""
-    return Line(
-        "hosts",
-        f"{', '.join(hosts.names)} asked what strangers may ask, every {span(hosts.interval)}{about}",
-    )
+    return Line("hosts", f"{names} asked what strangers may ask, every {often}{about}")
 
 
 def _detectors(config: Config) -> Iterator[Line]:

@@ -174,8 +174,7 @@ def test_the_servers_that_are_looked_at_from_outside_are_said(run: Run) -> None:
     assert "no server of ours is checked" in run("").output
     hosts = '[hosts]\nnames = ["mx1.example.org:2525"]\ndomain = "example.org"\n'
     assert (
-        "mx1.example.org:2525 asked what strangers may ask, every 1 d"
-        " with addresses at example.org"
+        "mx1.example.org:2525 asked what strangers may ask, every 1 d with addresses at example.org"
     ) in run(hosts).output
 
 

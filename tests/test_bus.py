@@ -2,7 +2,6 @@
 
 import random
 import socket
-import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -14,6 +13,7 @@ from schemas.topics import COMPACT, Topic
 from streams.bus import Bus, BusError, Message, Subscription
 from streams.kafka_bus import KafkaBus
 from streams.memory_bus import MemoryBus
+from tests.waiting import wait_for
 from tools.kafka import Broker
 
 numbers = count(1)
@@ -40,15 +40,9 @@ def topic(bus: Bus) -> str:
     return "t"
 
 
-def until(done: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not done():
-        assert time.monotonic() < deadline, what
-
-
 def read(subscription: Subscription, wanted: int) -> list[Message]:
     found: list[Message] = []
-    until(lambda: bool(found.extend(subscription.poll(0.1)) or len(found) >= wanted), "messages")
+    wait_for(lambda: bool(found.extend(subscription.poll(0.1)) or len(found) >= wanted), "messages")
     return found
 
 
@@ -116,19 +110,19 @@ def test_a_reader_has_caught_up_when_all_that_lay_there_was_polled(bus: Bus, top
     subscription = bus.subscribe([topic], None)
     assert not subscription.caught_up()
     read(subscription, 4)
-    until(subscription.caught_up, "caught up")
+    wait_for(subscription.caught_up, "caught up")
 
 
 def test_a_reader_of_an_empty_topic_catches_up_at_once(bus: Bus, topic: str) -> None:
     subscription = bus.subscribe([topic], None)
-    until(lambda: subscription.poll(0.1) == [] and subscription.caught_up(), "caught up")
+    wait_for(lambda: subscription.poll(0.1) == [] and subscription.caught_up(), "caught up")
 
 
 def test_what_came_after_the_start_is_not_waited_for(bus: Bus, topic: str) -> None:
     publish(bus, topic, b"1")
     subscription = bus.subscribe([topic], None)
     read(subscription, 1)
-    until(subscription.caught_up, "caught up")
+    wait_for(subscription.caught_up, "caught up")
     publish(bus, topic, b"2")
     assert subscription.caught_up()
     assert values(read(subscription, 1)) == [b"2"]
@@ -182,7 +176,7 @@ def test_members_of_a_group_share_the_partitions(bus: Bus, topic: str) -> None:
             partitions.update(message.partition for message in member.poll(0.1))
         return len(seen[0]) == len(seen[1]) == 2
 
-    until(both_work, "two partitions each")
+    wait_for(both_work, "two partitions each")
     assert seen[0] | seen[1] == {0, 1, 2, 3}
 
 
@@ -271,7 +265,7 @@ def test_what_was_published_while_the_broker_was_down_arrives_when_it_is_back(
     with pytest.raises(BusError, match="no Kafka broker answers"):
         bus.flush(SECONDS)
     with pytest.raises(BusError, match="no Kafka broker answers"):
-        until(lambda: subscription.poll(0.1) != [], "the word that there is no broker")
+        wait_for(lambda: subscription.poll(0.1) != [], "the word that there is no broker")
     own_broker.start()
     bus.flush(SECONDS)
     assert values(read(subscription, 3)) == [b"1", b"2", b"3"]

@@ -6,9 +6,8 @@ import smtplib
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +24,7 @@ from schemas.settings import KafkaSettings, Settings, convert
 from streams.memory_bus import MemoryBus
 from streams.shipping.outbox import Outbox
 from streams.sources.follow import Follow
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 30.0
@@ -43,15 +43,6 @@ def report(number: int) -> bytes:
         "--- Below this line is a copy of the message.\r\n\r\n"
         f"Message-ID: <m{number}@example.com>\r\n"
     ).encode()
-
-
-def until(ask: Callable[[], T]) -> T:
-    """What is asked, as soon as it is anything."""
-    end = time.monotonic() + SECONDS
-    while not (answer := ask()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return answer
 
 
 def free_port() -> int:
@@ -112,20 +103,20 @@ def test_run_sees_bounces_that_answer_nothing(
     config = configuration.load(settings).settings
     assert config.intake.lmtp is not None
     port = int(config.intake.lmtp.listen.rpartition(":")[2])
-    until(lambda: listens(port))
+    wait_for(lambda: listens(port))
     for number in range(4):
-        until(lambda number=number: hand_over(port, number))  # type: ignore[misc]
+        wait_for(lambda number=number: hand_over(port, number))  # type: ignore[misc]
         if number == 1:
             running.send_signal(signal.SIGHUP)  # the settings are read again, and it goes on
     for number in range(4, 8):
         (maildir / "new" / str(number)).write_bytes(report(number))
     alerts = tmp_path / "alerts.jsonl"
-    found = until(lambda: alerts.exists() and alerts.read_text().splitlines())
+    found = wait_for(lambda: alerts.exists() and alerts.read_text().splitlines())
     alert = json.loads(found[0])
     assert alert["subject"] == {"kind": "account", "value": "sender@example.com"}
-    until(lambda: len(list((maildir / "cur").iterdir())) == 4)
+    wait_for(lambda: len(list((maildir / "cur").iterdir())) == 4)
     url = f"http://{config.http.listen}/metrics"
-    told = until(lambda: urllib.request.urlopen(url).read().decode())
+    told = wait_for(lambda: urllib.request.urlopen(url).read().decode())
     assert 'mailwarden_mails_total{intake="lmtp"} 4.0' in told
 
 

@@ -27,6 +27,7 @@ from streams.kafka_bus import KafkaBus
 from streams.memory_bus import MemoryBus
 from streams.shipping.outbox import Outbox, OutboxError
 from streams.sources.follow import Follow
+from tests.waiting import wait_for
 from tools.kafka import Broker
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -169,12 +170,6 @@ def read_all(bus: Bus, topic: str) -> list[Message]:
     return found
 
 
-def wait(done: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not done():
-        assert time.monotonic() < deadline
-
-
 def test_all_that_lies_there_is_read_and_sent(log: Path, bus: MemoryBus, start: Start) -> None:
     log.write_text(lines(0, 500))
     assert start().run(Calm(), once=True)
@@ -258,9 +253,9 @@ def test_reading_goes_on_while_the_broker_is_away(log: Path, bus: MemoryBus, sta
 
     log.write_text(lines(0, 50))
     shipper = start(connect)
-    wait(lambda: shipper.turn() == 0 and shipper.commit())
+    wait_for(lambda: shipper.turn() == 0 and shipper.commit())
     assert read(bus) == []
-    wait(lambda: shipper.turn() == 0 and shipper.pulse.health().degraded)
+    wait_for(lambda: shipper.turn() == 0 and shipper.pulse.health().degraded)
     away.clear()
     assert shipper.run(Calm(), once=True)
     assert told(read(bus)) == accounts(0, 50)
@@ -276,11 +271,11 @@ def test_reading_waits_while_the_outbox_is_full(log: Path, bus: MemoryBus, start
 
     log.write_text(lines(0, 50))
     shipper = start(connect, outbox_bytes=100)
-    wait(lambda: shipper.turn() == 0 and shipper.commit())
+    wait_for(lambda: shipper.turn() == 0 and shipper.commit())
     with log.open("a") as file:
         file.write(lines(50, 90))
     assert shipper.turn() == 0
-    wait(lambda: shipper.turn() == 0 and "full" in str(shipper.pulse.health().failing))
+    wait_for(lambda: shipper.turn() == 0 and "full" in str(shipper.pulse.health().failing))
     away.clear()
     assert shipper.run(Calm(), once=True)
     assert told(read(bus)) == accounts(0, 90)
@@ -304,7 +299,7 @@ def test_an_outbox_that_cannot_be_written_stops_reading_and_loses_nothing(
     with log.open("a") as file:
         file.write(lines(10, 20))
     assert shipper.turn() == 0
-    wait(lambda: shipper.turn() == 0 and "disk is full" in str(shipper.pulse.health().failing))
+    wait_for(lambda: shipper.turn() == 0 and "disk is full" in str(shipper.pulse.health().failing))
     broken.clear()
     assert shipper.commit()
     assert shipper.run(Calm(), once=True)
@@ -497,7 +492,7 @@ def test_sigterm_ends_it_in_order(log: Path, kafka: KafkaSettings, spawn: Spawn)
     shipper = spawn()
     with log.open("a") as file:
         file.write(lines(0, 30))
-    wait(lambda: read(bus))
+    wait_for(lambda: read(bus))
     os.kill(shipper.pid, signal.SIGTERM)
     assert shipper.wait(SECONDS) == 0
     assert told(read(bus)) == accounts(0, 30)
@@ -514,12 +509,12 @@ def test_a_hangup_with_wrong_settings_changes_nothing(
     shipper = spawn()
     with log.open("a") as file:
         file.write(lines(0, 5))
-    wait(lambda: read(bus))
+    wait_for(lambda: read(bus))
     settings.write_text(settings.read_text() + "nonsense = 1\n")
     os.kill(shipper.pid, signal.SIGHUP)
     with log.open("a") as file:
         file.write(lines(5, 10))
-    wait(lambda: len(told(read(bus))) == 10)
+    wait_for(lambda: len(told(read(bus))) == 10)
     os.kill(shipper.pid, signal.SIGTERM)
     assert shipper.wait(SECONDS) == 0
     assert "kafka.nonsense: no such setting" in said.read_text()

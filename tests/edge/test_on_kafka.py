@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from schemas.gateways import GatewayState
 from schemas.settings import KafkaSettings
 from streams.kafka_bus import KafkaBus
 from tests.edge.conftest import decision
+from tests.waiting import wait_for
 from tools.kafka import Broker
 
 pytestmark = pytest.mark.broker
@@ -106,13 +107,6 @@ def cluster(broker: Broker, tmp_path: Path) -> Iterator[Cluster]:
     made.close()
 
 
-def until(done: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not done():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-
-
 def test_signed_decisions_and_the_kill_switch_reach_every_gateway(cluster: Cluster) -> None:
     for name in ("mx1", "mx2"):
         cluster.start(name)
@@ -122,8 +116,8 @@ def test_signed_decisions_and_the_kill_switch_reach_every_gateway(cluster: Clust
     result = cluster.call("decisions", "add", "198.51.100.7", "--reason", "scans us")
     assert result.exit_code == 0, result.output
     for name in ("mx1", "mx2"):
-        until(lambda name=name: "198.51.100.7/32 521" in cluster.table(name), f"{name} blocks")
-        until(
+        wait_for(lambda name=name: "198.51.100.7/32 521" in cluster.table(name), f"{name} blocks")
+        wait_for(
             lambda name=name: cluster.states()[name].refused == {"unsigned": 1}, f"{name} refuses"
         )
         assert "198.51.100.66" not in cluster.table(name)
@@ -141,9 +135,9 @@ def test_signed_decisions_and_the_kill_switch_reach_every_gateway(cluster: Clust
     cluster.kill("mx2")
     for name in ("mx2", "mx3"):  # one after kill -9, and one that was not there
         cluster.start(name)
-        until(lambda name=name: f"{name}" in cluster.states(), f"{name} speaks")
+        wait_for(lambda name=name: f"{name}" in cluster.states(), f"{name} speaks")
     before = cluster.states()
-    until(
+    wait_for(
         lambda: cluster.states()["mx2"].at > before["mx2"].at and cluster.states()["mx3"].complete,
         "both have read the topics",
     )
@@ -159,7 +153,7 @@ def test_signed_decisions_and_the_kill_switch_reach_every_gateway(cluster: Clust
     result = cluster.call("decisions", "remove", "198.51.100.7", "--reason", "a mistake")
     assert result.exit_code == 0, result.output
     for name in ("mx1", "mx2", "mx3"):
-        until(lambda name=name: "198.51.100.7" not in cluster.table(name), f"{name} lifts it")
+        wait_for(lambda name=name: "198.51.100.7" not in cluster.table(name), f"{name} lifts it")
     result = cluster.call("gateways")
     assert result.exit_code == 0, result.output
     trail = BusLedger(cluster.bus).audit()

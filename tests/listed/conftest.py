@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.conftest import DEADLINE, wait_for
+from tests.servers.conftest import DEADLINE
+from tests.waiting import wait_for
 from tools.kafka import free_ports
 
 ZONES = {

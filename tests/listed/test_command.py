@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from agents.commands import cli
 from schemas import wire
 from tests.listed.conftest import BlockList
-from tests.servers.conftest import wait_for
 from tests.single.test_embedded import Server
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("listed")]
 

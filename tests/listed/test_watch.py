@@ -12,8 +12,8 @@ from schemas.findings import Alert
 from schemas.settings import ListedSettings
 from tests.detectors.stories import START
 from tests.listed.conftest import ZONES, BlockList
-from tests.servers.conftest import wait_for
 from tests.single.test_embedded import Server
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("listed")]
 

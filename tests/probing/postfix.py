@@ -6,7 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.servers.conftest import DEADLINE, listens, wait_for
+from tests.servers.conftest import DEADLINE, listens
+from tests.waiting import wait_for
 from tools.kafka import free_ports
 
 OURS = "example.org"

@@ -9,8 +9,8 @@ from aiosmtpd.handlers import Sink
 from agents.probing.grades import Grade, Graded
 from agents.probing.session import place
 from agents.probing.standing import Standing
-from tests.servers.conftest import wait_for
 from tests.single.test_embedded import Server
+from tests.waiting import wait_for
 from tools.kafka import free_ports
 
 HOST = "mx1.example.org"

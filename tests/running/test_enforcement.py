@@ -1,12 +1,12 @@
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from agents.running.enforcement import Enforcement
 from schemas.findings import Decision, Target
 from streams.gateway import Gateway, GatewayError, GatewaySettings
+from tests.waiting import wait_for
 
 
 def decision(address: str) -> Decision:
@@ -33,13 +33,6 @@ class Relay(Gateway):
             return False
         self.applied.append(list(decisions))
         return True
-
-
-def wait_for(happened: Callable[[], object]) -> None:
-    until = time.monotonic() + 10
-    while not happened():
-        assert time.monotonic() < until
-        threading.Event().wait(0.002)
 
 
 def test_each_gateway_is_given_all_that_is_in_force() -> None:

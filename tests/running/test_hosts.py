@@ -12,7 +12,7 @@ from schemas.findings import Alert
 from schemas.settings import HostsSettings, ListedSettings, Settings
 from tests.detectors.stories import START
 from tests.probing.dns import NameServer
-from tests.servers.conftest import wait_for
+from tests.waiting import wait_for
 from tools.kafka import free_ports
 
 

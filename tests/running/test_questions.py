@@ -12,8 +12,8 @@ from agents.running.questions import Questions
 from schemas.events import Signal
 from streams import metrics
 from tests.probing.dns import NameServer
-from tests.servers.conftest import wait_for
 from tests.single.test_embedded import NOON, Server
+from tests.waiting import wait_for
 
 CLIENT = "203.0.113.7"
 

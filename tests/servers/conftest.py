@@ -3,13 +3,11 @@
 import fcntl
 import os
 import shutil
-import signal
 import smtplib
 import socket
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from imaplib import IMAP4
 from pathlib import Path
@@ -17,6 +15,7 @@ from poplib import POP3
 
 import pytest
 
+from tests.waiting import wait_for
 from tools.kafka import free_ports
 
 DEADLINE = 30.0  # seconds; reached only where something is wrong
@@ -134,13 +133,6 @@ service anvil {{
     }}
 }}
 """
-
-
-def wait_for(happened: Callable[[], object], what: str) -> None:
-    until = time.monotonic() + DEADLINE
-    while not happened():
-        assert time.monotonic() < until, f"it did not come about: {what}"
-        signal.sigtimedwait((), 0.02)
 
 
 def listens(port: int) -> bool:

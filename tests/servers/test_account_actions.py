@@ -15,7 +15,8 @@ from agents.commands import purged
 from schemas.audit import Audit
 from schemas.findings import Action, Decision, Target, decision_id
 from streams.gateways.account_actions import AccountActions, AccountActionsSettings, Queue
-from tests.servers.conftest import ACCOUNTS, PASSWORD, MailServer, wait_for
+from tests.servers.conftest import ACCOUNTS, PASSWORD, MailServer
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("mail_server")]
 

@@ -23,7 +23,8 @@ import pytest
 from agents.single.store import Store
 from schemas.findings import Alert
 from tests.gateways.conftest import documented
-from tests.servers.conftest import ACCOUNTS, DEADLINE, PASSWORD, MailServer, running, wait_for
+from tests.servers.conftest import ACCOUNTS, DEADLINE, PASSWORD, MailServer, running
+from tests.waiting import wait_for
 from tools.kafka import free_ports
 
 __all__ = ["documented"]

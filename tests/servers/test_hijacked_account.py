@@ -12,7 +12,8 @@ from agents.single.embedded import Embedded
 from agents.single.store import Store
 from schemas.settings import Settings, convert
 from streams.sources.follow import Follow
-from tests.servers.conftest import ACCOUNTS, LEFT, PASSWORD, MailServer, wait_for
+from tests.servers.conftest import ACCOUNTS, LEFT, PASSWORD, MailServer
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("mail_server")]
 

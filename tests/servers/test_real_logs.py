@@ -25,7 +25,8 @@ from agents.single.store import Store
 from schemas.events import Auth, Bounce, Connection, Delivery, Fact, Message, Recipient
 from schemas.findings import Alert
 from streams.reader import DeadLine, Reader, ReadOptions
-from tests.servers.conftest import ACCOUNTS, DEADLINE, LEFT, PASSWORD, MailServer, wait_for
+from tests.servers.conftest import ACCOUNTS, DEADLINE, LEFT, PASSWORD, MailServer
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("mail_server")]
 

@@ -8,7 +8,8 @@ import pytest
 
 from schemas.events import Bounce, Fact
 from streams.sources.intake.lmtp import Lmtp
-from tests.servers.conftest import ACCOUNTS, DEADLINE, LEFT, PASSWORD, REPORTS, MailServer, wait_for
+from tests.servers.conftest import ACCOUNTS, DEADLINE, LEFT, PASSWORD, REPORTS, MailServer
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("mail_server")]
 

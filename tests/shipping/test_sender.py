@@ -1,7 +1,6 @@
 """The sender: what waits goes out in order, and goes again where it was not safe."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from streams.bus import BusError, Message
 from streams.memory_bus import MemoryBus
 from streams.shipping.outbox import Batch, Outbox
 from streams.shipping.sender import Sender
+from tests.waiting import wait_for
 
 SECONDS = 20.0
 
@@ -80,13 +80,6 @@ def read(bus: MemoryBus, topic: str = "mail.facts") -> list[Message]:
     return bus.subscribe([topic], None).poll(0)
 
 
-def wait(done: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not done():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.01)
-
-
 def test_what_waits_is_sent_in_order_with_its_headers(
     outbox: Outbox, bus: Flaky, start: Start
 ) -> None:
@@ -150,10 +143,10 @@ def test_a_broker_that_is_away_is_told_once_and_awaited(
 
     put(outbox, 1)
     sender = start(connect)
-    wait(lambda: sender.trouble or len(tries) > 2)
+    wait_for(lambda: sender.trouble or len(tries) > 2)
     assert sender.drain(SECONDS)
     assert len(read(bus)) == 1
-    wait(lambda: not sender.trouble)
+    wait_for(lambda: not sender.trouble)
     said = [record.message for record in caplog.records if "failed" in record.message]
     assert len(said) == 1
     assert "no Kafka broker answers" in said[0]
@@ -168,7 +161,7 @@ def test_a_topic_that_does_not_fit_gets_nothing(
     put(outbox, 1)
     other = MemoryBus()
     sender = start((lambda: bus) if partitions == 3 else (lambda: other), partitions)
-    wait(lambda: sender.trouble)
+    wait_for(lambda: sender.trouble)
     assert word in sender.trouble
     assert outbox.waiting
     assert read(bus) == []

@@ -1,6 +1,5 @@
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -9,6 +8,7 @@ from agents.single.delivery import Delivery
 from agents.single.store import Told
 from schemas.findings import Alert, Subject
 from streams.sink import Sink, SinkError, SinkSettings
+from tests.waiting import wait_for
 
 
 def alert(name: str = "a1", revision: int = 1) -> Alert:
@@ -53,13 +53,6 @@ class Siem(Sink):
 
     def close(self) -> None:
         self.closed = True
-
-
-def wait_for(happened: Callable[[], object]) -> None:
-    until = time.monotonic() + 10
-    while not happened():
-        assert time.monotonic() < until
-        threading.Event().wait(0.002)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from streams.gateway import Gateway, GatewayError
 from streams.gateways import GATEWAYS
 from streams.reader import DeadLine
 from streams.sources.follow import Follow
+from tests.waiting import wait_for
 
 NOON = 1_767_268_800.0
 
@@ -569,14 +570,6 @@ def test_what_a_sink_is_owed_beyond_memory_is_told_from_the_store(
         return path.exists() and all(f"203.0.{n}.5" in path.read_text() for n in range(6))
 
     wait_for(all_there)
-
-
-def wait_for(happened: Callable[[], object]) -> None:
-    import time
-
-    until = time.monotonic() + 10
-    while not happened():
-        assert time.monotonic() < until
 
 
 def test_a_checkpoint_keeps_only_so_much_for_a_store_that_stays_away(

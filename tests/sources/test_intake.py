@@ -4,7 +4,6 @@ import os
 import smtplib
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from schemas.events import Bounce, Fact
 from streams.sources.intake import Intakes
 from streams.sources.intake.lmtp import KEPT, RECIPIENTS, Lmtp
 from streams.sources.intake.maildir import Maildir
+from tests.waiting import wait_for
 
 NOW = 1_800_000_000.0
 SECONDS = 10.0
@@ -129,7 +129,7 @@ def test_the_answer_waits_until_the_events_are_safe(lmtp: Lmtp, loop: Loop) -> N
         answered.set()
 
     threading.Thread(target=send, daemon=True).start()
-    assert until(lambda: loop.events)
+    wait_for(lambda: loop.events)
     assert not answered.wait(0.3)
     loop.safe = True
     assert answered.wait(SECONDS)
@@ -139,9 +139,9 @@ def test_a_mail_whose_answer_was_lost_is_not_told_again(lmtp: Lmtp, loop: Loop) 
     loop.safe = False
     lost = socket.create_connection(("127.0.0.1", lmtp.port))
     talk(lost, report(1))
-    assert until(lambda: loop.events)
+    wait_for(lambda: loop.events)
     lost.close()
-    time.sleep(0.1)
+    wait_for(lambda: not lmtp._open, "the end of the connection")
     position = lmtp.position()  # is safe together with the event; then the process is killed
     again = listen(position)
     after = Loop(Intakes([again]))
@@ -158,8 +158,9 @@ def test_a_mail_whose_answer_was_lost_is_not_told_again(lmtp: Lmtp, loop: Loop) 
 def test_a_mail_that_was_not_taken_is_told_when_it_comes_again(lmtp: Lmtp) -> None:
     gone = socket.create_connection(("127.0.0.1", lmtp.port))
     talk(gone, report(1))
+    wait_for(lambda: lmtp._waiting, "the mail")
     gone.close()
-    time.sleep(0.2)
+    wait_for(lambda: not lmtp._open, "the end of the connection")
     assert lmtp.take() == (0, [])
     loop = Loop(Intakes([lmtp]))
     with client(lmtp) as mta:
@@ -218,7 +219,7 @@ def test_a_port_that_is_taken_is_tried_again(monkeypatch: pytest.MonkeyPatch) ->
         port = other.getsockname()[1]
         intake = Lmtp(f"127.0.0.1:{port}", largest=1000, connections=1)
         assert "cannot listen" in intake.trouble
-    assert until(lambda: intake.take() and not intake.trouble)
+    wait_for(lambda: intake.take() and not intake.trouble)
     assert intake.port == port
     intake.close()
 
@@ -339,16 +340,6 @@ def test_a_full_maildir_is_read_in_turns(maildir: Path) -> None:
     assert (second, intake.behind) == (50, False)
 
 
-def until(condition: object) -> bool:
-    """Whether something becomes true in time."""
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        if condition():  # type: ignore[operator]
-            return True
-        time.sleep(0.01)
-    return False
-
-
 def talk(connection: socket.socket, mail: bytes) -> None:
     """Hand a mail over, and hear no answer."""
     connection.settimeout(SECONDS)
@@ -357,4 +348,3 @@ def talk(connection: socket.socket, mail: bytes) -> None:
         connection.sendall(command + b"\r\n")
         connection.recv(1000)
     connection.sendall(mail + b".\r\n")
-    time.sleep(0.2)

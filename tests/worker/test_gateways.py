@@ -1,6 +1,5 @@
 """What the workers hear of the gateways."""
 
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,6 +10,7 @@ from schemas.gateways import GatewayState
 from schemas.topics import BY_NAME
 from streams.bus import Bus, BusError
 from streams.memory_bus import MemoryBus
+from tests.waiting import wait_for
 
 SECONDS = 20.0
 
@@ -47,24 +47,17 @@ def say(bus: Bus, *states: GatewayState) -> None:
         bus.publish("mail.gateways", one.gateway.encode(), wire.encode(one))
 
 
-def until(done: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_the_newest_word_of_each_is_known(bus: MemoryBus, hear: Callable[..., Hearing]) -> None:
     say(bus, state("mx1"), state("mx2", generation=7), state("mx1", at=2.0))
     hearing = hear(lambda: bus)
-    until(lambda: hearing.complete and len(hearing.states) == 2)
+    wait_for(lambda: hearing.complete and len(hearing.states) == 2)
     assert hearing.states["mx1"].at == 2.0
     assert hearing.expected(100.0) == 0
     assert hearing.expected(160.0) == 7
     say(bus, state("mx3"))
-    until(lambda: "mx3" in hearing.states)
+    wait_for(lambda: "mx3" in hearing.states)
     bus.publish("mail.gateways", b"mx2", None)
-    until(lambda: "mx2" not in hearing.states)
+    wait_for(lambda: "mx2" not in hearing.states)
 
 
 def test_what_cannot_be_read_or_is_not_its_own_word_is_passed_over(
@@ -74,7 +67,7 @@ def test_what_cannot_be_read_or_is_not_its_own_word_is_passed_over(
     bus.publish("mail.gateways", b"mx2", wire.encode(state("mx9")))
     say(bus, state("mx3"))
     hearing = hear(lambda: bus)
-    until(lambda: hearing.states)
+    wait_for(lambda: hearing.states)
     assert set(hearing.states) == {"mx3"}
     assert "word of a gateway unreadable gateway=mx1" in caplog.text
 
@@ -91,5 +84,5 @@ def test_a_broker_that_is_away_is_asked_again_and_said_once(
 
     say(bus, state("mx1"))
     hearing = hear(connect)
-    until(lambda: hearing.complete)
+    wait_for(lambda: hearing.complete)
     assert caplog.text.count("gateways are not heard") == 1

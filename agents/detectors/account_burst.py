@@ -121,6 +121,9 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
     pace: int = 30  # messages in 10 min, *
     pace_times: float = 5.0  # and so many times its own *
     known: int = 3  # days that an account must have been seen before its past counts *
+    early: float = (
+        2.0  # until then it counts where its mail bounces, and for so many times as much *
+    )
     fan_out: int = 50  # recipients of one message, *
     small: int = 10  # of an account whose messages usually have fewer *
     climbs: int = 4  # messages in an hour, each with more recipients, *
@@ -302,21 +305,22 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
     def _habitual(self, count: int, known: bool, seen: Seen, at: float) -> bool:
         """The signs that are measured by the account's own past. `count` further recipients of
         others are known of now."""
-        if not known:
+        scale = 1.0 if known else self._early(seen, at)
+        if not scale:
             return False
         stands, habits = False, seen.habits
         hourly, gone = self._elsewhere(seen, at), TODAY.total(seen.gone, at)
-        if hourly > self.least_hourly:
-            most = self.times * usual([day.hourly for day in habits.before(at)])
+        if hourly > scale * self.least_hourly:
+            most = scale * self.times * usual([day.hourly for day in habits.before(at)])
             if hourly > most:
-                most = max(self.least_hourly, most)
+                most = max(scale * self.least_hourly, most)
                 stands |= self._stand(seen, "surge", hourly, most, at)
-        if gone > self.least_daily:
-            most = self.daily_times * usual([day.daily for day in habits.before(at)])
+        if gone > scale * self.least_daily:
+            most = scale * self.daily_times * usual([day.daily for day in habits.before(at)])
             if gone > most:
-                most = max(self.least_daily, most)
+                most = max(scale * self.least_daily, most)
                 stands |= self._stand(seen, "daily", gone, most, at)
-        if count and not awake(habits.before(at), at):
+        if known and count and not awake(habits.before(at), at):
             dark = TODAY.add(seen.dark, at, count)
             often = len(habits.before(at)) >= self.known
             stands |= (
@@ -325,6 +329,12 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
                 and self._stand(seen, "strange_hour", dark, self.night, at)
             )
         return stands
+
+    def _early(self, seen: Seen, at: float) -> float:
+        """How much more it takes while the past is short; 0.0 where it says nothing."""
+        if "bounces" not in seen.signs or not seen.habits.before(at):
+            return 0.0
+        return self.early if "bounces" in self._standing(seen, at) else 0.0
 
     def _largest(
         self, event: Message, count: int, known: bool, before: list[Day], seen: Seen

@@ -749,6 +749,32 @@ def test_three_days_must_be_known() -> None:
     assert signs([opened(HOME, ANNA, at=-2 * DAY)], today) == {}
 
 
+def test_of_an_account_whose_mail_bounces_a_day_is_enough_for_twice_as_much() -> None:
+    spam = sending(61, 2, gap=58, refused=14)
+    assert signs(days(1), spam)["surge"] == (122, 120)
+    assert "surge" not in signs(days(1), spam[:-3])  # 120
+    assert "surge" not in signs(spam)
+    assert "surge" not in signs(days(1), sending(61, 2, gap=58, refused=2))
+    assert signs(days(1, recipients=7), sending(71, 2, gap=50, refused=15))["surge"] == (142, 140)
+    assert "surge" not in signs(days(1, recipients=7), sending(70, 2, gap=50, refused=15))
+
+
+def test_so_it_is_with_what_is_sent_in_a_day() -> None:
+    drip = sending(121, 2, gap=90, refused=26)
+    assert signs(days(1), drip)["daily"] == (242, 240)
+    assert "daily" not in signs(days(1), drip[:-3])
+    usual = [mail(-DAY, 30)]
+    assert signs(usual, sending(151, 2, gap=90, refused=32))["daily"] == (302, 300)
+    assert "daily" not in signs(usual, sending(150, 2, gap=90, refused=32))
+
+
+def test_bounces_of_the_day_before_open_no_short_past() -> None:
+    before = moved(sending(20, 1, gap=60, refused=3), -28 * HOUR)
+    burst = [mail(0, 205), mail(1, 205), *[fate(2) for _ in range(410)]]
+    assert "surge" in {e.sign for e in found(before, moved(burst, -5 * HOUR)).evidence}
+    assert silent(before, burst)
+
+
 def test_what_lies_two_weeks_back_is_forgotten() -> None:
     old = [mail(-14 * DAY, 49), mail(-13 * DAY, 49)]
     assert signs(old, mail(0, 30), mail(60, 31)) == {}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from schemas.findings import Decision
 from streams import prefixes, targets
 from streams.gateway import GatewayError, GatewaySettings, Note
-from streams.writing import HEADER, Writing, asked, unwritable
+from streams.writing import HEADER, Writing, asked
 
 WORDS = {
     "drop": "REJECT",
@@ -62,16 +62,17 @@ class Rspamd(Writing):
 
     def review(self) -> list[Note]:
         paths = [path for path, _, _ in self._maps()]
-        notes = unwritable(paths)
+        notes = []
         try:
             config = asked([*self.settings.rspamadm, "configdump", "multimap"])
         except GatewayError as error:
-            return [*notes, Note(False, str(error))]
+            return [Note("unknown", str(error))]
         for path in paths:
             if f'"{path}"' in config:
-                notes.append(Note(True, f"rspamd looks into {path}"))
+                notes.append(Note("ok", f"rspamd looks into {path}"))
             else:
-                notes.append(Note(False, f"no rule of multimap names {path}: it does nothing"))
+                text = f"no rule of multimap names {path}: it does nothing"
+                notes.append(Note("failed", text, (f'map = "{path}"; # multimap.conf',)))
         return notes
 
     def _maps(self) -> Iterator[tuple[str, str, Keys]]:

@@ -82,7 +82,8 @@ def test_whatever_is_decided_each_row_is_a_network_and_a_value(decisions: list[D
 
 def test_an_nginx_that_is_not_there_is_said(tmp_path: Path) -> None:
     settings = NginxSettings(clients=str(tmp_path / "no" / "x"), nginx=("/none/nginx",))
-    folder, asked = Nginx(settings).review()
+    [folder, *_], [asked] = Nginx(settings).needs(), Nginx(settings).review()
+    assert (folder.grade, asked.grade) == ("failed", "unknown")
     assert "there is no directory" in folder.text
     assert "/none/nginx cannot be asked what is used" in asked.text
 

@@ -130,7 +130,8 @@ def test_whatever_is_decided_each_row_is_one_key_and_one_known_symbol(
 
 def test_an_rspamadm_that_is_not_there_is_said(tmp_path: Path) -> None:
     settings = RspamdSettings(clients=str(tmp_path / "no" / "x"), rspamadm=("/none/rspamadm",))
-    folder, asked = Rspamd(settings).review()
+    [folder], [asked] = Rspamd(settings).needs(), Rspamd(settings).review()
+    assert (folder.grade, asked.grade) == ("failed", "unknown")
     assert "there is no directory" in folder.text
     assert "/none/rspamadm cannot be asked what is used" in asked.text
 

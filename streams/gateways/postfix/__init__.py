@@ -45,7 +45,7 @@ class Postfix(Writing):
     ) -> None:
         super().__init__(settings, name, lifted)
         chosen = self.settings
-        self._reload = Reload(chosen.reload_command, chosen.reload_interval, clock)
+        self._reload = Reload(chosen.reload_command, chosen.reload_interval, clock, privileged=True)
         self._makes = {
             path(table): Reload(chosen.make_command(path(table)), 0.0, clock)
             for table in (chosen.clients, chosen.postscreen, chosen.accounts)

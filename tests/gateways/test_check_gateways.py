@@ -143,7 +143,7 @@ def test_real_servers_are_looked_at_and_left_as_they_are(
         postfix.age()
         rows = found(run(text))
     finally:
-        nginx.stop()
+        nginx.remove()
     said = {(row["gateway"], row["grade"], row["text"]): row["cure"] for row in rows}
     key = f"127.0.0.1:{postfix.port}/inet"
     table = postfix.table

@@ -54,7 +54,7 @@ def reachable(s: AccountActionsSettings) -> Note:
     try:
         asyncio.run(_greeted(s))
     except FAILURES as error:
-        remedy = ('relay = "127.0.0.1:25"',)
+        remedy = ('relay = "HOST:PORT" of a relay that takes mail from here',)
         return Note("failed", f"the relay {s.relay} does not answer: {error}", remedy)
     return Note("ok", f"the relay {s.relay} answers")
 

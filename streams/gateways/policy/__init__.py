@@ -29,12 +29,11 @@ from schemas.findings import Decision
 from streams import metrics
 from streams.gateway import GatewaySettings, Note
 from streams.gateways.policy import protocol
-from streams.gateways.policy.answer import AWAKE, LOGINS, NEUTRAL, Answer, Answerer, Mail
+from streams.gateways.policy.answer import AWAKE, LOGINS, NEUTRAL, SHARE, Answer, Answerer, Mail
 from streams.gateways.policy.connection import Connection
 from streams.gateways.policy.protocol import Attributes, Request
 from streams.gateways.policy.review import review
 from streams.gateways.policy.settings import PolicySettings
-from streams.gateways.policy.tarpits import SHARE
 from streams.serving import Serving, bound
 
 __all__ = ["Policy", "PolicySettings"]

@@ -83,6 +83,7 @@ def parse_network(text: str) -> Network:
     return found
 
 
+@lru_cache(maxsize=65536)
 def number(text: str) -> tuple[int, int, int]:
     """IP version, bits and value of an address. Of an IPv4 address it is read out of the text,
     which takes a third of the time. Raises ValueError where it is none."""

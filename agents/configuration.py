@@ -286,9 +286,13 @@ def _gateways(settings: Settings, where: str) -> list[Gateway]:
         return _lifted(settings)
 
     gateways = []
+    listed = settings.phishing
     for key, name, kind, table in _chosen(settings.gateways, GATEWAYS, where, "gateway"):
         chosen = convert(table, kind.Settings, where, key)
         _check_numbers(chosen, where, key)
+        if getattr(chosen, "phishing", "") and not (listed.file or listed.url):
+            expected = "expected file or url in [phishing] as well: which addresses these are"
+            raise SettingsError(f"{where}: {key}.phishing: {expected}")
         try:
             gateways.append(kind(chosen, name, switch))
         except SettingsError as error:

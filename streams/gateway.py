@@ -30,6 +30,11 @@ class Site(Protocol):
     def host(self) -> str:
         """The name of this machine, as log lines that name none have it."""
 
+    @property
+    def phishing(self) -> frozenset[str]:
+        """Addresses that phishers collect answers at, none of them ours; the same object until
+        they change. Empty while nothing is to be enforced."""
+
     def ruling(
         self,
         address: str = "",

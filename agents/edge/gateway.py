@@ -82,6 +82,7 @@ class Edge(Answering):
         self._next_save = 0.0
         self._next_report = 0.0
         self._follower = Follower(connect, self._inbox, self._audit)
+        config.phishing.watch()
         self._enforcement = self._new_enforcement()
 
     def run(self, control: Control) -> None:
@@ -113,7 +114,9 @@ class Edge(Answering):
         """Go on with other settings. Those of Kafka and HTTP, and the keys, stay until the next
         start."""
         self._enforcement.close()
+        self.config.phishing.close()
         self.config = config
+        config.phishing.watch()
         known = list(self._canary.whole(self._blocklist))
         before, self._blocklist = self._blocklist, build_blocklist(self.config)
         self._arrange()
@@ -125,13 +128,17 @@ class Edge(Answering):
         """Let go of everything. What is enforced stays: a restart must not open the door."""
         self._follower.close()
         self._enforcement.close()
+        self.config.phishing.close()
         if self._unsaved:
             self._save()
 
-    # -- what gateways ask, from their own threads ----------------------------------------------
+    # -- what gateways ask, from their own threads; nothing while the kill switch is pulled -----
+
+    @property
+    def phishing(self) -> frozenset[str]:
+        return frozenset() if self._switch.pulled else super().phishing
 
     def ruling(self, *given: str, **more: Any) -> Decision | None:
-        """Nothing rules while the kill switch of the site is pulled."""
         return None if self._switch.pulled else super().ruling(*given, **more)
 
     # -- in -----------------------------------------------------------------------------------

@@ -21,10 +21,20 @@ class Answering:
         self._blocklist = build_blocklist(config)
         self._inbox: Inbox[Fact] = Inbox()
         self._audit: Inbox[Audit] = Inbox()
+        self._phishing: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
     @property
     def host(self) -> str:
         return self.config.host
+
+    @property
+    def phishing(self) -> frozenset[str]:
+        """A list of others may name whom it likes, but nobody is kept from writing to us."""
+        known = self.config.phishing.known
+        if known is not self._phishing[0]:
+            local = self.config.site.local
+            self._phishing = known, frozenset(one for one in known if not local(one))
+        return self._phishing[1]
 
     def ruling(
         self,

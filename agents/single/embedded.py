@@ -226,6 +226,11 @@ class Embedded(Answering):
         self._follow.close()
         self._intakes.close()
 
+    @property
+    def phishing(self) -> frozenset[str]:
+        """Nobody is refused where we only observe."""
+        return super().phishing if self.config.settings.response.enforce else frozenset()
+
     # -- reading ------------------------------------------------------------------------------
 
     def _read_history(self, control: Control) -> bool:

@@ -13,7 +13,7 @@ from streams.gateway import Note
 from streams.gateways.postfix.settings import (
     LMDB,
     PostfixSettings,
-    login_tables,
+    name_tables,
     network_tables,
     path,
 )
@@ -29,7 +29,8 @@ AFTER_LOGIN = (
 """Where those go instead: lists that are asked later, of which an empty one is best, since a
 permit in front would end the list for what stands there already."""
 
-AFTER_RECIPIENT = ("smtpd_relay_restrictions", "smtpd_recipient_restrictions")
+RECIPIENT = "smtpd_recipient_restrictions"
+AFTER_RECIPIENT = ("smtpd_relay_restrictions", RECIPIENT)
 ASKED = (
     "smtpd_client_restrictions",
     "smtpd_delay_reject",
@@ -59,6 +60,8 @@ def review(settings: PostfixSettings) -> list[Note]:
             notes.append(_clients(settings, service, screened))
         if settings.accounts and service.takes_logins:
             notes.append(_accounts(settings, service))
+        if settings.phishing and service.takes_logins:
+            notes.append(_phishing(settings, service))
     return notes
 
 
@@ -68,7 +71,7 @@ def review(settings: PostfixSettings) -> list[Note]:
 def _lmdb(settings: PostfixSettings) -> list[Note]:
     """Whether this Postfix reads such tables where one is configured; if it cannot be asked,
     others say so."""
-    chosen = (settings.clients, settings.postscreen, settings.accounts)
+    chosen = (settings.clients, settings.postscreen, settings.accounts, settings.phishing)
     if not any(place.startswith(LMDB) for place in chosen):
         return []
     try:
@@ -155,7 +158,7 @@ def _clients(settings: PostfixSettings, service: Service, screened: bool) -> Not
 
 
 def _accounts(settings: PostfixSettings, service: Service) -> Note:
-    [table] = login_tables(settings.accounts)
+    [table] = name_tables(settings.accounts)
     for name in (*AFTER_LOGIN, *AFTER_RECIPIENT):
         present = service.items(name)
         at = _position(present, "check_sasl_access", table)
@@ -167,6 +170,22 @@ def _accounts(settings: PostfixSettings, service: Service) -> Note:
         "failed",
         f"{service.key}: does not look into {path(table)}: no login is stopped",
         (_override(service, "smtpd_sender_restrictions", wanted, settings),),
+    )
+
+
+def _phishing(settings: PostfixSettings, service: Service) -> Note:
+    """Whether people who have logged in are kept from answering phishers."""
+    [table] = name_tables(settings.phishing)
+    for name in AFTER_RECIPIENT:
+        present = service.items(name)
+        at = _position(present, "check_recipient_access", table)
+        if at is not None and not LOGIN_FIRST.intersection(present[:at]):
+            return Note("ok", f"{service.key}: refuses mail to the addresses of {path(table)}")
+    wanted = ["check_recipient_access", table, *service.items(RECIPIENT)]
+    return Note(
+        "failed",
+        f"{service.key}: does not look into {path(table)}: answers to phishers go out",
+        (_override(service, RECIPIENT, wanted, settings),),
     )
 
 

@@ -18,12 +18,9 @@ from agents import policies
 from agents.checked import networks, unknown
 from agents.detector import Detector
 from agents.detectors import DETECTORS
-from agents.engine import Engine, Variants
 from agents.enrichment import Enrichment
 from agents.phishing import PhishingList
-from agents.response import Response
 from agents.running import state
-from agents.shard import Shard
 from schemas import net
 from schemas.events import Fact
 from schemas.keys import Key, Site
@@ -44,6 +41,8 @@ from streams.sink import Sink
 from streams.sinks import SINKS
 
 if TYPE_CHECKING:
+    from agents.engine import Variants
+    from agents.shard import Shard
     from streams.parsers.part import Format
 
 log = logging.getLogger(__name__)
@@ -65,7 +64,7 @@ class Config(Struct, frozen=True):
     phishing: PhishingList
     allowed: net.Networks  # never decided against
     detectors: list[Detector]  # all there are, those switched off included
-    variants: Variants  # of them, with the settings of a domain
+    variants: "Variants"  # of them, with the settings of a domain
     policies: policies.Policies  # what a domain has of its own beside that
     gateways: list[Gateway]
     sinks: list[Sink]
@@ -137,9 +136,14 @@ def build(settings: Settings, path: Path | None = None) -> Config:
 
 def build_shard(
     config: Config, mine: Callable[[Key], bool] | None = None, budget_share: float = 1.0
-) -> Shard:
+) -> "Shard":
     """A shard that watches the keys which `mine` names; `budget_share` is its part of the
     budget of new decisions, where there are several."""
+    # An edge that starts again, and every command, must not wait for what thinks.
+    from agents.engine import Engine  # noqa: PLC0415
+    from agents.response import Response  # noqa: PLC0415
+    from agents.shard import Shard  # noqa: PLC0415
+
     site = config.site
     response = Response(
         config.settings.response,
@@ -236,7 +240,7 @@ def _without_domains(settings: Settings, name: str) -> Any:
     return {key: value for key, value in table.items() if key != DOMAINS}
 
 
-def _variants(settings: Settings, where: str) -> Variants:
+def _variants(settings: Settings, where: str) -> "Variants":
     """Detectors with other settings for a domain: ``[detectors.NAME.domains."example.org"]``.
     What is not set there is as for everybody."""
     found: Variants = {}
@@ -286,9 +290,13 @@ def _gateways(settings: Settings, where: str) -> list[Gateway]:
         return _lifted(settings)
 
     gateways = []
+    listed = settings.phishing
     for key, name, kind, table in _chosen(settings.gateways, GATEWAYS, where, "gateway"):
         chosen = convert(table, kind.Settings, where, key)
         _check_numbers(chosen, where, key)
+        if getattr(chosen, "phishing", "") and not (listed.file or listed.url):
+            expected = "expected file or url in [phishing] as well: which addresses these are"
+            raise SettingsError(f"{where}: {key}.phishing: {expected}")
         try:
             gateways.append(kind(chosen, name, switch))
         except SettingsError as error:

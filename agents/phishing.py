@@ -39,12 +39,13 @@ class PhishingList:
         self._closing = threading.Event()
         self._own = self._read_own() if settings.file else frozenset()
         self._others = self._read_kept() if settings.url else frozenset()
+        self.known = self._own | self._others  # the same object until they change
 
     def __contains__(self, address: object) -> bool:
-        return address in self._own or address in self._others
+        return address in self.known
 
     def __len__(self) -> int:
-        return len(self._own | self._others)
+        return len(self.known)
 
     def watch(self) -> None:
         if self._settings.file and not Path(self._settings.file).exists():
@@ -70,6 +71,9 @@ class PhishingList:
             # Whatever a server of others does, the list that was there counts on.
             place = urlsplit(self._settings.url).hostname
             trouble = f"phishing.url: {place}: {str(error) or type(error).__name__}"
+        found = self._own | self._others
+        if found != self.known:
+            self.known = found
         if trouble and trouble != self._trouble:
             log.warning("%s; the addresses known before count on", trouble)
         self._trouble = trouble

@@ -71,7 +71,9 @@ class Blocklist:
         self._named: dict[str, _Place] = {}  # of ids which do not say where that is
         self._count = 0
         self._lengths: dict[int, int] = {}  # places, by the end of their number: version, length
-        self._known_lengths: tuple[tuple[int, int], ...] = ()
+        # by version, how places of these lengths are made of an address: the bits that fall away,
+        # and the end of the number
+        self._cuts: dict[int, tuple[tuple[int, int], ...]] = {4: (), 6: ()}
         self._leases: Leases[_Place] = Leases(self._ends)
 
     def __len__(self) -> int:
@@ -201,8 +203,12 @@ class Blocklist:
         for: decisions for one domain rule only there. Raises ValueError where `address` is none.
         """
         places = self._about(address, account)
-        places += [f"address:{mailbox}" for mailbox in mailboxes]
-        places += [f"domain:{domain}" for domain in domains]
+        for mailbox in mailboxes:
+            places.append(f"address:{mailbox}")
+        for domain in domains:
+            places.append(f"domain:{domain}")
+        if not any(map(self._places.get, places)):  # most that are asked about are in none
+            return None
         found: list[tuple[Decision, _Place]] = []
         for place in places:
             here = self._places.get(place)
@@ -247,9 +253,11 @@ class Blocklist:
         count = self._lengths.get(length, 0) + change
         self._lengths[length] = count
         if (change, count) in ((1, 1), (-1, 0)):  # the first one came, or the last one went
-            self._known_lengths = tuple(
-                _parts(one)[:2] for one, many in self._lengths.items() if many
-            )
+            known = [one for one, many in self._lengths.items() if many]
+            self._cuts = {
+                version: tuple((bits - _parts(one)[1], one) for one in known if one & 1 == six)
+                for version, bits, six in ((4, 32, 0), (6, 128, 1))
+            }
 
     def _about(self, address: str, account: str) -> list[_Place]:
         places: list[_Place] = []
@@ -262,12 +270,8 @@ class Blocklist:
         return places
 
     def _around(self, address: str) -> list[int]:
-        version, bits, value = net.number(address)
-        return [
-            _numbered(version, length, value >> (bits - length))
-            for known, length in self._known_lengths
-            if known == version
-        ]
+        version, _, value = net.number(address)
+        return [value >> away << 9 | end for away, end in self._cuts[version]]
 
     def _place_of(self, decision: Decision) -> tuple[_Place, Refusal]:
         """Where a decision is found, or what speaks against its target. Raises ValueError where

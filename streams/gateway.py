@@ -9,7 +9,7 @@ block list itself: its answer is never older than the last decision.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from msgspec import Struct
 
@@ -29,6 +29,11 @@ class Site(Protocol):
     @property
     def host(self) -> str:
         """The name of this machine, as log lines that name none have it."""
+
+    @property
+    def phishing(self) -> frozenset[str]:
+        """Addresses that phishers collect answers at, none of them ours; the same object until
+        they change. Empty while nothing is to be enforced."""
 
     def ruling(
         self,
@@ -50,12 +55,20 @@ class Site(Protocol):
         dropped, and counted."""
 
 
+Grade = Literal["ok", "warning", "failed", "unknown"]
+"""unknown: it cannot be told from here."""
+
+
 class Note(Struct, frozen=True):
     """What a gateway found out about what its decisions really reach."""
 
-    good: bool
+    grade: Grade
     text: str
     remedy: tuple[str, ...] = ()  # the lines to add or commands to run
+
+    @property
+    def good(self) -> bool:
+        return self.grade == "ok"
 
 
 class GatewaySettings(Section, frozen=True):
@@ -116,6 +129,11 @@ class Gateway:
         """Whether this gateway can carry out a decision of this target and action."""
         raise NotImplementedError
 
+    def needs(self) -> list[Note]:
+        """Look at this machine: whether what `enforce` needs is there. Changes nothing."""
+        return []
+
     def review(self) -> list[Note]:
-        """Look at the outside world: whether what `enforce` does there has any effect."""
+        """Look at the outside world: whether what `enforce` does there has any effect. Changes
+        nothing."""
         raise NotImplementedError

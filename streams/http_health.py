@@ -6,7 +6,11 @@ import json
 import socket
 import ssl
 import time
+from typing import Any
 
+import msgspec
+
+from streams import needs
 from streams.gateway import Note
 from streams.http_serving import HttpServingSettings
 
@@ -30,29 +34,48 @@ class Asked:
         return json.dumps({"status": "up", "asked": ago}).encode()
 
 
+class AwayError(Exception):
+    """Nobody listens there."""
+
+
 def look(settings: HttpServingSettings, who: str) -> Note:
     """Whether the server answers, and is asked by those it is there for."""
     try:
-        ago = _ask(settings)
-    except (OSError, ValueError, TypeError, KeyError, http.client.HTTPException) as error:
-        return Note(False, f"nobody answers at {settings.listen}: {error}")
+        asked = ask(settings, "GET", PATH)["asked"]
+        ago = None if asked is None else float(asked)
+    except AwayError:
+        return needs.vacant(settings.listen)
+    except (*UNEXPECTED, KeyError, TypeError) as error:
+        return needs.foreign(settings.listen, error)
     if ago is None:
-        return Note(False, f"answers at {settings.listen}; no {who} has asked since it was started")
+        text = f"answers at {settings.listen}; no {who} has asked since it was started"
+        return Note("warning", text)
     text = f"answers at {settings.listen}; a {who} asked last {ago:.0f} s ago"
-    return Note(ago <= QUIET, text)
+    return Note("ok" if ago <= QUIET else "warning", text)
 
 
-def _ask(settings: HttpServingSettings) -> float | None:
+UNEXPECTED = (OSError, ValueError, http.client.HTTPException)
+"""What `ask` raises where something else answers than a server of ours."""
+
+
+def ask(
+    settings: HttpServingSettings, method: str, path: str, headers: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """The object that a server of ours answers with. Raises AwayError, and UNEXPECTED."""
     connection = http.client.HTTPConnection("localhost", timeout=PATIENCE)
-    connection.sock = _connected(settings)
     try:
-        connection.request("GET", PATH)
+        connection.sock = _connected(settings)
+    except (OSError, ValueError) as error:
+        raise AwayError from error
+    try:
+        if settings.certificate:
+            connection.sock = _secured(connection.sock)
+        connection.request(method, path, headers=headers or {})
         reply = connection.getresponse()
         body = reply.read(4096)
         if reply.status != 200:
-            raise ValueError(f"it answers {reply.status} {reply.reason}")
-        asked = json.loads(body)["asked"]
-        return None if asked is None else float(asked)
+            raise ValueError(f"{reply.status} {reply.reason}")
+        return msgspec.json.decode(body, type=dict[str, Any])
     finally:
         connection.close()
 
@@ -62,13 +85,18 @@ def _connected(settings: HttpServingSettings) -> socket.socket:
     if place.startswith("unix:"):
         unix = socket.socket(socket.AF_UNIX)
         unix.settimeout(PATIENCE)
-        unix.connect(place.removeprefix("unix:"))
+        try:
+            unix.connect(place.removeprefix("unix:"))
+        except OSError:
+            unix.close()
+            raise
         return unix
     host, _, port = place.rpartition(":")
     host = {"0.0.0.0": "127.0.0.1", "[::]": "::1"}.get(host, host.strip("[]"))
-    made = socket.create_connection((host, int(port)), PATIENCE)
-    if not settings.certificate:
-        return made
+    return socket.create_connection((host, int(port)), PATIENCE)
+
+
+def _secured(made: socket.socket) -> socket.socket:
     context = ssl.create_default_context()
     context.check_hostname = False  # it is ourselves that we ask, under whatever name
     context.verify_mode = ssl.CERT_NONE

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from schemas import net
 from schemas.settings import SettingsError
 from streams import tokens
-from streams.gateway import GatewaySettings
+from streams.gateway import GatewaySettings, Note
 from streams.metrics import ANSWERS, GATEWAY_FAILURES, SHED
 from streams.serving import Serving, ServingSettings, bound
 
@@ -69,6 +69,16 @@ class HttpServing(Serving):
             if not self.settings.certificate and not self.settings.plain:
                 raise SettingsError("listen: off loopback, certificate (or plain) is needed")
         self._failed: set[type[Exception]] = set()  # kinds that were logged
+
+    def needs(self) -> list[Note]:
+        """The certificate, if there is to be one."""
+        if not self.settings.certificate:
+            return super().needs()
+        try:
+            _tls(self.settings)
+        except (OSError, ValueError) as error:
+            return [*super().needs(), Note("failed", str(error))]
+        return [*super().needs(), Note("ok", f"{self.settings.certificate} can be used")]
 
     async def handle(self, request: "web.BaseRequest", holder: str) -> "web.StreamResponse":
         """The answer to somebody who showed `holder`'s key ("" also where none is needed).

@@ -10,7 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from streams.gateway import GatewayError
+from streams import needs
+from streams.gateway import GatewayError, Note
 
 PATIENCE = 30.0  # seconds that it may take
 SAID = 300  # bytes of what it says of its failure
@@ -28,14 +29,22 @@ class Reload:
         command: Sequence[str],
         interval: float,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        privileged: bool = False,
     ) -> None:
+        """`privileged`: the command works for root only."""
         self._command = tuple(command)
         self._interval = interval
         self._clock = clock
+        self._privileged = privileged
         self._due = True
         self._began = float("-inf")
         self._running: threading.Thread | None = None
         self._trouble = ""  # of the last run
+
+    def runnable(self) -> Note:
+        """Whether the command can be run. It is not."""
+        return needs.program(self._command, "tells of changes", privileged=self._privileged)
 
     def demand(self) -> None:
         """Something was written."""

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import uvloop
 
 from schemas.findings import Decision
-from streams.gateway import Gateway, GatewayError, GatewaySettings, Site
+from streams.gateway import Gateway, GatewayError, GatewaySettings, Note, Site
 
 T = TypeVar("T")
 
@@ -46,6 +46,16 @@ class Serving(Gateway):
 
     def connect(self, site: Site) -> None:
         self._site = site
+
+    def needs(self) -> list[Note]:
+        """Who is to own the socket."""
+        if not self.settings.listen.startswith("unix:") or not self.settings.group:
+            return []
+        try:
+            _group(self.settings.group)
+        except ValueError as error:
+            return [Note("failed", str(error), (f"groupadd --system {self.settings.group}",))]
+        return [Note("ok", f"the socket is for the group {self.settings.group}")]
 
     def apply(self, decisions: Sequence[Decision]) -> bool:
         self._open = self.settings.enabled and not self._lifted()

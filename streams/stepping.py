@@ -14,8 +14,9 @@ from typing import ClassVar, Literal
 
 from schemas.audit import MACHINE, What, entry
 from schemas.findings import ACTIONS, Action, Decision
+from streams import needs
 from streams.done import Done, Entry
-from streams.gateway import Gateway, GatewayError, GatewaySettings, Site
+from streams.gateway import Gateway, GatewayError, GatewaySettings, Note, Site
 
 RANK = {action: rank for rank, action in enumerate(ACTIONS)}
 PAUSES = (1.0, 60.0)  # seconds until what failed is tried again, doubled each time
@@ -86,6 +87,10 @@ class Stepping(Gateway):
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def needs(self) -> list[Note]:
+        """Where it remembers what was done."""
+        return [needs.folder(self.settings.folder)]
 
     def reaches(self, decision: Decision) -> bool:
         return bool(self.asked(decision))

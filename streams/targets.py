@@ -70,7 +70,12 @@ def mailbox(decision: Decision) -> str:
     """The mail address; "" where it is about none that can be written down."""
     if decision.target.kind != "address" or decision.domain:
         return ""
-    found = _PLAIN_ADDRESS.fullmatch(decision.target.value)
+    return address(decision.target.value)
+
+
+def address(text: str) -> str:
+    """A mail address in its one spelling; "" where it is none that can be written down."""
+    found = _PLAIN_ADDRESS.fullmatch(text)
     return found[0] if found and _is_domain(found[1]) else ""
 
 

@@ -7,11 +7,11 @@ until it was, the work is unfinished. A file that somebody else has changed is w
 
 import os
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from schemas.findings import Decision
-from streams import atomic
+from streams import atomic, needs
 from streams.gateway import Gateway, GatewayError, GatewaySettings, Note
 from streams.reloading import Reload
 
@@ -44,6 +44,12 @@ class Writing(Gateway):
     def reload(self, path: str) -> Reload | None:
         """How the reader of that file is told of a change; None: it looks by itself."""
         return None
+
+    def needs(self) -> list[Note]:
+        """The files, and the programs that make others read them."""
+        paths = list(self.render([]))
+        reloads = dict.fromkeys(filter(None, map(self.reload, paths)))
+        return [*needs.written(paths), *(reload.runnable() for reload in reloads)]
 
     def apply(self, decisions: Sequence[Decision]) -> bool:
         for path, stamp in list(self._stamps.items()):
@@ -83,26 +89,19 @@ class Writing(Gateway):
         return settled
 
 
-def unwritable(paths: Iterable[str]) -> list[Note]:
-    """Files that this user could not write."""
-    notes = []
-    for path in filter(None, paths):
-        folder = Path(os.path.realpath(path)).parent
-        if not folder.is_dir():
-            notes.append(Note(False, f"{path}: there is no directory {folder}"))
-        elif not os.access(folder, os.W_OK):
-            notes.append(Note(False, f"{path}: {folder} may not be written by this user"))
-    return notes
-
-
 def asked(command: Sequence[str]) -> str:
     """What a program says of its configuration. Raises GatewayError."""
     try:
-        return subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=True
-        ).stdout.decode(errors="replace")
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False
+        )
     except (OSError, subprocess.SubprocessError) as error:
         raise GatewayError(f"{command[0]} cannot be asked what is used: {error}") from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2][:200]
+        why = said or f"exit status {done.returncode}"
+        raise GatewayError(f"{command[0]} cannot be asked what is used: {why}")
+    return done.stdout.decode(errors="replace")
 
 
 def _stamp(path: str) -> Stamp | None:

@@ -19,7 +19,7 @@ class Fence(Gateway):
     """A gateway that knows what it reaches."""
 
     blind_to = "the back door"
-    notes = (Note(True, "the gate is shut"),)
+    notes = (Note("ok", "the gate is shut"),)
 
     def enforce(self, decisions: Any) -> bool:
         return True
@@ -32,7 +32,7 @@ class Fence(Gateway):
 
 
 class Gap(Fence):
-    notes = (Note(False, "the gate is open", ("shut --now the\x1b[2Jgate",)),)
+    notes = (Note("failed", "the gate is open", ("shut --now the\x1b[2Jgate",)),)
 
 
 @pytest.fixture

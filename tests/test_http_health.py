@@ -51,32 +51,34 @@ def test_it_is_told_when_somebody_asked_last() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "good", "words"),
+    ("body", "status", "grade", "words"),
     [
-        (b'{"asked":3.2}', 200, True, "a bouncer asked last 3 s ago"),
-        (b'{"asked":601}', 200, False, "a bouncer asked last 601 s ago"),
-        (b'{"asked":null}', 200, False, "no bouncer has asked since it was started"),
-        (b'{"asked":"x"}', 200, False, "nobody answers"),
-        (b"{}", 200, False, "nobody answers"),
-        (b"[]", 200, False, "nobody answers"),
-        (b"x", 200, False, "nobody answers"),
-        (b"", 503, False, "it answers 503 Service Unavailable"),
+        (b'{"asked":3.2}', 200, "ok", "a bouncer asked last 3 s ago"),
+        (b'{"asked":601}', 200, "warning", "a bouncer asked last 601 s ago"),
+        (b'{"asked":null}', 200, "warning", "no bouncer has asked since it was started"),
+        (b'{"asked":"x"}', 200, "failed", "another program answers"),
+        (b"{}", 200, "failed", "another program answers"),
+        (b"[]", 200, "failed", "another program answers"),
+        (b"x", 200, "failed", "another program answers"),
+        (b"", 503, "failed", "another program answers: 503 Service Unavailable"),
     ],
 )
 def test_what_the_answer_means(
-    make: Make, body: bytes, status: int, good: bool, words: str
+    make: Make, body: bytes, status: int, grade: str, words: str
 ) -> None:
     note = look(at(make(body, status)), "bouncer")
-    assert note.good is good
+    assert note.grade == grade
     assert words in note.text
 
 
 def test_where_nobody_listens() -> None:
     note = look(HttpServingSettings(listen="127.0.0.1:1"), "bouncer")
-    assert (note.good, note.text) == (
-        False,
-        "nobody answers at 127.0.0.1:1: [Errno 111] Connection refused",
-    )
+    assert note.grade == "warning"
+    assert note.text == "nobody answers at 127.0.0.1:1; it is free for us"
+    for listen in ("nowhere", "192.0.2.1:1", "unix:/none/s"):
+        note = look(HttpServingSettings(listen=listen), "bouncer")
+        assert note.grade == "failed"
+        assert f"{listen} cannot be listened at" in note.text
 
 
 def test_it_is_asked_without_a_key_wherever_it_listens(make: Make, tmp_path: Path) -> None:

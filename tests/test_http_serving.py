@@ -275,6 +275,20 @@ def test_a_certificate_that_cannot_be_used_is_tried_again(tmp_path: Path, make: 
         (tmp_path / "empty").touch()
 
 
+def test_whether_the_certificate_can_be_used_is_said(tmp_path: Path, certificate: Path) -> None:
+    def needed(path: Path) -> list[tuple[bool, str]]:
+        named = {"certificate": str(path), "certificate_key": str(certificate / "key.pem")}
+        echo = Echo(HttpServingSettings(listen="127.0.0.1:0", **named), "echo")
+        return [(note.good, note.text) for note in echo.needs()]
+
+    good = certificate / "cert.pem"
+    assert needed(good) == [(True, f"{good} can be used")]
+    [(fine, why)] = needed(tmp_path / "none")
+    assert not fine
+    assert why.startswith(f"certificate: {tmp_path}/none: ")
+    assert Echo(HttpServingSettings(listen="127.0.0.1:0"), "echo").needs() == []
+
+
 def test_a_server_that_cannot_begin_lets_go_of_its_port(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

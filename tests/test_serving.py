@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from schemas.findings import Decision, Target
-from streams.gateway import GatewayError
+from streams.gateway import GatewayError, Note
 from streams.serving import Serving, ServingSettings, bound
 
 DROP = Decision(
@@ -140,5 +140,8 @@ def test_a_unix_socket_has_its_mode_and_replaces_a_dead_one(
     assert said(socket.AF_UNIX, str(path)) == b"hello\n"
     with pytest.raises(GatewayError, match="in use"):
         echo(made, listen=f"unix:{path}").apply([])
+    other = echo(made, listen=f"unix:{path}2", group="nobodys")
     with pytest.raises(GatewayError, match="group: there is no nobodys"):
-        echo(made, listen=f"unix:{path}2", group="nobodys").apply([])
+        other.apply([])
+    assert [note.grade for note in other.needs()] == ["failed"]
+    assert gateway.needs() == [Note("ok", "the socket is for the group root")]

@@ -10,7 +10,7 @@ import pytest
 from schemas.findings import Decision, Target
 from streams.gateway import GatewayError, GatewaySettings, Note
 from streams.reloading import Reload
-from streams.writing import Writing, asked, unwritable
+from streams.writing import Writing, asked
 
 Until = Callable[[Callable[[], object]], None]
 
@@ -227,23 +227,32 @@ def test_one_file_that_cannot_be_written_keeps_no_other_back(
         gateway.apply([decided()])
 
 
-def test_files_that_could_not_be_written_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_it_needs_its_files_and_the_commands_that_have_them_read(
+    tmp_path: Path, reload: Reload, program: Program
 ) -> None:
-    missing = tmp_path / "no" / "list"
-    assert unwritable(["", str(tmp_path / "list")]) == []
-    assert unwritable([str(missing)]) == [
-        Note(False, f"{missing}: there is no directory {missing.parent}")
+    one, other = tmp_path / "one", tmp_path / "other"
+    both = Lists([one, other], {one: reload, other: reload})
+    assert both.needs() == [
+        Note("ok", f"{one} and {other}: can be written"),
+        Note("ok", f"{program.path} (tells of changes) can be run"),
     ]
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    [note] = unwritable([str(tmp_path / "list")])
-    assert note.text.endswith("may not be written by this user")
+    assert not one.exists()
+    assert program.count == 0
+    missing = Reload(["/none/program"], 0.0)
+    files, command = Lists([tmp_path / "no" / "list"], {tmp_path / "no" / "list": missing}).needs()
+    assert "there is no directory" in files.text
+    assert command.grade == "failed"
 
 
 def test_a_program_says_what_its_configuration_is() -> None:
     assert asked(["echo", "all", "is", "well"]) == "all is well\n"
-    for command in (["/none/conf"], ["false"]):
-        with pytest.raises(GatewayError, match=rf"{command[0]} cannot be asked what is used: "):
+    for command, why in (
+        (["/none/conf"], "No such file"),
+        (["false"], "exit status 1"),
+        (["sh", "-c", "echo warning >&2; echo it broke >&2; exit 3"], "it broke$"),
+    ):
+        words = f"{command[0]} cannot be asked what is used: .*{why}"
+        with pytest.raises(GatewayError, match=words):
             asked(command)
 
 

@@ -1,5 +1,5 @@
 """`mailwarden check`: are the settings valid, and what would be done with them? Its subcommands
-ask our own servers, as a stranger would."""
+look at the gateways from the inside, and ask our own servers, as a stranger would."""
 
 import glob
 import importlib
@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from agents import custom_rules
 from agents.commands import options
+from agents.commands.check_gateways import notes
 from agents.commands.domain_words import domains
 from agents.configuration import Config, signing
 from agents.edge.canary import Canary
@@ -26,13 +27,25 @@ from agents.words import many, span
 from schemas import net
 from schemas.findings import Action, Decision, Stage, Target
 from schemas.settings import KafkaSettings, Settings, SettingsError
-from streams.gateway import Gateway
+from streams.gateway import Gateway, Grade
 from streams.parsers import PARSERS
 from streams.sources.find import NothingFoundError
 
-Verdict = Literal["good", "bad", "plain"]
+Verdict = Literal["good", "bad", "plain", "doubt", "unknown"]
 
-MARKS = {"good": ("✓", "green"), "bad": ("✗", "red"), "plain": (" ", None)}
+MARKS = {
+    "good": ("✓", "green"),
+    "bad": ("✗", "red"),
+    "doubt": ("!", "yellow"),
+    "unknown": ("?", "yellow"),
+    "plain": (" ", None),
+}
+VERDICTS: dict[Grade, Verdict] = {
+    "ok": "good",
+    "warning": "doubt",
+    "failed": "bad",
+    "unknown": "unknown",
+}
 
 USUAL: tuple[tuple[str, str, tuple[Action, ...]], ...] = (
     ("network", "192.0.2.1", ("drop", "reject", "tarpit")),
@@ -46,7 +59,7 @@ USUAL: tuple[tuple[str, str, tuple[Action, ...]], ...] = (
 
 INDENT = 13  # columns of a line's topic and mark
 
-ASKING = ("host", "relay")
+ASKING = ("gateways", "host", "relay")
 """Subcommands, each in check_NAME.py."""
 
 
@@ -79,13 +92,14 @@ class Checks(click.Group):
 def command(ctx: click.Context, config: Path | None) -> None:
     """Validate the settings, and say what would be done with them: what is followed, which
     detectors are on, whether anything is blocked, and what each gateway really reaches.
-    With a subcommand: ask a server of ours, and only the one that is named.
+    With a subcommand: look at the gateways of this machine alone, or ask a server of ours.
 
     Exit status: 0 all is well, 1 something will not work as it is set, 2 the settings are wrong.
 
     \b
     mailwarden check
     mailwarden check -c /etc/mailwarden/mailwarden.toml
+    mailwarden check gateways
     mailwarden check relay mx1.example.org
     """
     settings = options.load(config)
@@ -360,9 +374,9 @@ def _gateway(gateway: Gateway) -> Iterator[Line]:
     if not gateway.settings.enabled:
         yield Line("gateways", f"{gateway.name}: off; it lifts what it enforced")
         return
-    for note in gateway.review():
-        verdict: Verdict = "good" if note.good else "bad"
-        yield Line("gateways", f"{gateway.name}: {note.text}", verdict, note.remedy)
+    for note in notes(gateway):
+        text = f"{gateway.name}: {note.text}"
+        yield Line("gateways", text, VERDICTS[note.grade], note.remedy)
     if gateway.blind_to:
         yield Line("gateways", f"{gateway.name}: does not see {gateway.blind_to}")
 

@@ -10,8 +10,9 @@ is pulled the lists go on, and nothing of them is enforced.
 import logging
 import queue
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -20,14 +21,11 @@ from agents.edge.admission import Admission, Alarm
 from agents.edge.canary import Canary
 from agents.edge.follower import SWITCH, TOPIC, Follower, News
 from agents.edge.switch import KillSwitch
+from agents.running.answering import Answering
 from agents.running.enforcement import Enforcement
 from agents.running.http import Health, Pulse
-from agents.running.inbox import Inbox
 from agents.running.loop import Control
-from schemas import keys as keyed
 from schemas import wire
-from schemas.audit import Audit
-from schemas.events import Fact
 from schemas.findings import Decision
 from schemas.gateways import GatewayState, reported
 from streams import atomic, metrics
@@ -45,7 +43,7 @@ REPORT = 10.0  # seconds between two reports, at most
 SETTLE = 1.0  # and at least
 
 
-class Edge:
+class Edge(Answering):
     """Keeps the gateways of `config` like the decisions of the site.
 
     `connect` makes buses for the follower's thread; `snapshot` is the file from which a start
@@ -61,18 +59,14 @@ class Edge:
         keys: Keys | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.config = config
+        super().__init__(config, clock)
         self.pulse = Pulse()
-        self._clock = clock
         self._snapshot = snapshot
         self._keys = keys
         self._alarm = Alarm()
         self._switch = KillSwitch(snapshot.with_name("switch.json"), self._alarm, keys)
-        self._blocklist = build_blocklist(self.config)
         self._coming: Blocklist | None = None  # while the topic is read from its beginning
         self._complete = False  # what is in force is all there is
-        self._inbox: Inbox[Fact] = Inbox()
-        self._audit: Inbox[Audit] = Inbox()
         self._arrange()
         self._known = self._load()  # there is something to go by
         self._changed = self._known or self._switch.pulled
@@ -88,6 +82,7 @@ class Edge:
         self._next_save = 0.0
         self._next_report = 0.0
         self._follower = Follower(connect, self._inbox, self._audit)
+        config.phishing.watch()
         self._enforcement = self._new_enforcement()
 
     def run(self, control: Control) -> None:
@@ -119,7 +114,9 @@ class Edge:
         """Go on with other settings. Those of Kafka and HTTP, and the keys, stay until the next
         start."""
         self._enforcement.close()
+        self.config.phishing.close()
         self.config = config
+        config.phishing.watch()
         known = list(self._canary.whole(self._blocklist))
         before, self._blocklist = self._blocklist, build_blocklist(self.config)
         self._arrange()
@@ -131,43 +128,18 @@ class Edge:
         """Let go of everything. What is enforced stays: a restart must not open the door."""
         self._follower.close()
         self._enforcement.close()
+        self.config.phishing.close()
         if self._unsaved:
             self._save()
 
-    # -- what gateways ask and tell, from their own threads -------------------------------------
+    # -- what gateways ask, from their own threads; nothing while the kill switch is pulled -----
 
     @property
-    def host(self) -> str:
-        return self.config.host
+    def phishing(self) -> frozenset[str]:
+        return frozenset() if self._switch.pulled else super().phishing
 
-    def ruling(
-        self,
-        address: str = "",
-        account: str = "",
-        *,
-        mailboxes: Iterable[str] = (),
-        domains: Iterable[str] = (),
-        ours: str = "",
-    ) -> Decision | None:
-        """The decision that rules these now: see Blocklist.lookup."""
-        if self._switch.pulled:
-            return None
-        return self._blocklist.lookup(
-            self._clock(),
-            address,
-            keyed.mailbox(account, self.config.site.default_domain),
-            mailboxes=mailboxes,
-            domains=domains,
-            ours=ours,
-        )
-
-    def publish(self, events: Sequence[Fact]) -> None:
-        """On to the workers."""
-        self._inbox.put(events)
-
-    def record(self, entries: Sequence[Audit]) -> None:
-        """On to the trail of changes."""
-        self._audit.put(entries)
+    def ruling(self, *given: str, **more: Any) -> Decision | None:
+        return None if self._switch.pulled else super().ruling(*given, **more)
 
     # -- in -----------------------------------------------------------------------------------
 

@@ -1,12 +1,14 @@
 """What every program that keeps running is given: who ends and reloads it, what it reads."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from agents.configuration import Config
-from streams.sources.follow import Follow
 
-Opener = Callable[[Config, dict[str, bytes]], Follow]
+if TYPE_CHECKING:
+    from streams.sources.follow import Follow
+
+Opener = Callable[[Config, dict[str, bytes]], "Follow"]
 """Opens the sources that a configuration names, at the positions of an earlier process."""
 
 

@@ -9,7 +9,7 @@ lines behind it are read again into the state that they met the first time.
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import chain
 
 from agents.configuration import Config, build_blocklist, build_shard
@@ -18,10 +18,10 @@ from agents.operator.orders import release
 from agents.presence import Presence
 from agents.record import pack
 from agents.running import intakes, reading
+from agents.running.answering import Answering
 from agents.running.enforcement import Enforcement
 from agents.running.hosts import HostWatch
 from agents.running.http import Health, Pulse
-from agents.running.inbox import Inbox
 from agents.running.listed import ListedWatch
 from agents.running.loop import Control, Opener
 from agents.running.questions import Questions
@@ -29,8 +29,7 @@ from agents.single.checkpoint import ENFORCING, HOSTS, JOINER, LISTED, PRESENCE,
 from agents.single.delivery import HELD, Delivery
 from agents.single.standing import Standing
 from agents.single.store import GATEWAYS, Store, StoreError
-from schemas import keys, wire
-from schemas.audit import Audit
+from schemas import wire
 from schemas.events import Fact, Signal
 from schemas.findings import Alert, Decision
 from streams import metrics
@@ -52,7 +51,7 @@ QUIET = 600.0  # seconds of event time after which a record is kept packed
 PAUSES = (0.02, 0.1)  # seconds between two turns: right after lines came, and at rest
 
 
-class Embedded:
+class Embedded(Answering):
     """`open_sources` is asked at the start and at each reload; `tell` hears of each alert after
     it is safe. `clock` is the wall clock: leases run by it, detection does not."""
 
@@ -67,14 +66,13 @@ class Embedded:
         tell: Callable[[Alert], None] = lambda alert: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.config = config
+        super().__init__(config, clock)
         self.pulse = Pulse()
         self._store = store
         self._open_sources = open_sources
         self._open_intakes = open_intakes
         self._dead = dead
         self._tell = tell
-        self._clock = clock
         self._shard = build_shard(config)
         self._checkpoint = Checkpoint(store, self._shard)
         positions = self._checkpoint.restore()
@@ -88,11 +86,8 @@ class Embedded:
         config.phishing.watch()
         self._follow = open_sources(config, positions)
         self._intakes = open_intakes(config, positions)
-        self._blocklist = build_blocklist(config)
         self._revised = store.revised()
         self._deliveries: list[Delivery] = []
-        self._inbox: Inbox[Fact] = Inbox()
-        self._audit: Inbox[Audit] = Inbox()
         self._standing = self._new_standing(store.memory(ENFORCING))
         self._enforcement = Enforcement(())
         self._alerts: list[Alert] = []  # made by this loop itself
@@ -231,38 +226,10 @@ class Embedded:
         self._follow.close()
         self._intakes.close()
 
-    # -- what gateways ask and tell, from their own threads -------------------------------------
-
     @property
-    def host(self) -> str:
-        return reading.host(self.config)
-
-    def ruling(
-        self,
-        address: str = "",
-        account: str = "",
-        *,
-        mailboxes: Iterable[str] = (),
-        domains: Iterable[str] = (),
-        ours: str = "",
-    ) -> Decision | None:
-        """The decision that rules these now: see Blocklist.lookup."""
-        return self._blocklist.lookup(
-            self._clock(),
-            address,
-            keys.mailbox(account, self.config.site.default_domain),
-            mailboxes=mailboxes,
-            domains=domains,
-            ours=ours,
-        )
-
-    def publish(self, events: Sequence[Fact]) -> None:
-        """On to the detectors, at the next turn."""
-        self._inbox.put(events)
-
-    def record(self, entries: Sequence[Audit]) -> None:
-        """Into the trail of changes, with the next commit."""
-        self._audit.put(entries)
+    def phishing(self) -> frozenset[str]:
+        """Nobody is refused where we only observe."""
+        return super().phishing if self.config.settings.response.enforce else frozenset()
 
     # -- reading ------------------------------------------------------------------------------
 

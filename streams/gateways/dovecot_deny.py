@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from schemas.findings import Decision
 from streams import prefixes, targets
 from streams.gateway import GatewayError, GatewaySettings, Note
-from streams.writing import HEADER, Writing, asked, unwritable
+from streams.writing import HEADER, Writing, asked
 
 DENIED = ("reject", "drop", "lock")
 
@@ -53,12 +53,11 @@ class DovecotDeny(Writing):
 
     def review(self) -> list[Note]:
         paths = [path for path, _ in self._files()]
-        notes = unwritable(paths)
         try:
             text = asked([*self.settings.doveconf, "passdb"])
         except GatewayError as error:
-            return [*notes, Note(False, str(error))]
-        return [*notes, *(_placed(path, _PASSDB.findall(text)) for path in paths)]
+            return [Note("unknown", str(error))]
+        return [_placed(path, _PASSDB.findall(text)) for path in paths]
 
     def _files(self) -> Iterator[tuple[str, Callable[[Decision], Iterator[str]]]]:
         """Each file that is written, with the keys that a decision has there."""
@@ -99,12 +98,12 @@ def _placed(path: str, passdbs: list[str]) -> Note:
         deny = re.search(r"^\s*deny = yes$", passdb, re.MULTILINE)
         if re.search(rf"^.*[ =]{re.escape(path)}$", passdb, re.MULTILINE):
             if deny:
-                return Note(True, f"Dovecot denies whom {path} names")
-            return Note(False, f"{path}: its passdb lacks deny = yes: it lets everybody in")
+                return Note("ok", f"Dovecot denies whom {path} names")
+            return Note("failed", f"{path}: its passdb lacks deny = yes: it lets everybody in")
         if not deny:
             break
     return Note(
-        False,
+        "failed",
         f"Dovecot does not look into {path} before it takes passwords",
         (f"passdb {{ driver = passwd-file  deny = yes  args = {path} }}", "before the others"),
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from schemas.findings import Decision
 from streams import prefixes, targets
 from streams.gateway import GatewayError, GatewaySettings, Note
-from streams.writing import HEADER, Writing, asked, unwritable
+from streams.writing import HEADER, Writing, asked
 
 CLIENT_WORDS = {"drop": "drop", "reject": "reject", "tarpit": "defer", "greylist": "defer"}
 LOGIN_WORDS = {"drop": "reject", "reject": "reject", "lock": "reject", "hold": "hold"}
@@ -52,16 +52,20 @@ class EximLists(Writing):
 
     def review(self) -> list[Note]:
         paths = [path for path, _ in self._files()]
-        notes = unwritable(paths)
+        notes = []
         try:
             config = asked([*self.settings.exim, "-bP", "config"])
         except GatewayError as error:
-            return [*notes, Note(False, str(error))]
+            return [Note("unknown", str(error))]
         for path in paths:
             if f"lsearch{{{path}}}" in config:
-                notes.append(Note(True, f"an ACL of Exim looks into {path}"))
+                notes.append(Note("ok", f"an ACL of Exim looks into {path}"))
             else:
-                notes.append(Note(False, f"Exim does not look into {path}: it refuses nobody"))
+                text = f"Exim does not look into {path}: it refuses nobody"
+                key, kind = "$authenticated_id", "lsearch"
+                if path == self.settings.clients:
+                    key, kind = "$sender_host_address", "iplsearch"
+                notes.append(Note("failed", text, (f"${{lookup{{{key}}}{kind}{{{path}}}}}",)))
         return notes
 
     def _files(self) -> Iterator[tuple[str, Callable[[Decision], Iterator[str]]]]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from schemas.findings import Decision
 from streams import prefixes, targets
 from streams.gateway import GatewayError, GatewaySettings, Note
-from streams.writing import HEADER, Writing, unwritable
+from streams.writing import HEADER, Writing
 
 PATIENCE = 5.0  # seconds for one command
 BLOCK = 8000  # bytes of rows in one command; HAProxy's buffers have 16384 (tune.bufsize)
@@ -63,17 +63,19 @@ class Haproxy(Writing):
         return decision.action in REFUSED and targets.prefix(decision) is not None
 
     def review(self) -> list[Note]:
-        notes = unwritable([self.settings.clients])
         try:
             maps = self._ask("show map")
         except GatewayError as error:
             remedy = (f"stats socket {self.settings.socket} mode 660 level admin",)
-            return [*notes, Note(False, str(error), remedy)]
+            return [Note("failed", str(error), remedy)]
         found = re.search(rf"\({re.escape(self.settings.clients)}\).*entry_cnt=(\d+)", maps)
         if found is None:
             text = f"HAProxy does not look into {self.settings.clients}: it refuses nobody"
-            return [*notes, Note(False, text)]
-        return [*notes, Note(True, f"HAProxy looks into {self.settings.clients}: {found[1]} rows")]
+            rule = f"src,map_ip_int({self.settings.clients},0),sub(sess.now) gt 0"
+            rules = ("set-var(sess.now) date", f"reject if {{ {rule} }}")
+            lines = tuple(f"tcp-request connection {each}" for each in rules)
+            return [Note("failed", text, lines)]
+        return [Note("ok", f"HAProxy looks into {self.settings.clients}: {found[1]} rows")]
 
     def _tell(self, text: str) -> None:
         """One version of the map takes the place of the other. One that was begun and not

@@ -14,7 +14,7 @@ from schemas.findings import Decision
 from streams import prefixes, targets
 from streams.gateway import GatewayError, GatewaySettings, Note
 from streams.reloading import Reload
-from streams.writing import HEADER, Writing, asked, unwritable
+from streams.writing import HEADER, Writing, asked
 
 REFUSED = ("drop", "reject")
 
@@ -64,14 +64,14 @@ class Nginx(Writing):
 
     def review(self) -> list[Note]:
         path = self.settings.clients
-        notes = unwritable([path])
         try:
             config = asked([*self.settings.nginx, "-T"])
         except GatewayError as error:
-            return [*notes, Note(False, str(error))]
+            return [Note("unknown", str(error))]
         included = re.search(
             rf"^\s*geo [^{{}}]*\{{[^}}]*include {re.escape(path)};", config, re.MULTILINE
         )
         if included is None:
-            return [*notes, Note(False, f"no geo block of nginx includes {path}")]
-        return [*notes, Note(True, f"a geo block of nginx includes {path}")]
+            remedy = (f"geo $mailwarden {{ default 0; include {path}; }}",)
+            return [Note("failed", f"no geo block of nginx includes {path}", remedy)]
+        return [Note("ok", f"a geo block of nginx includes {path}")]

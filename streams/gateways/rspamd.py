@@ -1,17 +1,19 @@
 """rspamd: maps of its multimap module.
 
 Each line is a key and the symbol that a mail gets for it; what a symbol does is said by
-force_actions. rspamd watches the files (inotify(7)), and reads a new one within seconds. Of the
-networks that hold a client the narrowest counts. Maps must not share symbols: rspamd would wait
-for only one of them before it acts.
+force_actions. Hold is rspamd's quarantine, which its milter makes Postfix's hold. rspamd watches
+the files (inotify(7)), and reads a new one within seconds. Of the networks that hold a client the
+narrowest counts. Maps must not share symbols: rspamd would wait for only one of them before it
+acts.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from schemas.findings import Decision
 from streams import prefixes, targets
 from streams.gateway import GatewayError, GatewaySettings, Note
-from streams.writing import HEADER, Writing, asked, unwritable
+from streams.writing import HEADER, Writing, asked
 
 WORDS = {
     "drop": "REJECT",
@@ -19,9 +21,12 @@ WORDS = {
     "lock": "REJECT",
     "tarpit": "DEFER",
     "greylist": "DEFER",
+    "hold": "HOLD",
     "stamp": "STAMP",
 }
 SPARED = "SPARED"
+SECTIONS = ("multimap", "force_actions", "actions")
+"""What of rspamd's configuration is looked at for `check`."""
 
 Keys = Callable[[Decision], Iterator[str]]
 
@@ -61,17 +66,15 @@ class Rspamd(Writing):
         return bool(_word(decision)) and any(any(keys(decision)) for _, _, keys in self._maps())
 
     def review(self) -> list[Note]:
-        paths = [path for path, _, _ in self._maps()]
-        notes = unwritable(paths)
         try:
-            config = asked([*self.settings.rspamadm, "configdump", "multimap"])
+            config = asked([*self.settings.rspamadm, "configdump", *SECTIONS])
         except GatewayError as error:
-            return [*notes, Note(False, str(error))]
-        for path in paths:
-            if f'"{path}"' in config:
-                notes.append(Note(True, f"rspamd looks into {path}"))
-            else:
-                notes.append(Note(False, f"no rule of multimap names {path}: it does nothing"))
+            return [Note("unknown", str(error))]
+        notes = [_used(config, path, kind) for path, kind, _ in self._maps()]
+        if not re.search(r"^\s*quarantine\b", config, re.MULTILINE):
+            text = "rspamd knows no action quarantine: nothing is held"
+            remedy = ('quarantine = { flags = ["no_threshold"]; } # actions.conf',)
+            notes.append(Note("failed", text, remedy))
         return notes
 
     def _maps(self) -> Iterator[tuple[str, str, Keys]]:
@@ -85,6 +88,21 @@ class Rspamd(Writing):
         ):
             if path:
                 yield path, kind, keys
+
+
+def _used(config: str, path: str, kind: str) -> Note:
+    """Whether a rule of multimap looks into a map, and every symbol of it does something."""
+    if f'"{path}"' not in config:
+        text = f"no rule of multimap names {path}: it does nothing"
+        return Note("failed", text, (f'map = "{path}"; # multimap.conf',))
+    symbols = [f"MAILWARDEN_{kind}_{word}" for word in dict.fromkeys(WORDS.values())]
+    # Each is named by the rule, and by an expression of force_actions.
+    lacking = [one for one in symbols if len(re.findall(rf"\b{one}\b", config)) < 2]
+    if lacking:
+        text = f"rspamd looks into {path}, but does nothing about {', '.join(lacking)}"
+        remedy = ("see multimap.conf and force_actions.conf in docs/gateways/rspamd.md",)
+        return Note("failed", text, remedy)
+    return Note("ok", f"rspamd looks into {path}")
 
 
 def _map(decisions: Sequence[Decision], kind: str, keys: Keys) -> str:

@@ -1,12 +1,13 @@
-"""The sinks, one line each."""
+"""The sinks, one line each: the module, and its class."""
 
+from streams.loaded import Loaded
 from streams.sink import Sink
-from streams.sinks.jsonl import JsonLines
-from streams.sinks.syslog import Syslog
-from streams.sinks.webhook import Webhook
 
-SINKS: dict[str, type[Sink]] = {
-    "jsonl": JsonLines,
-    "syslog": Syslog,
-    "webhook": Webhook,
-}
+SINKS: Loaded[Sink] = Loaded(
+    __name__,
+    {
+        "jsonl": "JsonLines",
+        "syslog": "Syslog",
+        "webhook": "Webhook",
+    },
+)

@@ -97,10 +97,13 @@ def test_everything_is_lifted_and_enforced_again_and_both_are_confirmed(site: Si
     edge, table = site.edge()
     site.until(lambda: table.told)
     assert edge.ruling("198.51.100.7") is not None
+    edge.config.phishing.known = frozenset({"collector@example.net"})
+    assert edge.phishing == {"collector@example.net"}
     say(site, word())
     site.until(lambda: any(state.switch == "s1" for state in site.reports()))
     assert table.told[-1] == set()
     assert edge.ruling("198.51.100.7") is None
+    assert edge.phishing == set()
     state = site.reports()[-1]
     assert (state.lifted, state.decisions, state.enforced) == (True, 1, 0)
     assert any("kill switch" in said for said in edge.pulse.health().degraded)

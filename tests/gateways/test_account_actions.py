@@ -480,6 +480,34 @@ def test_the_review_says_what_is_switched_on(stage: Stage) -> None:
     assert len(stage.gateway(kick="hold", notify="limit", tell_user=True).review()) == 1
 
 
+def test_it_needs_what_the_steps_need_that_are_switched_on(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def needed(**settings: Any) -> list[tuple[bool, str]]:
+        return [(note.good, note.text) for note in stage.gateway(**settings).needs()]
+
+    state = (True, f"{stage.folder}/state: can be written")
+    assert needed() == [state]
+    kick = (True, f"{stage.folder}/doveadm (ends sessions) can be run")
+    assert needed(kick="hold") == [state, kick]
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
+    purges = {text.split()[0]: good for good, text in needed(purge="hold")[1:]}
+    assert purges == {"postqueue": True, "postcat": False, "postsuper": False}
+    begin = needed(command="hold", begin=("/none/begin",))[1]
+    assert begin[1].startswith("/none/begin (hears of decisions) is not there")
+    [away] = needed(notify="hold", relay="127.0.0.1:1")[1:]
+    assert not away[0]
+    assert away[1].startswith("the relay 127.0.0.1:1 does not answer: ")
+
+
+@pytest.mark.servers
+def test_the_relay_is_greeted(stage: Stage, postfix: Any) -> None:
+    postfix.start()
+    relay = f"127.0.0.1:{postfix.port}"
+    notes = stage.gateway(notify="hold", relay=relay).needs()
+    assert (notes[1].good, notes[1].text) == (True, f"the relay {relay} answers")
+
+
 def test_the_documented_settings_are_settings(documented: Callable[..., str]) -> None:
     import tomllib
 

@@ -14,7 +14,6 @@ from schemas.settings import SettingsError
 from streams.blocklist import Blocklist
 from streams.gateways.auth_policy import AuthPolicy, AuthPolicySettings, passwords
 from streams.gateways.auth_policy.passwords import Passwords
-from streams.gateways.auth_policy.tarpits import Tarpits
 
 ASKED = {
     "device_id": "",
@@ -172,14 +171,6 @@ def test_a_tarpit_is_a_number_of_seconds_for_one_of_a_network(make: Make, site: 
     assert allow(gateway, remote="192.0.2.99") == (0, "")  # its neighbour waits
     assert allow(gateway, remote="2001:db8::1") == (7, "")
     assert count("mailwarden_gateway_shed_total") == shed + 1
-
-
-def test_no_more_wait_at_once_than_is_set_whoever_they_are() -> None:
-    tarpits = Tarpits(2, 5.0)
-    assert [tarpits.enter(name, 0.0) for name in ("a", "a", "b", "c")] == [True, False, True, False]
-    assert not tarpits.enter("c", 4.9)
-    assert tarpits.enter("c", 5.0)
-    assert tarpits.enter("a", 5.0)
 
 
 def test_one_without_an_address_can_wait_too(make: Make, site: Site) -> None:

@@ -62,7 +62,8 @@ def of(gateway: AuthPolicy, **settings: Any) -> list[Note]:
 
 def test_a_server_that_does_not_run_is_told() -> None:
     (note,) = AuthPolicy(AuthPolicySettings(listen="127.0.0.1:1", doveconf="")).review()
-    assert note == Note(False, "nobody answers at 127.0.0.1:1: [Errno 111] Connection refused")
+    text = "nobody answers at 127.0.0.1:1; it is free for us"
+    assert note == Note("warning", text, ("mailwarden run", "or mailwarden gateway"))
 
 
 def test_whether_anybody_asks_and_reports_is_told(run: Callable[..., AuthPolicy]) -> None:
@@ -72,7 +73,7 @@ def test_whether_anybody_asks_and_reports_is_told(run: Callable[..., AuthPolicy]
     assert bad(of(gateway)) == ["what came of the logins is not reported"]
     tell(gateway)
     answers, asked = of(gateway)
-    assert answers == Note(True, f"answers at 127.0.0.1:{gateway.port}")
+    assert answers == Note("ok", f"answers at 127.0.0.1:{gateway.port}")
     assert asked.good
     assert asked.text.startswith("a mail server asked last ")
     gateway._asked -= 601
@@ -87,10 +88,10 @@ def test_a_key_is_shown(run: Callable[..., AuthPolicy], tmp_path: Path) -> None:
     assert of(gateway, key_file=str(file))[0].good
     assert of(gateway, key="Quince-1")[0].good
     place = f"127.0.0.1:{gateway.port}"
-    assert bad(of(gateway, key="x")) == [f"nobody answers at {place}: it answers 401 Unauthorized"]
+    assert bad(of(gateway, key="x")) == [f"at {place} another program answers: 401 Unauthorized"]
     file.write_text(f"mx0 sha256:{digest}\n")
     assert bad(of(gateway, key_file=str(file))) == [
-        f"nobody answers at {place}: {file} holds digests only: it cannot be asked from here"
+        f"whether it answers at {place}: {file} holds digests only: it cannot be asked from here"
     ]
 
 
@@ -133,7 +134,7 @@ def dovecot(tmp_path: Path) -> Callable[..., list[Note]]:
 def test_a_dovecot_that_asks_as_shown_is_well(
     dovecot: Callable[..., list[Note]], tmp_path: Path
 ) -> None:
-    assert dovecot(GOOD, dovecot_conf="/etc/d.conf") == [Note(True, WORKS)]
+    assert dovecot(GOOD, dovecot_conf="/etc/d.conf") == [Note("ok", WORKS)]
     call = (tmp_path / "call").read_text().split()
     assert call[:3] == ["-c", "/etc/d.conf", "auth_policy_server_url"]
 
@@ -190,7 +191,7 @@ def test_a_dovecot_of_which_not_all_is_known_is_judged_by_the_rest(
 ) -> None:
     """2.4 has no time-out of that name, and the attributes are a block."""
     said = "auth_policy_server_url = http://127.0.0.1:4001/\nauth_policy_hash_nonce = x\n"
-    assert dovecot(said, status=89) == [Note(True, WORKS)]
+    assert dovecot(said, status=89) == [Note("ok", WORKS)]
 
 
 def test_a_doveconf_that_says_nothing_is_told(dovecot: Callable[..., list[Note]]) -> None:
@@ -222,7 +223,7 @@ def test_what_is_advised_is_what_dovecot_takes(tmp_path: Path) -> None:
     (advice,) = AuthPolicy(settings).review()[1:]
     assert advice.text == "Dovecot asks no policy server"
     config.write_text("ssl = no\n" + "".join(f"{line}\n" for line in advice.remedy))
-    assert AuthPolicy(settings).review()[1:] == [Note(True, WORKS)]
+    assert AuthPolicy(settings).review()[1:] == [Note("ok", WORKS)]
 
 
 @pytest.mark.servers
@@ -234,7 +235,7 @@ def test_dovecot_takes_what_is_documented(tmp_path: Path, documented: Callable[.
     )
     assert "auth_policy_check_after_auth = no" in done.stdout
     settings = AuthPolicySettings(dovecot_conf=str(config))
-    assert AuthPolicy(settings).review()[1:] == [Note(True, WORKS)]
+    assert AuthPolicy(settings).review()[1:] == [Note("ok", WORKS)]
 
 
 def test_a_stranger_learns_nothing_by_ping(run: Callable[..., AuthPolicy]) -> None:

@@ -123,7 +123,8 @@ def test_a_doveconf_that_is_not_there_is_said(tmp_path: Path) -> None:
     settings = DovecotDenySettings(
         accounts=str(tmp_path / "no" / "accounts"), doveconf=("/none/doveconf",)
     )
-    folder, asked = DovecotDeny(settings).review()
+    [folder], [asked] = DovecotDeny(settings).needs(), DovecotDeny(settings).review()
+    assert (folder.grade, asked.grade) == ("failed", "unknown")
     assert "there is no directory" in folder.text
     assert "/none/doveconf cannot be asked what is used" in asked.text
 

@@ -118,7 +118,8 @@ def test_whatever_is_decided_each_row_is_one_key_one_word_and_one_reference(
 
 def test_an_exim_that_is_not_there_is_said(tmp_path: Path) -> None:
     settings = EximListsSettings(clients=str(tmp_path / "no" / "clients"), exim=("/none/exim",))
-    folder, asked = EximLists(settings).review()
+    [folder], [asked] = EximLists(settings).needs(), EximLists(settings).review()
+    assert (folder.grade, asked.grade) == ("failed", "unknown")
     assert "there is no directory" in folder.text
     assert "/none/exim cannot be asked what is used" in asked.text
 

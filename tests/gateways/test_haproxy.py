@@ -1,4 +1,3 @@
-import imaplib
 import re
 import shutil
 import socket
@@ -21,13 +20,9 @@ from streams.gateway import GatewayError
 from streams.gateways import haproxy
 from streams.gateways.haproxy import Haproxy, HaproxySettings
 from streams.writing import HEADER
+from tests.gateways import proxied
 from tests.gateways.decided import decided, pardoned
-from tests.gateways.dovecot import PASSWORD, Dovecot, logs_in
-from tests.gateways.loop import HONEYPOT, Loop
 from tools.kafka import free_ports
-from tools.namespaces import Wire, wire
-
-ATTACKER, INNOCENT = "203.0.113.9", "203.0.113.10"
 
 Until = Callable[[Callable[[], object]], None]
 
@@ -345,41 +340,11 @@ def test_a_map_that_no_frontend_names_is_said(greeter: int, until: Until) -> Non
 def test_a_guesser_is_refused_until_its_lease_ends_and_nobody_else(
     tmp_path: Path, until: Until, documented: Callable[..., str]
 ) -> None:
-    """The closed loop: Dovecot logs, Mailwarden sees and decides, HAProxy refuses."""
-    with wire(f"{ATTACKER}/24", f"{INNOCENT}/24") as between:
-        command = between.server.command
-        dovecot = Dovecot(10143, command, "haproxy = yes")
-        server = Server(
-            "0.0.0.0:143", 10143, documented("haproxy", "frontend"), command, "send-proxy-v2"
-        )
-
-        def login(client: str, account: str = "alice@example.org", word: str = PASSWORD) -> bool:
-            return between.outside.within(
-                lambda: logs_in(account, word, server=Wire.here[4], port=143, client=client)
-            )
-
-        def refused(client: str) -> bool:
-            try:
-                login(client)
-            except (ConnectionResetError, ConnectionAbortedError, imaplib.IMAP4.abort):
-                return True
-            return False
-
-        try:
-            dovecot.start("haproxy_trusted_networks = 127.0.0.0/8\n")
-            server.start(until)
-            until(dovecot.ready)
-            section = documented("haproxy", "mailwarden.toml", server.settings)
-            loop = Loop(tmp_path, dovecot.log, section)
-            try:
-                until(lambda: not refused(INNOCENT))
-                assert not login(ATTACKER, HONEYPOT, "guess")
-                until(lambda: refused(ATTACKER))
-                assert login(INNOCENT)
-                loop.end_leases()
-                until(lambda: not refused(ATTACKER))
-            finally:
-                loop.close()
-        finally:
-            server.remove()
-            dovecot.stop()
+    rules = documented("haproxy", "frontend")
+    proxied.a_guesser_is_refused_until_its_lease_ends_and_nobody_else(
+        "haproxy",
+        lambda command: Server("0.0.0.0:143", proxied.BEHIND, rules, command, "send-proxy-v2"),
+        documented,
+        tmp_path,
+        until,
+    )

@@ -187,8 +187,15 @@ def test_a_missing_program_is_an_error_that_names_it() -> None:
     gateway = Nftables(NftablesSettings(nft=("/none/nft",)))
     with pytest.raises(GatewayError, match="/none/nft: No such file"):
         gateway.apply([])
+    [note] = gateway.needs()
+    assert note.remedy == ("apt-get install nftables",)
     [note] = gateway.review()
-    assert not note.good
+    assert note.grade == "unknown"
+
+
+def test_a_kernel_that_does_not_take_the_table_is_said() -> None:
+    [note] = Nftables(NftablesSettings(nft=("false",))).needs()
+    assert "cannot be made: false: failed" in note.text
     assert "CAP_NET_ADMIN" in note.remedy[0]
 
 
@@ -221,14 +228,15 @@ def test_a_review_says_what_is_loaded_and_was_refused(gateway: Nftables, nft: Nf
     assert loaded.good
     assert "table inet mailwarden refuses 8 networks at the ports 25, 110," in loaded.text
     assert "7 packets dropped, 7 packets rejected so far" in refused.text
+    assert all(note.good for note in gateway.needs())
     assert "-c -j -f -" in nft.calls.read_text()
 
 
 def test_a_review_says_that_there_is_no_table_yet(gateway: Nftables, nft: Nft) -> None:
     nft.listing.write_text('{"nftables": []}')
     [note] = gateway.review()
-    assert note.good
-    assert "can be made" in note.text
+    assert note.grade == "warning"
+    assert "is not there: mailwarden makes it when it runs" in note.text
 
 
 def test_a_review_says_that_the_table_was_changed(gateway: Nftables, nft: Nft) -> None:

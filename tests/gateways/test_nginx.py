@@ -1,5 +1,4 @@
 import http.client
-import imaplib
 import re
 import shutil
 import subprocess
@@ -17,13 +16,9 @@ from schemas.findings import ACTIONS, Action, Decision
 from streams.gateway import GatewayError
 from streams.gateways.nginx import Nginx, NginxSettings
 from streams.writing import HEADER
+from tests.gateways import proxied
 from tests.gateways.decided import decided, pardoned
-from tests.gateways.dovecot import PASSWORD, Dovecot, logs_in
-from tests.gateways.loop import HONEYPOT, Loop
 from tools.kafka import free_ports
-from tools.namespaces import Wire, wire
-
-ATTACKER, INNOCENT = "203.0.113.9", "203.0.113.10"
 
 Until = Callable[[Callable[[], object]], None]
 
@@ -82,7 +77,8 @@ def test_whatever_is_decided_each_row_is_a_network_and_a_value(decisions: list[D
 
 def test_an_nginx_that_is_not_there_is_said(tmp_path: Path) -> None:
     settings = NginxSettings(clients=str(tmp_path / "no" / "x"), nginx=("/none/nginx",))
-    folder, asked = Nginx(settings).review()
+    [folder, *_], [asked] = Nginx(settings).needs(), Nginx(settings).review()
+    assert (folder.grade, asked.grade) == ("failed", "unknown")
     assert "there is no directory" in folder.text
     assert "/none/nginx cannot be asked what is used" in asked.text
 
@@ -123,7 +119,7 @@ class Server:
         self._process = subprocess.Popen(self.command, stderr=subprocess.DEVNULL)
         until((self.folder / "pid").exists)
 
-    def stop(self) -> None:
+    def remove(self) -> None:
         if self._process is not None:
             self._process.terminate()
             self._process.wait(30)
@@ -153,7 +149,7 @@ def webmail(documented: Callable[..., str]) -> Iterator[tuple[Server, int]]:
     (port,) = free_ports(1)
     server = Server(site(port, documented))
     yield server, port
-    server.stop()
+    server.remove()
 
 
 def made(server: Server, documented: Callable[..., str]) -> Nginx:
@@ -217,39 +213,7 @@ def test_a_file_that_no_block_includes_is_said(
 def test_a_guesser_is_refused_until_its_lease_ends_and_nobody_else(
     tmp_path: Path, until: Until, documented: Callable[..., str]
 ) -> None:
-    """The closed loop: Dovecot logs, Mailwarden sees and decides, nginx refuses."""
-    with wire(f"{ATTACKER}/24", f"{INNOCENT}/24") as between:
-        command = between.server.command
-        dovecot = Dovecot(10143, command, "haproxy = yes")
-        server = Server(f"stream {{\n{documented('nginx', 'stream')}}}\n", command)
-
-        def login(client: str, account: str = "alice@example.org", word: str = PASSWORD) -> bool:
-            return between.outside.within(
-                lambda: logs_in(account, word, server=Wire.here[4], port=143, client=client)
-            )
-
-        def refused(client: str) -> bool:
-            try:
-                login(client)
-            except (OSError, imaplib.IMAP4.abort):
-                return True
-            return False
-
-        try:
-            dovecot.start("haproxy_trusted_networks = 127.0.0.0/8\n")
-            server.start(until)
-            until(dovecot.ready)
-            section = documented("nginx", "mailwarden.toml", server.settings)
-            loop = Loop(tmp_path, dovecot.log, section)
-            try:
-                until(lambda: not refused(INNOCENT))
-                assert not login(ATTACKER, HONEYPOT, "guess")
-                until(lambda: refused(ATTACKER))
-                assert login(INNOCENT)
-                loop.end_leases()
-                until(lambda: not refused(ATTACKER))
-            finally:
-                loop.close()
-        finally:
-            server.stop()
-            dovecot.stop()
+    blocks = f"stream {{\n{documented('nginx', 'stream')}}}\n"
+    proxied.a_guesser_is_refused_until_its_lease_ends_and_nobody_else(
+        "nginx", lambda command: Server(blocks, command), documented, tmp_path, until
+    )

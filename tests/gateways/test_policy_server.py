@@ -435,7 +435,7 @@ def test_nobody_to_tell_is_no_reason_to_fail(bench: Bench) -> None:
     assert not policy._failed
 
 
-def test_answers_are_counted(bench: Bench) -> None:
+def test_answers_are_counted(bench: Bench, until: Callable[..., None]) -> None:
     def count(answer: str) -> float:
         return metrics.ANSWERS.labels("policy", answer)._value.get()
 
@@ -443,7 +443,7 @@ def test_answers_are_counted(bench: Bench) -> None:
     client = bench.call(bench.serve())
     for address in (BAD, BAD, GOOD):
         client.ask(address)
-    assert (count("drop"), count("neutral")) == (before[0] + 2, before[1] + 1)
+    until(lambda: (count("drop"), count("neutral")) == (before[0] + 2, before[1] + 1))
 
 
 def test_it_answers_on_while_another_thread_changes_the_list(bench: Bench) -> None:

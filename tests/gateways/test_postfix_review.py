@@ -54,7 +54,7 @@ def test_a_table_that_nothing_names_refuses_nobody(postfix: Any) -> None:
     assert bad(found) == [f"{key}: does not look into {postfix.table}: refuses nobody"]
     follow(postfix, found)
     assert notes(postfix) == [
-        Note(True, f"{key}: refuses the clients of {postfix.table} (it takes no logins)")
+        Note("ok", f"{key}: refuses the clients of {postfix.table} (it takes no logins)")
     ]
 
 
@@ -81,7 +81,7 @@ def test_a_table_that_is_asked_after_the_login_stops_no_guessing(postfix: Any) -
     )
     follow(postfix, found)
     assert notes(postfix) == [
-        Note(True, f"{key}: refuses the clients of {postfix.table} before the login")
+        Note("ok", f"{key}: refuses the clients of {postfix.table} before the login")
     ]
 
 
@@ -148,10 +148,10 @@ def test_postscreen_must_look_into_the_table_and_act_on_it(postfix: Any) -> None
     follow(postfix, found[:1])
     assert notes(postfix, postscreen=str(screen)) == [
         Note(
-            True,
+            "ok",
             f"127.0.0.1:{postfix.port}/inet: postscreen refuses the clients before the greeting",
         ),
-        Note(True, "smtpd/pass: postscreen stands in front of it"),
+        Note("ok", "smtpd/pass: postscreen stands in front of it"),
     ]
     access = postfix.run("postconf", "-h", "postscreen_access_list").strip()
     assert access == f"permit_mynetworks,cidr:{screen}"
@@ -170,7 +170,7 @@ def test_logins_are_stopped_where_a_list_names_their_table(postfix: Any) -> None
     assert bad(found) == [f"{key}: does not look into {accounts}: no login is stopped"]
     follow(postfix, found)
     assert notes(postfix, clients="", accounts=str(accounts)) == [
-        Note(True, f"{key}: refuses mail of the logins of {accounts}")
+        Note("ok", f"{key}: refuses mail of the logins of {accounts}")
     ]
 
 
@@ -200,19 +200,6 @@ def test_a_postfix_that_cannot_be_asked_is_said(postfix: Any) -> None:
     assert found[0].text.startswith("/none/postconf cannot be asked what is used: ")
     found = notes(postfix, config_directory="/none")
     assert "cannot be asked what is used" in found[0].text
-
-
-def test_a_folder_that_is_missing_is_said(postfix: Any) -> None:
-    table = Path("/none/clients.cidr")
-    assert f"{table}: there is no directory /none" in bad(notes(postfix, clients=str(table)))
-
-
-def test_a_folder_that_may_not_be_written_is_said(
-    postfix: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
-    said = f"{postfix.table}: {postfix.config} may not be written by this user"
-    assert said in bad(notes(postfix))
 
 
 def test_check_tells_it(postfix: Any, tmp_path: Path) -> None:
@@ -254,7 +241,7 @@ def test_both_tables_of_a_setting_with_lmdb_are_looked_for(postfix: Any) -> None
     assert bad(found) == [f"{key}: does not look into {live}.cidr: refuses not all"]
     follow(postfix, found)
     assert notes(postfix, clients=place) == [
-        Note(True, f"{key}: refuses the clients of {live} and {live}.cidr (it takes no logins)")
+        Note("ok", f"{key}: refuses the clients of {live} and {live}.cidr (it takes no logins)")
     ]
 
 

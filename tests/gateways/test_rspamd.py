@@ -2,6 +2,7 @@ import http.client
 import json
 import re
 import shutil
+import smtplib
 import socket
 import subprocess
 import tempfile
@@ -10,6 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -64,6 +66,7 @@ def test_each_map_has_its_own_kind_of_key() -> None:
         ("reject", "REJECT"),
         ("tarpit", "DEFER"),
         ("greylist", "DEFER"),
+        ("hold", "HOLD"),
         ("stamp", "STAMP"),
     ],
 )
@@ -90,7 +93,7 @@ def test_only_maps_that_are_named_are_written() -> None:
         ("network", "192.0.2.1", "notify", False),
         ("account", "alice", "lock", True),
         ("account", "alice", "limit", False),
-        ("account", "alice", "hold", False),
+        ("account", "alice", "hold", True),
         ("address", "bad@example.net", "reject", True),
         ("address", "bad", "reject", False),
         ("domain", "phish.example", "reject", True),
@@ -124,13 +127,15 @@ def test_whatever_is_decided_each_row_is_one_key_and_one_known_symbol(
             assert symbol.removeprefix("MAILWARDEN_").partition("_")[2] in (
                 "REJECT",
                 "DEFER",
+                "HOLD",
                 "STAMP",
             )
 
 
 def test_an_rspamadm_that_is_not_there_is_said(tmp_path: Path) -> None:
     settings = RspamdSettings(clients=str(tmp_path / "no" / "x"), rspamadm=("/none/rspamadm",))
-    folder, asked = Rspamd(settings).review()
+    [folder], [asked] = Rspamd(settings).needs(), Rspamd(settings).review()
+    assert (folder.grade, asked.grade) == ("failed", "unknown")
     assert "there is no directory" in folder.text
     assert "/none/rspamadm cannot be asked what is used" in asked.text
 
@@ -148,8 +153,12 @@ options {{
   local_addrs = [];
 }}
 logging {{ type = "file"; filename = "{folder}/own/log"; level = "info"; }}
-metric {{ name = "default"; actions {{ reject = 150; add_header = 60; greylist = 40; }} }}
+actions {{ reject = 150; add_header = 60; greylist = 40; {actions} }}
 worker "normal" {{ bind_socket = "127.0.0.1:{port}"; count = 1; }}
+worker "rspamd_proxy" {{
+  bind_socket = "127.0.0.1:{milter}"; count = 1; milter = yes;
+  upstream "local" {{ default = yes; self_scan = yes; }}
+}}
 multimap {{
 {multimap}
 }}
@@ -167,7 +176,7 @@ class Server:
 
     def __init__(self, folder: Path, documented: Callable[..., str]) -> None:
         self.folder = folder
-        (self.port,) = free_ports(1)
+        self.port, self.milter = free_ports(2)
         for name in ("own", "plugins", "maps"):
             (folder / name).mkdir()
         shutil.chown(folder / "own", "nobody", "nogroup")
@@ -180,7 +189,9 @@ class Server:
             CONFIG.format(
                 folder=folder,
                 port=self.port,
+                milter=self.milter,
                 multimap=documented("rspamd", "local.d/multimap.conf", self.maps),
+                actions=documented("rspamd", "local.d/actions.conf"),
                 force_actions=documented("rspamd", "local.d/force_actions.conf"),
             )
         )
@@ -210,8 +221,11 @@ class Server:
     def _listens(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, "rspamd has ended"
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        for port in (self.port, self.milter):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) != 0:
+                    return False
+        return True
 
 
 @pytest.fixture
@@ -268,6 +282,7 @@ def test_rspamd_does_what_the_maps_say_and_looks_at_them_by_itself(
             {"from": "Anybody@phish.example"},
         ],
         "soft reject": [{"ip": "198.51.100.1"}],
+        "quarantine": [{"user": "bob"}],
         "add header": [{"ip": "2001:db8::9"}],
     }
     decisions = [
@@ -276,6 +291,7 @@ def test_rspamd_does_what_the_maps_say_and_looks_at_them_by_itself(
         decided("198.51.100.0/24", "greylist"),
         decided("2001:db8::/64", "stamp"),
         decided("alice@example.org", "lock", kind="account"),
+        decided("bob@example.org", "hold", kind="account"),
         decided("bad@example.com", "reject", kind="address"),
         decided("phish.example", "reject", kind="domain"),
     ]
@@ -290,15 +306,57 @@ def test_rspamd_does_what_the_maps_say_and_looks_at_them_by_itself(
 
 
 @pytest.mark.servers
+def test_postfix_holds_the_mail_of_an_account_by_its_milter(
+    rspamd: Server, postfix: Any, documented: Callable[..., str], until: Until
+) -> None:
+    section = documented("rspamd", "mailwarden.toml", rspamd.maps)
+    gateway = Rspamd(convert(tomllib.loads(section)["gateways"]["rspamd"], RspamdSettings))
+    gateway.apply([])
+    rspamd.start(until)
+    watches(rspamd, gateway, until)
+    postfix.set("-e", f"smtpd_milters=inet:127.0.0.1:{rspamd.milter}")
+    postfix.take_logins()
+    postfix.start()
+    held = postfix.folder / "queue" / "hold"
+
+    def send(login: str) -> int:
+        """How many mails are on hold after one more."""
+        with smtplib.SMTP("127.0.0.1", postfix.port, timeout=30) as smtp:
+            smtp.login(login, "right", initial_response_ok=True)
+            smtp.sendmail("a@example.net", ["b@example.org"], MAIL)
+        return len(list(held.iterdir()))
+
+    assert send("bob") == 0
+    gateway.apply([decided("bob@example.org", "hold", kind="account")])
+    until(lambda: send("bob") > 0)
+    before = send("bob")
+    assert send("carol") == before
+    gateway.apply([])
+    until(lambda: send("bob") == len(list(held.iterdir())) == send("carol"))
+    last = send("bob")
+    assert send("bob") == last
+
+
+@pytest.mark.servers
 def test_maps_that_no_rule_names_are_said(rspamd: Server) -> None:
     named, other = rspamd.folder / "maps" / "mailwarden-clients", rspamd.folder / "maps" / "other"
     settings = RspamdSettings(
         clients=str(named),
         accounts=str(other),
-        rspamadm=("sh", "-c", f'exec rspamadm "$1" -c {rspamd.config} "$2"', "sh"),
+        rspamadm=("sh", "-c", f'x=$1; shift; exec rspamadm "$x" -c {rspamd.config} "$@"', "sh"),
     )
-    found = Rspamd(settings).review()
-    assert [(note.good, note.text) for note in found] == [
-        (True, f"rspamd looks into {named}"),
-        (False, f"no rule of multimap names {other}: it does nothing"),
+
+    def found() -> list[tuple[bool, str]]:
+        return [(note.good, note.text) for note in Rspamd(settings).review()]
+
+    unnamed = (False, f"no rule of multimap names {other}: it does nothing")
+    assert found() == [(True, f"rspamd looks into {named}"), unnamed]
+    text = rspamd.config.read_text()
+    rspamd.config.write_text(
+        text.replace("MAILWARDEN_CLIENT_HOLD |", "").replace("quarantine = {", "discard = {")
+    )
+    assert found() == [
+        (False, f"rspamd looks into {named}, but does nothing about MAILWARDEN_CLIENT_HOLD"),
+        unnamed,
+        (False, "rspamd knows no action quarantine: nothing is held"),
     ]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from schemas.findings import Decision
+from streams import needs
 from streams.done import Entry
 from streams.gateway import GatewaySettings, Note
 from streams.gateways.account_actions import dovecot, notice
@@ -69,16 +70,32 @@ class AccountActions(Stepping):
         (`mailwarden purged`)."""
         return self._command(self.settings.end, found.decision) if step == "command" else ""
 
+    def needs(self) -> list[Note]:
+        """The programs of the steps that are switched on, and the relay."""
+        settings = self.settings
+        notes = super().needs()
+        if settings.kick:
+            notes.append(needs.program([settings.doveadm], "ends sessions"))
+        if settings.purge:
+            for name in ("postqueue", "postcat", "postsuper"):
+                notes.append(needs.program([name], "purges mail", privileged=name != "postqueue"))
+        if settings.notify:
+            notes.append(notice.reachable(settings))
+        if settings.command:
+            for command in filter(None, (settings.begin, settings.end)):
+                notes.append(needs.program(command, "hears of decisions"))
+        return notes
+
     def review(self) -> list[Note]:
         settings = self.settings
         switched_on = [
             f"{step} from {least} on" for step in self.steps if (least := self.least(step))
         ]
         if not switched_on:
-            return [Note(False, "no step is switched on: nothing is done about accounts")]
-        notes = [Note(True, ", ".join(switched_on))]
+            return [Note("failed", "no step is switched on: nothing is done about accounts")]
+        notes = [Note("ok", ", ".join(switched_on))]
         if settings.notify and not settings.help_desk and not settings.tell_user:
-            notes.append(Note(False, "notify: neither help_desk nor tell_user says whom"))
+            notes.append(Note("failed", "notify: neither help_desk nor tell_user says whom"))
         return notes
 
     def _purge(self, entries: Sequence[Entry]) -> Taken:

@@ -10,7 +10,7 @@ from email.utils import format_datetime, make_msgid
 import aiosmtplib
 
 from schemas.findings import Decision
-from streams.gateway import GatewayError
+from streams.gateway import GatewayError, Note
 from streams.gateways.account_actions.settings import AccountActionsSettings
 
 HELP_DESK = """\
@@ -34,6 +34,7 @@ EFFECTS = {
     "kick": "You were logged out everywhere.",
     "purge": "Mail that had not left yet was held back.",
 }
+FAILURES = (aiosmtplib.SMTPException, OSError, ValueError)
 LOCKED = "You cannot log in at the moment."
 
 
@@ -46,6 +47,25 @@ def send(decision: Decision, account: str, done: Sequence[str], s: AccountAction
     for mail in mails:
         _deliver(mail, s)
     return "told " + ", ".join(str(mail["To"]) for mail in mails) if mails else "nobody to tell"
+
+
+def reachable(s: AccountActionsSettings) -> Note:
+    """Whether the relay takes mail from here; none is sent."""
+    try:
+        asyncio.run(_greeted(s))
+    except FAILURES as error:
+        remedy = ('relay = "HOST:PORT" of a relay that takes mail from here',)
+        return Note("failed", f"the relay {s.relay} does not answer: {error}", remedy)
+    return Note("ok", f"the relay {s.relay} answers")
+
+
+async def _greeted(s: AccountActionsSettings) -> None:
+    host, _, port = s.relay.rpartition(":")
+    relay = aiosmtplib.SMTP(
+        hostname=host.strip("[]"), port=int(port), timeout=s.timeout, validate_certs=False
+    )
+    async with relay:
+        await relay.noop()
 
 
 def help_desk(
@@ -96,7 +116,7 @@ def _deliver(mail: EmailMessage, s: AccountActionsSettings) -> None:
                 validate_certs=False,  # TLS where the relay has it, as between all relays
             )
         )
-    except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+    except FAILURES as error:
         raise GatewayError(f"{s.relay}: {error}") from error
 
 

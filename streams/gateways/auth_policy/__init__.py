@@ -23,10 +23,10 @@ from streams.gateways.auth_policy.passwords import Passwords
 from streams.gateways.auth_policy.requests import Request
 from streams.gateways.auth_policy.review import review
 from streams.gateways.auth_policy.settings import AuthPolicySettings
-from streams.gateways.auth_policy.tarpits import Tarpits
 from streams.http_serving import HttpServing, answer, brief
 from streams.metrics import ANSWERS, SHED
 from streams.secrets import mask
+from streams.tarpits import LONGEST, Tarpits
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -35,7 +35,6 @@ __all__ = ["AuthPolicy", "AuthPolicySettings"]
 
 REFUSED = frozenset({"reject", "drop", "kick", "lock"})
 TARGETS = frozenset({"network", "account", "client_account"})
-LONGEST_TARPIT = 30  # seconds; Dovecot gives an attempt up after 60
 
 GO_ON = b'{"status":0,"msg":""}'
 HEARD = b'{"status":"ok"}'
@@ -60,8 +59,8 @@ class AuthPolicy(HttpServing):
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(settings, name, lifted)
-        if not 1 <= self.settings.tarpit <= LONGEST_TARPIT:
-            raise SettingsError(f"tarpit: expected 1 to {LONGEST_TARPIT} seconds")
+        if not 1 <= self.settings.tarpit <= LONGEST:
+            raise SettingsError(f"tarpit: expected 1 to {LONGEST} seconds")
         self._clock = clock
         self._mask = mask()
         self._machine = socket.gethostname()

@@ -1,16 +1,10 @@
 """Whether Dovecot asks us, by what doveconf(1) says and by what the running server has heard."""
 
-import http.client
 import os
-import socket
-import ssl
 import subprocess
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from streams import tokens
+from streams import http_health, needs, tokens
 from streams.gateway import Note
 from streams.gateways.auth_policy.settings import AuthPolicySettings
 
@@ -53,35 +47,26 @@ def review(settings: AuthPolicySettings) -> list[Note]:
 
 def _running(settings: AuthPolicySettings) -> list[Note]:
     try:
-        said = _ping(settings)
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        return [Note(False, f"nobody answers at {settings.listen}: {error}")]
+        key = _own_key(settings)
+    except (OSError, ValueError) as error:
+        return [Note("unknown", f"whether it answers at {settings.listen}: {error}")]
+    try:
+        headers = {"X-API-Key": key} if key else {}
+        said = http_health.ask(settings, "POST", "/?command=ping", headers)
+    except http_health.AwayError:
+        return [needs.vacant(settings.listen)]
+    except http_health.UNEXPECTED as error:
+        return [needs.foreign(settings.listen, error)]
     asked, told = said.get("asked"), said.get("told")
-    notes = [Note(True, f"answers at {settings.listen}")]
+    notes = [Note("ok", f"answers at {settings.listen}")]
     if asked is None:
-        notes.append(Note(False, "no mail server has asked since it was started"))
+        notes.append(Note("warning", "no mail server has asked since it was started"))
     else:
         ago = f"a mail server asked last {asked:.0f} s ago"
-        notes.append(Note(asked <= QUIET, ago))
+        notes.append(Note("ok" if asked <= QUIET else "warning", ago))
         if told is None:
-            notes.append(Note(False, "what came of the logins is not reported"))
+            notes.append(Note("failed", "what came of the logins is not reported"))
     return notes
-
-
-def _ping(settings: AuthPolicySettings) -> dict[str, Any]:
-    """Raises OSError, ValueError, HTTPException."""
-    key = _own_key(settings)
-    connection = http.client.HTTPConnection("localhost", timeout=PATIENCE)
-    connection.sock = _connected(settings)
-    try:
-        connection.request("POST", "/?command=ping", headers={"X-API-Key": key} if key else {})
-        reply = connection.getresponse()
-        body = reply.read(4096)
-        if reply.status != 200:
-            raise ValueError(f"it answers {reply.status} {reply.reason}")
-        return msgspec.json.decode(body, type=dict[str, Any])
-    finally:
-        connection.close()
 
 
 def _own_key(settings: AuthPolicySettings) -> str:
@@ -94,24 +79,6 @@ def _own_key(settings: AuthPolicySettings) -> str:
     return plain[0]
 
 
-def _connected(settings: AuthPolicySettings) -> socket.socket:
-    place = settings.listen
-    if place.startswith("unix:"):
-        unix = socket.socket(socket.AF_UNIX)
-        unix.settimeout(PATIENCE)
-        unix.connect(place.removeprefix("unix:"))
-        return unix
-    host, _, port = place.rpartition(":")
-    host = {"0.0.0.0": "127.0.0.1", "[::]": "::1"}.get(host, host.strip("[]"))
-    made = socket.create_connection((host, int(port)), PATIENCE)
-    if not settings.certificate:
-        return made
-    context = ssl.create_default_context()
-    context.check_hostname = False  # it is ourselves that we ask, under whatever name
-    context.verify_mode = ssl.CERT_NONE
-    return context.wrap_socket(made)
-
-
 # -- Dovecot ----------------------------------------------------------------------------------
 
 
@@ -119,16 +86,18 @@ def _dovecot(settings: AuthPolicySettings) -> list[Note]:
     try:
         said = _told(settings)
     except (OSError, subprocess.SubprocessError) as error:
-        return [Note(False, f"{settings.doveconf} cannot be asked what Dovecot is told: {error}")]
+        return [
+            Note("unknown", f"{settings.doveconf} cannot be asked what Dovecot is told: {error}")
+        ]
     url = said.get("server_url", "")
     if not url:
         lines = {"server_url": _url(settings), **EXAMPLE}
-        return [Note(False, "Dovecot asks no policy server", _remedy(*lines.items()))]
+        return [Note("failed", "Dovecot asks no policy server", _remedy(*lines.items()))]
     notes = []
     _, _, port = settings.listen.rpartition(":")
     if f":{port}" not in url.rpartition("@")[2]:
         remedy = _remedy(("server_url", _url(settings)))
-        notes.append(Note(False, f"Dovecot asks another server, not {settings.listen}", remedy))
+        notes.append(Note("failed", f"Dovecot asks another server, not {settings.listen}", remedy))
     for name, wrong, words in (
         ("hash_nonce", said.get("hash_nonce") == "", "passwords cannot be told apart"),
         (
@@ -150,13 +119,13 @@ def _dovecot(settings: AuthPolicySettings) -> list[Note]:
         ),
     ):
         if wrong:
-            notes.append(Note(False, words, _remedy((name, EXAMPLE[name]))))
+            notes.append(Note("failed", words, _remedy((name, EXAMPLE[name]))))
     lacking = [name for name in NEEDED if name not in _attributes(said)]
     if said.get("request_attributes") and lacking:
         text = f"Dovecot does not tell {', '.join(lacking)}"
         remedy = _remedy(("request_attributes", EXAMPLE["request_attributes"]))
-        notes.append(Note(False, text, remedy))
-    return notes or [Note(True, "Dovecot asks before each login, and goes on when we are down")]
+        notes.append(Note("failed", text, remedy))
+    return notes or [Note("ok", "Dovecot asks before each login, and goes on when we are down")]
 
 
 def _told(settings: AuthPolicySettings) -> dict[str, str]:

@@ -16,7 +16,7 @@ from streams import targets
 from streams.gateway import GatewaySettings, Note
 from streams.gateways.dnsbl import rpz, zones
 from streams.reloading import Reload
-from streams.writing import Writing, unwritable
+from streams.writing import Writing
 
 __all__ = ["Dnsbl", "DnsblSettings"]
 
@@ -100,8 +100,15 @@ class Dnsbl(Writing):
 
     def review(self) -> list[Note]:
         settings = self.settings
-        notes = unwritable((settings.ip4, settings.ip6, settings.names, settings.rpz))
-        return [*notes, _asked(settings.zone)] if settings.zone else notes
+        notes = [_asked(settings.zone)] if settings.zone else []
+        if not settings.zone and (settings.ip4 or settings.ip6 or settings.names):
+            remedy = ('zone = "bl.example.org" (what the list is called)',)
+            notes.append(Note("unknown", "whether the list answers: zone is not set", remedy))
+        if settings.rpz and not settings.rpz_command:
+            text = f"whether a resolver reads {settings.rpz} anew: rpz_command is not set"
+            remedy = ('rpz_command = ["unbound-control", "auth_zone_reload", "ZONE"]',)
+            notes.append(Note("unknown", text, remedy))
+        return notes
 
     def _expiry(self) -> float:
         """When a zone that is written now expires: the same for half of the time, and at least
@@ -128,6 +135,8 @@ def _asked(zone: str) -> Note:
     try:
         answer = dns.resolver.resolve(question, "A", lifetime=PATIENCE)
     except dns.exception.DNSException as error:
-        return Note(False, f"{question} is asked for in vain: {error}")
+        remedy = (f"dig {question}", f"rbldnsd must serve {zone}, and the resolver ask it")
+        return Note("failed", f"{question} is asked for in vain: {error}", remedy)
     codes = sorted(row.to_text() for row in answer)
-    return Note(codes == ["127.0.0.2"], f"{question} is {', '.join(codes)}")
+    good = codes == ["127.0.0.2"]
+    return Note("ok" if good else "failed", f"{question} is {', '.join(codes)}")

@@ -70,13 +70,15 @@ class Feeds(HttpServing):
 
     def review(self) -> list[Note]:
         names = ", ".join(self._lists)
-        notes = [http_health.look(self.settings, "reader"), Note(True, f"{FOLDER}: {names}")]
+        notes = [http_health.look(self.settings, "reader"), Note("ok", f"{FOLDER}: {names}")]
         if not self._tokens:
             remedy = (
                 "echo firewall $(openssl rand -hex 32) >> /etc/mailwarden/feeds.keys",
                 'key_file = "/etc/mailwarden/feeds.keys"',
             )
-            notes.append(Note(False, "without a key, whoever reaches the port may fetch", remedy))
+            notes.append(
+                Note("warning", "without a key, whoever reaches the port may fetch", remedy)
+            )
         return notes
 
     # -- on the loop ----------------------------------------------------------------------------

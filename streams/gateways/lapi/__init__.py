@@ -21,7 +21,7 @@ import msgspec
 
 from schemas.findings import Decision
 from schemas.settings import SettingsError
-from streams import http_health
+from streams import http_health, needs
 from streams.gateway import GatewayError, GatewaySettings, Note
 from streams.gateways.lapi import answers, entries, memory
 from streams.gateways.lapi.book import Book
@@ -114,6 +114,10 @@ class Lapi(HttpServing):
     def reaches(self, decision: Decision) -> bool:
         return bool(entries.build([decision], self.settings.types))
 
+    def needs(self) -> list[Note]:
+        memory = self.settings.memory
+        return [*super().needs(), *([needs.folder(memory)] if memory else [])]
+
     def review(self) -> list[Note]:
         notes = [http_health.look(self.settings, "bouncer")]
         if not self._tokens:
@@ -122,7 +126,7 @@ class Lapi(HttpServing):
                 'key_file = "/etc/mailwarden/lapi.keys"',
             )
             words = "no bouncer has a key: whoever reaches the port may ask"
-            notes.append(Note(False, words, remedy))
+            notes.append(Note("warning", words, remedy))
         return notes
 
     # -- questions ------------------------------------------------------------------------------

@@ -102,18 +102,20 @@ class M365(Stepping):
         settings = self.settings
         missing = [n for n in ("tenant", "client", "secret_file") if not getattr(settings, n)]
         if missing:
-            return [Note(False, f"not set: {', '.join(missing)}")]
-        notes = [] if settings.act else [Note(False, "act is off: it only says what it would do")]
+            return [Note("failed", f"not set: {', '.join(missing)}")]
+        notes = (
+            [] if settings.act else [Note("warning", "act is off: it only says what it would do")]
+        )
         try:
             if settings.location:
                 path = f"identity/conditionalAccess/namedLocations/{settings.location}"
                 name = self._graph.call("GET", path).body.get("displayName", "")
-                notes.append(Note(True, f"refused clients are the named location {name}"))
+                notes.append(Note("ok", f"refused clients are the named location {name}"))
             else:
                 self._graph.call("GET", "organization?$select=id")
-                notes.append(Note(True, "Graph answers; no named location is set"))
+                notes.append(Note("ok", "Graph answers; no named location is set"))
         except GatewayError as error:
-            notes.append(Note(False, str(error)))
+            notes.append(Note("failed", str(error)))
         return notes
 
     @property

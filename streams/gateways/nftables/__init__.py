@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
+import msgspec
 import orjson
 from msgspec import Meta
 
 from schemas.findings import Decision
-from streams import targets
+from streams import needs, targets
 from streams.gateway import Gateway, GatewayError, GatewaySettings, Note
 from streams.gateways.nftables import ruleset
 from streams.metrics import REFUSED_PACKETS
@@ -90,26 +91,36 @@ class Nftables(Gateway):
     def reaches(self, decision: Decision) -> bool:
         return decision.action in ruleset.REFUSALS and targets.prefix(decision) is not None
 
-    def review(self) -> list[Note]:
+    def needs(self) -> list[Note]:
         ours = f"table inet {self.settings.table}"
+        program = needs.program(self.settings.nft, "the kernel's firewall")
+        if not program.good:
+            return [msgspec.structs.replace(program, remedy=("apt-get install nftables",))]
         try:
             self._load(self._structure(), "-c")
         except GatewayError as error:
             remedy = ("run mailwarden as root, or give it CAP_NET_ADMIN",)
-            return [Note(False, f"{ours} cannot be made: {error}", remedy)]
-        found = self._content("list", "ruleset", "inet")
+            return [Note("failed", f"{ours} cannot be made: {error}", remedy)]
+        return [program, Note("ok", f"{ours} can be made")]
+
+    def review(self) -> list[Note]:
+        ours = f"table inet {self.settings.table}"
+        try:
+            found = self._content("list", "ruleset", "inet")
+        except GatewayError as error:
+            return [Note("unknown", f"what {ours} holds: {error}")]
         if not found["table"]:
-            return [Note(True, f"{ours} can be made; it is not there before mailwarden runs")]
+            return [Note("warning", f"{ours} is not there: mailwarden makes it when it runs")]
         if not self._whole(found):
-            return [Note(False, f"{ours} is not as mailwarden makes it: is it running?")]
+            return [Note("failed", f"{ours} is not as mailwarden makes it: is it running?")]
         loaded = sum(len(each.get("elem", ())) for each in found["set"])
         ports = ", ".join(map(str, self.settings.ports))
         counted = ", ".join(
             f"{each['packets']} packets {each['name']}" for each in found["counter"]
         )
         return [
-            Note(True, f"{ours} refuses {loaded} networks at the ports {ports}"),
-            Note(True, f"{ours}: {counted} so far"),
+            Note("ok", f"{ours} refuses {loaded} networks at the ports {ports}"),
+            Note("ok", f"{ours}: {counted} so far"),
         ]
 
     # -- what lies in the kernel --------------------------------------------------------------

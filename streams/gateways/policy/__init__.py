@@ -22,6 +22,7 @@ import asyncio
 import logging
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from schemas import events, keys
@@ -29,12 +30,11 @@ from schemas.findings import Decision
 from streams import metrics
 from streams.gateway import GatewaySettings, Note
 from streams.gateways.policy import protocol
-from streams.gateways.policy.answer import AWAKE, LOGINS, NEUTRAL, Answer, Answerer, Mail
+from streams.gateways.policy.answer import AWAKE, LOGINS, NEUTRAL, SHARE, Answerer, Mail
 from streams.gateways.policy.connection import Connection
 from streams.gateways.policy.protocol import Attributes, Request
 from streams.gateways.policy.review import review
 from streams.gateways.policy.settings import PolicySettings
-from streams.gateways.policy.tarpits import SHARE
 from streams.serving import Serving, bound
 
 __all__ = ["Policy", "PolicySettings"]
@@ -82,7 +82,7 @@ class Policy(Serving):
         self._asked = float("-inf")  # when a mail server asked last
         self._failed = False  # an answer failed, and it was logged
         self._host = own.host or socket.gethostname()
-        self._counts = {NEUTRAL.kind: metrics.ANSWERS.labels(self.name, NEUTRAL.kind)}
+        self._counts = Counter[str]()  # answers by kind that the metrics do not know of yet
         self._shed = metrics.SHED.labels(self.name)
 
     def reaches(self, decision: Decision) -> bool:
@@ -117,6 +117,7 @@ class Policy(Serving):
             self._server.close()
         for connection in list(self._connections):
             connection.close()
+        self._tell_metrics()
 
     def come(self, connection: Connection) -> bool:
         if len(self._connections) >= self.settings.connections:
@@ -152,16 +153,20 @@ class Policy(Serving):
         answer = self._answerer.answer(request, self._ruled(request), mail, now)
         if answer is AWAKE:
             self._shed.inc()
-        self._count(answer)
+        self._counts[answer.kind] += 1
         if self.settings.report and answer.kind in ("neutral", "hold"):
             self._report(request, attributes, mail)
         return SILENT if answer.action == NEUTRAL.action else protocol.answer(answer.action)
 
     def _ruled(self, request: Request) -> Decision | None:
         account, sender, recipient = request.account, request.sender, request.recipient
-        mailboxes = [one for one in (sender, recipient) if one]
-        # Decisions name addresses in their one spelling, a person's perhaps as they were typed.
-        mailboxes += [keys.mailbox(one) for one in mailboxes if "+" in one or "=" in one]
+        mailboxes = []
+        for one in (sender, recipient):
+            if one:
+                mailboxes.append(one)
+                # Decisions name addresses in their one spelling, a person's perhaps as typed.
+                if "+" in one or "=" in one:
+                    mailboxes.append(keys.mailbox(one))
         domain = sender.rpartition("@")[2]
         return self.ruling(
             request.client,
@@ -171,12 +176,10 @@ class Policy(Serving):
             ours=(account or recipient).rpartition("@")[2],
         )
 
-    def _count(self, answer: Answer) -> None:
-        counter = self._counts.get(answer.kind)
-        if counter is None:
-            counter = metrics.ANSWERS.labels(self.name, answer.kind)
-            self._counts[answer.kind] = counter
-        counter.inc()
+    def _tell_metrics(self) -> None:
+        for kind, count in self._counts.items():
+            metrics.ANSWERS.labels(self.name, kind).inc(count)
+        self._counts.clear()
 
     def _report(self, request: Request, attributes: Attributes, mail: Mail) -> None:
         if request.state != "END-OF-MESSAGE" or mail.reported or self._site is None:
@@ -206,6 +209,7 @@ class Policy(Serving):
         now = self.now()
         self._late = now - self._due > self.settings.timeout
         self._due = now + TICK
+        self._tell_metrics()
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP
             for connection in [one for one in self._connections if one.heard <= now - IDLE]:

@@ -5,7 +5,7 @@ reject     ``REJECT``; a login is told that it may not send now (525 5.7.13, RFC
 drop       the same, and the server hangs up (521); where a mailbox or a domain is meant, not:
            others of the session have nothing to do with it
 lock       as reject, for logins; kick as well
-tarpit     ``sleep``, before DATA, within the bounds of tarpits.py
+tarpit     ``sleep``, before DATA, one in twenty of the processes at most
 greylist   ``DEFER_IF_PERMIT`` at RCPT until the sender has waited; programs of people, who have
            no queue, are passed over
 limit      ``450`` where a login has had its recipients for the hour
@@ -31,7 +31,7 @@ from schemas.findings import Action, Decision
 from streams.gateways.policy.greylist import Greylist
 from streams.gateways.policy.limits import Limits
 from streams.gateways.policy.protocol import Request
-from streams.gateways.policy.tarpits import LONGEST, Tarpits
+from streams.tarpits import LONGEST, Tarpits
 
 # XCLIENT: a front end has told who the client is, and smtpd begins anew as at CONNECT
 BEFORE_DATA: Final = frozenset({"CONNECT", "XCLIENT", "EHLO", "HELO", "MAIL", "RCPT"})
@@ -40,6 +40,7 @@ OF_MESSAGE: Final = frozenset({"RCPT", "DATA", "END-OF-MESSAGE"})
 COUNTED: Final = frozenset({"DATA", "END-OF-MESSAGE"})  # the number of recipients is known
 LOGINS: Final = frozenset({"account", "client_account"})
 
+SHARE: Final = 20  # one in so many processes may sleep: 5 %
 HEADER = "Mailwarden-Decision"  # RFC 6648: no X-
 
 _HARMFUL = re.compile(r"[^A-Za-z0-9:./@_-]")
@@ -70,7 +71,8 @@ class Answerer:
 
     def __init__(self, *, tarpit: int, processes: int, greylist: float, limit: int) -> None:
         self._seconds = min(tarpit, LONGEST)
-        self._tarpits = Tarpits(processes if self._seconds > 0 else 0)
+        asleep = processes // SHARE if self._seconds > 0 else 0
+        self._tarpits = Tarpits(asleep, self._seconds)
         self._greylist = Greylist(greylist)
         self._limits = Limits(limit)
         self._ways: dict[Action, Callable[[Request, Decision, Mail, float], Answer]] = {
@@ -108,7 +110,7 @@ class Answerer:
     def _tarpit(self, request: Request, decision: Decision, _: Mail, now: float) -> Answer:
         if request.state not in BEFORE_DATA or not request.client:
             return NEUTRAL
-        if not self._tarpits.begin(net.network(request.client), self._seconds, now):
+        if not self._tarpits.enter(net.network(request.client), now):
             return AWAKE
         return Answer("tarpit", f"sleep {self._seconds}")
 

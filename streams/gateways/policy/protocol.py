@@ -8,6 +8,8 @@ What clients of the mail server say is inside the values: where a name comes twi
 counts, so that a value that smuggles in a line changes nothing that stands before it.
 """
 
+import re
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -24,16 +26,42 @@ LONGEST_NAME = 320  # characters of an address of mail or a login that count (RF
 
 END = b"\n\n"
 
+NAMES: Final = frozenset(
+    {
+        "request",
+        "protocol_state",
+        "client_address",
+        "sender",
+        "recipient",
+        "recipient_count",
+        "queue_id",
+        "instance",
+        "size",
+        "sasl_username",
+        "policy_context",
+    }
+)
+"""The attributes that are looked at."""
+
 Attributes = dict[str, str]
+"""Values by name, one of `NAMES`."""
+
+_Order = tuple[str, ...]
 
 
 class Questions:
     """The bytes of one connection as questions. One that cannot be read is None, and nothing
-    comes after it: the rest cannot be trusted to begin where it seems to."""
+    comes after it: the rest cannot be trusted to begin where it seems to.
+
+    Who asks again names the same attributes in the same order. So two questions alike make a
+    pattern of their names, which reads those that follow in less than half of the time."""
 
     def __init__(self) -> None:
         self._rest = b""
         self._broken = False
+        self._order: _Order = ()  # names of the last question that was taken apart
+        self._pattern: re.Pattern[str] | None = None  # of two such questions in that order
+        self._known: _Order = ()  # what it finds
 
     def feed(self, data: bytes) -> list[Attributes | None]:
         if self._broken:
@@ -41,7 +69,7 @@ class Questions:
         *blocks, self._rest = (self._rest + data).split(END)
         found: list[Attributes | None] = []
         for block in blocks:
-            attributes = parse(block)
+            attributes = self._read(block)
             found.append(attributes)
             if attributes is None:
                 self._broken = True
@@ -54,11 +82,26 @@ class Questions:
     def end(self) -> list[Attributes | None]:
         """Nothing more will come: what has no empty line behind it is a question as well."""
         rest, self._rest = self._rest.removesuffix(b"\n"), b""
-        return [parse(rest)] if rest and not self._broken else []
+        return [self._read(rest)] if rest and not self._broken else []
+
+    def _read(self, block: bytes) -> Attributes | None:
+        if self._pattern is not None and len(block) <= LONGEST_LINE:
+            match = self._pattern.fullmatch(block.decode("utf-8", "replace"))
+            if match is not None:
+                return dict(zip(self._known, match.groups(), strict=True))
+        lines = parse(block)
+        if lines is None:
+            return None
+        order = tuple([name for name, _ in lines])
+        if order != self._order:
+            self._order, self._pattern = order, None
+        elif self._pattern is None:
+            self._pattern, self._known = _pattern(order)
+        return {name: value for name, value in reversed(lines) if name in NAMES}
 
 
-def parse(block: bytes) -> Attributes | None:
-    """The attributes of a question without its empty line; None where it is none."""
+def parse(block: bytes) -> list[tuple[str, str]] | None:
+    """The lines of a question without its empty line; None where it is none."""
     if len(block) > LONGEST:
         return None
     lines = block.decode("utf-8", "replace").split("\n")
@@ -66,11 +109,24 @@ def parse(block: bytes) -> Attributes | None:
         return None
     if len(block) > LONGEST_LINE and max(map(len, lines)) > LONGEST_LINE:
         return None
-    try:
-        found: Attributes = dict([line.split("=", 1) for line in reversed(lines)])
-    except ValueError:  # a line without a sign of equality
-        return None
-    return found if "request" in found and "" not in found else None
+    found = [(name, value) for name, sign, value in (x.partition("=") for x in lines) if sign]
+    names = [name for name, _ in found]
+    whole = len(found) == len(lines) and "request" in names and "" not in names
+    return found if whole else None
+
+
+@lru_cache(maxsize=64)
+def _pattern(order: _Order) -> tuple[re.Pattern[str], _Order]:
+    """A pattern for questions with the attributes of this order, and which of them it finds: of
+    those that count, the first of each name."""
+    lines = []
+    known: list[str] = []
+    for name in order:
+        wanted = name in NAMES and name not in known
+        lines.append(f"{re.escape(name)}=" + ("([^\n]*)" if wanted else "[^\n]*"))
+        if wanted:
+            known.append(name)
+    return re.compile("\n".join(lines)), tuple(known)
 
 
 def answer(action: str) -> bytes:

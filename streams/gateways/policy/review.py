@@ -11,7 +11,7 @@ import socket
 
 from msgspec import Struct
 
-from streams import postconf
+from streams import needs, postconf
 from streams.gateway import Note
 from streams.gateways.policy import protocol
 from streams.gateways.policy.settings import PolicySettings
@@ -59,7 +59,7 @@ def review(settings: PolicySettings) -> list[Note]:
     if settings.report:
         notes.append(
             Note(
-                True,
+                "ok",
                 "messages are reported: let nobody read the log of the server that asks, which"
                 " tells of them as well",
             )
@@ -69,11 +69,11 @@ def review(settings: PolicySettings) -> list[Note]:
     try:
         services = postconf.services(_command(settings), ASKED)
     except postconf.FAILURES as error:
-        notes.append(Note(False, f"{settings.postconf} cannot be asked who asks us: {error}"))
+        notes.append(Note("unknown", f"{settings.postconf} cannot be asked who asks us: {error}"))
         return notes
     servers = [service for service in services if service.program == "smtpd"]
     if not servers:
-        notes.append(Note(False, "master.cf has no smtpd: nobody asks us"))
+        notes.append(Note("failed", "master.cf has no smtpd: nobody asks us"))
     for service in servers:
         notes += _service(settings, service)
     return notes
@@ -85,20 +85,17 @@ def review(settings: PolicySettings) -> list[Note]:
 def _answers(settings: PolicySettings) -> Note:
     try:
         told = _ask(settings.listen)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", "") or error
-        return Note(
-            False,
-            f"nobody answers at {settings.listen} ({why}):"
-            " `mailwarden run` or `mailwarden gateway` does",
-        )
+    except (ConnectionRefusedError, FileNotFoundError, ValueError):
+        return needs.vacant(settings.listen)
+    except OSError as error:
+        return needs.foreign(settings.listen, error)
     if "asked" not in told:
-        return Note(False, f"at {settings.listen} another program answers")
+        return needs.foreign(settings.listen, "it does not know our question")
     if told.get("enforces") != "yes":
-        return Note(False, f"at {settings.listen} all is let pass: the kill switch is pulled")
+        return Note("warning", f"at {settings.listen} all is let pass: the kill switch is pulled")
     if told["asked"] == "-1":
-        return Note(False, f"at {settings.listen} no mail server has asked yet")
-    return Note(True, f"at {settings.listen} a mail server asked {told['asked']} s ago")
+        return Note("warning", f"at {settings.listen} no mail server has asked yet")
+    return Note("ok", f"at {settings.listen} a mail server asked {told['asked']} s ago")
 
 
 def _ask(listen: str) -> dict[str, str]:
@@ -129,7 +126,7 @@ def _service(settings: PolicySettings, service: Service) -> list[Note]:
     if not places:
         return [
             Note(
-                False,
+                "failed",
                 f"{service.key}: does not ask us",
                 (_put(settings, service, RECIPIENT, service.items(RECIPIENT)),),
             )
@@ -140,7 +137,7 @@ def _service(settings: PolicySettings, service: Service) -> list[Note]:
         if CLIENT not in named or service["smtpd_delay_reject"] != "no":
             notes.append(
                 Note(
-                    False,
+                    "failed",
                     f"{service.key}: asks us after the login only: password guessing goes on"
                     " (docs/gateways/policy.md: submission)",
                 )
@@ -148,7 +145,7 @@ def _service(settings: PolicySettings, service: Service) -> list[Note]:
         if not named & {DATA, END}:
             notes.append(
                 Note(
-                    False,
+                    "failed",
                     f"{service.key}: does not ask us at DATA: an account cannot be limited",
                     (_put(settings, service, DATA, service.items(DATA)),),
                 )
@@ -159,7 +156,7 @@ def _service(settings: PolicySettings, service: Service) -> list[Note]:
     asked = dict.fromkeys(
         "RCPT TO" if late and place.name in EARLY else LISTS[place.name] for place in places
     )
-    return [Note(True, f"{service.key}: asks us at {', '.join(asked)}; without us it goes on")]
+    return [Note("ok", f"{service.key}: asks us at {', '.join(asked)}; without us it goes on")]
 
 
 def _failures(settings: PolicySettings, service: Service, places: list[Place]) -> list[Note]:
@@ -173,7 +170,7 @@ def _failures(settings: PolicySettings, service: Service, places: list[Place]) -
         rest = items[: place.at] + items[place.at + 2 :]
         return [
             Note(
-                False,
+                "failed",
                 f"{service.key}: without us mail is answered {action or 'with an error'}, after"
                 f" {wait} ({place.name})",
                 (_put(settings, service, place.name, rest, place.at),),
@@ -190,7 +187,7 @@ def _order(settings: PolicySettings, service: Service, places: list[Place]) -> l
             rest = items[: place.at] + items[place.at + 2 :]
             return [
                 Note(
-                    False,
+                    "failed",
                     f"{service.key}: asks us only after {', '.join(before)} ({place.name})",
                     (_put(settings, service, place.name, rest),),
                 )

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 
 from schemas.findings import Decision
 from streams import targets
-from streams.gateway import GatewaySettings, Note
+from streams.gateway import GatewaySettings, Note, Site
 from streams.gateways.postfix import tables
 from streams.gateways.postfix.review import review
 from streams.gateways.postfix.settings import (
     LMDB,
     PostfixSettings,
-    login_tables,
+    name_tables,
     network_tables,
     path,
 )
@@ -45,12 +45,27 @@ class Postfix(Writing):
     ) -> None:
         super().__init__(settings, name, lifted)
         chosen = self.settings
-        self._reload = Reload(chosen.reload_command, chosen.reload_interval, clock)
+        self._reload = Reload(chosen.reload_command, chosen.reload_interval, clock, privileged=True)
         self._makes = {
             path(table): Reload(chosen.make_command(path(table)), 0.0, clock)
-            for table in (chosen.clients, chosen.postscreen, chosen.accounts)
+            for table in (chosen.clients, chosen.postscreen, chosen.accounts, chosen.phishing)
             if table.startswith(LMDB)
         }
+        self._site: Site | None = None
+        self._phishing: frozenset[str] = frozenset()
+        self._recipients = tables.recipients(())
+
+    def connect(self, site: Site) -> None:
+        self._site = site
+
+    def apply(self, decisions: Sequence[Decision]) -> bool:
+        """The list of phishers' addresses changes by itself, and is lifted like decisions."""
+        stop = not self.settings.enabled or self._lifted()
+        wanted = frozenset() if stop or self._site is None else self._site.phishing
+        if self.settings.phishing and wanted != self._phishing:
+            self._phishing, self._recipients = wanted, tables.recipients(wanted)
+            self._given = None
+        return super().apply(decisions)
 
     def render(self, decisions: Sequence[Decision]) -> dict[str, str]:
         """The text of each table, by its path."""
@@ -60,8 +75,9 @@ class Postfix(Writing):
             **_networks(decisions, settings.postscreen, tables.postscreen_action),
             **{
                 path(table): tables.logins(decisions, settings.login_domain)
-                for table in login_tables(settings.accounts)
+                for table in name_tables(settings.accounts)
             },
+            **{path(table): self._recipients for table in name_tables(settings.phishing)},
         }
 
     def reload(self, path: str) -> Reload:

@@ -13,12 +13,11 @@ from streams.gateway import Note
 from streams.gateways.postfix.settings import (
     LMDB,
     PostfixSettings,
-    login_tables,
+    name_tables,
     network_tables,
     path,
 )
 from streams.postconf import Service
-from streams.writing import unwritable
 
 LOGIN_FIRST = {"permit_sasl_authenticated", "reject"}
 """Restrictions that refuse everybody when they are asked before the login."""
@@ -30,7 +29,8 @@ AFTER_LOGIN = (
 """Where those go instead: lists that are asked later, of which an empty one is best, since a
 permit in front would end the list for what stands there already."""
 
-AFTER_RECIPIENT = ("smtpd_relay_restrictions", "smtpd_recipient_restrictions")
+RECIPIENT = "smtpd_recipient_restrictions"
+AFTER_RECIPIENT = ("smtpd_relay_restrictions", RECIPIENT)
 ASKED = (
     "smtpd_client_restrictions",
     "smtpd_delay_reject",
@@ -45,42 +45,35 @@ ASKED = (
 
 def review(settings: PostfixSettings) -> list[Note]:
     """What is enforced, what is not, and the commands that mend it."""
-    notes = _files(settings)
+    notes = _lmdb(settings)
     try:
         services = postconf.services([settings.postconf, *settings.instance], ASKED)
     except postconf.FAILURES as error:
-        notes.append(Note(False, f"{settings.postconf} cannot be asked what is used: {error}"))
+        notes.append(Note("unknown", f"{settings.postconf} cannot be asked what is used: {error}"))
         return notes
     servers = [service for service in services if service.program == "smtpd"]
     if not servers:
-        notes.append(Note(False, "master.cf has no smtpd: no client is ever looked up"))
+        notes.append(Note("failed", "master.cf has no smtpd: no client is ever looked up"))
     screened = _postscreen(settings, services, notes)
     for service in servers:
         if settings.clients:
             notes.append(_clients(settings, service, screened))
         if settings.accounts and service.takes_logins:
             notes.append(_accounts(settings, service))
+        if settings.phishing and service.takes_logins:
+            notes.append(_phishing(settings, service))
     return notes
 
 
 # -- questions asked --------------------------------------------------------------------------
 
 
-def _files(settings: PostfixSettings) -> list[Note]:
-    chosen = (settings.clients, settings.postscreen, settings.accounts)
-    tables = [
-        *network_tables(settings.clients),
-        *network_tables(settings.postscreen),
-        *login_tables(settings.accounts),
-    ]
-    notes = unwritable(path(table) for table in tables)
-    if any(place.startswith(LMDB) for place in chosen):
-        notes += _lmdb(settings)
-    return notes
-
-
 def _lmdb(settings: PostfixSettings) -> list[Note]:
-    """Whether this Postfix reads such tables; if it cannot be asked, others say so."""
+    """Whether this Postfix reads such tables where one is configured; if it cannot be asked,
+    others say so."""
+    chosen = (settings.clients, settings.postscreen, settings.accounts, settings.phishing)
+    if not any(place.startswith(LMDB) for place in chosen):
+        return []
     try:
         known = postconf.table_types([settings.postconf, *settings.instance])
     except postconf.FAILURES:
@@ -88,7 +81,7 @@ def _lmdb(settings: PostfixSettings) -> list[Note]:
     if LMDB.rstrip(":") in known:
         return []
     remedy = ("apt-get install postfix-lmdb",)
-    return [Note(False, "this Postfix does not read tables of LMDB", remedy)]
+    return [Note("failed", "this Postfix does not read tables of LMDB", remedy)]
 
 
 def _postscreen(settings: PostfixSettings, services: list[Service], notes: list[Note]) -> bool:
@@ -98,7 +91,7 @@ def _postscreen(settings: PostfixSettings, services: list[Service], notes: list[
     tables = network_tables(settings.postscreen)
     screens = [service for service in services if service.program == "postscreen"]
     if not screens:
-        notes.append(Note(False, f"{settings.postscreen}: master.cf has no postscreen"))
+        notes.append(Note("failed", f"{settings.postscreen}: master.cf has no postscreen"))
         return False
     screen = screens[0]
     present = screen.items("postscreen_access_list")
@@ -107,7 +100,7 @@ def _postscreen(settings: PostfixSettings, services: list[Service], notes: list[
         wanted = [*present, *missing]
         notes.append(
             Note(
-                False,
+                "failed",
                 f"postscreen does not look into {_and(missing)}",
                 (_set("postscreen_access_list", wanted, settings),),
             )
@@ -117,21 +110,21 @@ def _postscreen(settings: PostfixSettings, services: list[Service], notes: list[
     if action not in ("enforce", "drop"):
         notes.append(
             Note(
-                False,
+                "failed",
                 "postscreen looks clients up but lets them pass"
                 f" (postscreen_denylist_action is {action or 'ignore'})",
                 (_set("postscreen_denylist_action", ["drop"], settings),),
             )
         )
         return False
-    notes.append(Note(True, f"{screen.key}: postscreen refuses the clients before the greeting"))
+    notes.append(Note("ok", f"{screen.key}: postscreen refuses the clients before the greeting"))
     return True
 
 
 def _clients(settings: PostfixSettings, service: Service, screened: bool) -> Note:
     """Whether a decision against a client has effect here, and on logins."""
     if screened and service.key.endswith("/pass"):
-        return Note(True, f"{service.key}: postscreen stands in front of it")
+        return Note("ok", f"{service.key}: postscreen stands in front of it")
     key, tables = service.key, network_tables(settings.clients)
     present = service.items("smtpd_client_restrictions")
     places = {table: _position(present, "check_client_access", table) for table in tables}
@@ -141,13 +134,13 @@ def _clients(settings: PostfixSettings, service: Service, screened: bool) -> Not
     if missing:
         whom = "nobody" if len(missing) == len(tables) else "not all"
         return Note(
-            False,
+            "failed",
             f"{key}: does not look into {_and(missing)}: refuses {whom}",
             _remedy(settings, service, rest),
         )
     if service.takes_logins and not early:
         return Note(
-            False,
+            "failed",
             f"{key}: refuses at RCPT TO only, after the login: password guessing goes on"
             " (smtpd_delay_reject is yes)",
             _remedy(settings, service, rest),
@@ -156,27 +149,43 @@ def _clients(settings: PostfixSettings, service: Service, screened: bool) -> Not
     before = sorted({"permit", "permit_sasl_authenticated"}.intersection(present[:last]))
     if before:
         return Note(
-            False,
+            "failed",
             f"{key}: looks into {_and(tables)} only after {', '.join(before)}",
             _remedy(settings, service, rest),
         )
     when = "before the login" if service.takes_logins else "(it takes no logins)"
-    return Note(True, f"{key}: refuses the clients of {_and(tables)} {when}")
+    return Note("ok", f"{key}: refuses the clients of {_and(tables)} {when}")
 
 
 def _accounts(settings: PostfixSettings, service: Service) -> Note:
-    [table] = login_tables(settings.accounts)
+    [table] = name_tables(settings.accounts)
     for name in (*AFTER_LOGIN, *AFTER_RECIPIENT):
         present = service.items(name)
         at = _position(present, "check_sasl_access", table)
         if at is not None and not LOGIN_FIRST.intersection(present[:at]):
-            return Note(True, f"{service.key}: refuses mail of the logins of {path(table)}")
+            return Note("ok", f"{service.key}: refuses mail of the logins of {path(table)}")
     present = service.items("smtpd_sender_restrictions")
     wanted = ["check_sasl_access", table, *present]
     return Note(
-        False,
+        "failed",
         f"{service.key}: does not look into {path(table)}: no login is stopped",
         (_override(service, "smtpd_sender_restrictions", wanted, settings),),
+    )
+
+
+def _phishing(settings: PostfixSettings, service: Service) -> Note:
+    """Whether people who have logged in are kept from answering phishers."""
+    [table] = name_tables(settings.phishing)
+    for name in AFTER_RECIPIENT:
+        present = service.items(name)
+        at = _position(present, "check_recipient_access", table)
+        if at is not None and not LOGIN_FIRST.intersection(present[:at]):
+            return Note("ok", f"{service.key}: refuses mail to the addresses of {path(table)}")
+    wanted = ["check_recipient_access", table, *service.items(RECIPIENT)]
+    return Note(
+        "failed",
+        f"{service.key}: does not look into {path(table)}: answers to phishers go out",
+        (_override(service, RECIPIENT, wanted, settings),),
     )
 
 

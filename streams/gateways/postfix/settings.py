@@ -13,6 +13,7 @@ class PostfixSettings(GatewaySettings, frozen=True):
     # lmdb:... for IPv4, and for IPv6 the cidr table beside it
     postscreen: str = ""  # postscreen_access_list cidr:..., or lmdb:... and cidr:... likewise
     accounts: str = ""  # check_sasl_access texthash:... or lmdb:...
+    phishing: str = ""  # check_recipient_access texthash:... or lmdb:...: the list of [phishing]
     login_domain: str = ""  # logins of this domain are refused without it as well
     tarpit: int = 5  # seconds that a tarpit sleeps; 0: it defers instead
     reload_interval: float = 5.0  # seconds between two reloads, at least
@@ -41,8 +42,8 @@ def network_tables(place: str) -> list[str]:
     return [f"cidr:{place}"] if place else []
 
 
-def login_tables(place: str) -> list[str]:
-    """The same for logins."""
+def name_tables(place: str) -> list[str]:
+    """The same for logins and addresses."""
     if place.startswith(LMDB):
         return [place]
     return [f"texthash:{place}"] if place else []

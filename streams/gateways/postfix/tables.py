@@ -12,6 +12,8 @@ from streams import prefixes, targets
 from streams.prefixes import Prefix
 from streams.writing import HEADER
 
+PHISHING = "REJECT 5.7.1 Phishers collect passwords at this address; ask your help desk"
+
 Act = Callable[[Decision], str]
 """What a table says about a decision; "" where it can say nothing."""
 
@@ -48,6 +50,13 @@ def logins(decisions: Iterable[Decision], login_domain: str) -> str:
             for name in targets.logins(decision, login_domain):
                 rows.setdefault(name, action)
     return HEADER + "".join(f"{name} {action}\n" for name, action in rows.items())
+
+
+def recipients(addresses: Iterable[str]) -> str:
+    """A table for check_recipient_access of addresses that phishers collect answers at. Those of
+    a list of others that are no plain addresses are left out."""
+    plain = sorted(filter(None, map(targets.address, addresses)))
+    return HEADER + "".join(f"{address} {PHISHING}\n" for address in plain)
 
 
 def client_action(decision: Decision, tarpit: int) -> str:

@@ -1,11 +1,13 @@
-"""Who is kept waiting just now: not too many, and one of each network, or an attacker would
-exhaust the mail server through us."""
+"""Who is kept waiting just now. What waits is a process of the mail server's, and an attacker would
+have all of them: so few wait at the same time, and of one network only one. No IO, no clock."""
 
 from collections import deque
 
+LONGEST = 30  # seconds; Postfix under stress gives up after 10, Dovecot after 60
+
 
 class Tarpits:
-    """At most `most` at the same time."""
+    """At most `most` at the same time, each for `seconds`."""
 
     def __init__(self, most: int, seconds: float) -> None:
         self._most = most
@@ -14,7 +16,7 @@ class Tarpits:
         self._waiting: set[str] = set()  # networks
 
     def enter(self, network: str, now: float) -> bool:
-        """Whether somebody of this network is to wait from now on."""
+        """Whether somebody of this network is to wait from now on. `now` only grows."""
         ends, waiting = self._ends, self._waiting
         while ends and ends[0][0] <= now:
             waiting.remove(ends.popleft()[1])

@@ -18,6 +18,7 @@ class SinkSettings(Section, frozen=True):
     """``[sinks.NAME]``: what all sinks have."""
 
     least: Severity = "info"  # milder alerts are not told here
+    detectors: tuple[str, ...] = ()  # only alerts of these; none: of all
     domains: tuple[str, ...] = ()  # only alerts that concern one of these; none: all
 
 
@@ -42,16 +43,32 @@ class Sink:
     def of(self) -> str:
         """Which alerts are told here, in words: for `check`."""
         said = f"alerts from severity {self.settings.least} on"
+        if self.settings.detectors:
+            said += f", by {', '.join(self.settings.detectors)}"
         if self.settings.domains:
             said += f", of {', '.join(self.settings.domains)}"
         if self.concerned is not None:
             said += ", of the domains that name it"
         return said
 
+    def wants(self, alert: Alert) -> bool:
+        """Whether an alert belongs here: severity, detector and domains must all fit."""
+        if SEVERITIES.index(alert.severity) < SEVERITIES.index(self.settings.least):
+            return False
+        detectors, domains = self.settings.detectors, self.settings.domains
+        if detectors and alert.detector not in detectors:
+            return False
+        chosen = self.concerned
+        if chosen is not None and chosen(alert.domains):
+            return True
+        if not domains:
+            return chosen is None
+        return not set(domains).isdisjoint(alert.domains)
+
     def send(self, alerts: Sequence[Alert]) -> None:
         """Tell those of the alerts that belong here. Raises SinkError where that failed; it is
         for the caller to try again."""
-        wanted = [alert for alert in alerts if self._concerns(alert)]
+        wanted = [alert for alert in alerts if self.wants(alert)]
         if wanted:
             self.deliver(wanted)
 
@@ -68,13 +85,3 @@ class Sink:
 
     def close(self) -> None:
         """Give back what is held open; `send` may be called again."""
-
-    def _concerns(self, alert: Alert) -> bool:
-        if SEVERITIES.index(alert.severity) < SEVERITIES.index(self.settings.least):
-            return False
-        chosen, domains = self.concerned, self.settings.domains
-        if chosen is not None and chosen(alert.domains):
-            return True
-        if not domains:
-            return chosen is None
-        return not set(domains).isdisjoint(alert.domains)

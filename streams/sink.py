@@ -20,6 +20,8 @@ class SinkSettings(Section, frozen=True):
     least: Severity = "info"  # milder alerts are not told here
     detectors: tuple[str, ...] = ()  # only alerts of these; none: of all
     domains: tuple[str, ...] = ()  # only alerts that concern one of these; none: all
+    gather: float = 60.0  # seconds in which alerts of one incident, detector and severity are told
+    # as one, but for the first; 0: each is told as itself
 
 
 class Sink:
@@ -49,6 +51,8 @@ class Sink:
             said += f", of {', '.join(self.settings.domains)}"
         if self.concerned is not None:
             said += ", of the domains that name it"
+        if self.settings.gather:
+            said += f"; those of one incident together, every {self.settings.gather:g} s"
         return said
 
     def wants(self, alert: Alert) -> bool:

@@ -1,15 +1,19 @@
 """Alerts on their way to one sink, in a thread of their own: a slow SOC never slows detection.
 
 What waits here is also owed in the store, so nothing is lost with the process. A repetition
-(the process died between the delivery and the note of it) has the same id and revision.
+(the process died between the delivery and the note of it) has the same id and revision. Alerts
+that are held back for a summary (streams/gathering.py) are owed until that has arrived.
 """
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from agents.single.store import Told
 from schemas.findings import Alert
+from streams.gathering import Gathering, Parcel
 from streams.metrics import SINK_FAILURES, SINK_WAITING
 from streams.said import said
 from streams.sink import Sink
@@ -34,9 +38,11 @@ class Delivery:
         self.trouble = ""  # why the last attempt failed
         self._patience = patience
         self._waiting: dict[str, Alert] = {}
+        self._gathering = Gathering(sink.settings.gather)
         self._told: dict[str, int] = {}  # newest revision by alert, until `told` is asked
         self._spilled = False
         self._begun = False
+        self._hurried = False
         self._closing = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(
@@ -46,17 +52,27 @@ class Delivery:
 
     def put(self, alerts: Iterable[Alert]) -> None:
         """Alerts to be told; what was told just now is not told again."""
+        now = time.monotonic()
         with self._changed:
             for alert in alerts:
-                before = self._waiting.get(alert.id)
-                if alert.revision <= self._told.get(alert.id, 0):
-                    continue
-                if before is None and len(self._waiting) >= HELD:
-                    self._spilled = True
-                elif before is None or before.revision < alert.revision:
-                    self._waiting[alert.id] = alert
-            SINK_WAITING.labels(self.sink.name).set(len(self._waiting))
+                if alert.revision > self._told.get(alert.id, 0):
+                    self._put(alert, now)
+            self._count()
             self._changed.notify()
+
+    def _put(self, alert: Alert, now: float) -> None:
+        if not self.sink.wants(alert):
+            self._told[alert.id] = alert.revision
+            return
+        before = self._waiting.get(alert.id)
+        held = None if before else self._gathering.find(alert)
+        known = before or held
+        if known is not None and known.revision >= alert.revision:
+            return
+        if known is None and len(self._waiting) + self._gathering.held >= HELD:
+            self._spilled = True
+        elif before is not None or not self._gathering.hold(alert, now):
+            self._waiting[alert.id] = alert
 
     def told(self) -> list[Told]:
         """What was delivered since the last call."""
@@ -68,7 +84,7 @@ class Delivery:
         """How many of the alerts that are owed to ask the store for, now that there is room for
         those that wait there alone; one more than fits, to know of the rest."""
         with self._changed:
-            if not self._spilled or len(self._waiting) > HELD // 2:
+            if not self._spilled or len(self._waiting) + self._gathering.held > HELD // 2:
                 return 0
             self._spilled = False
             return HELD + 1
@@ -76,7 +92,13 @@ class Delivery:
     def idle(self) -> bool:
         """Whether all is told."""
         with self._changed:
-            return self._begun and not self._waiting
+            return self._begun and not self._waiting and not self._gathering.held
+
+    def hurry(self) -> None:
+        """Hold nothing back any longer: this is the end of all there is to read."""
+        with self._changed:
+            self._hurried = True
+            self._changed.notify()
 
     def close(self, timeout: float = 10.0) -> None:
         """Stop after the attempt that is being made; what is not told stays owed."""
@@ -96,7 +118,7 @@ class Delivery:
         pause = self._patience[0]
         while batch := self._next():
             try:
-                self.sink.send(batch)
+                self.sink.send([parcel.alert for parcel in batch])
             except Exception as error:
                 # Whatever a sink raises, its alerts are still owed and the thread goes on.
                 self._failed(str(error))
@@ -117,22 +139,37 @@ class Delivery:
         with self._changed:
             self._told.update(received)
 
-    def _next(self) -> list[Alert]:
+    def _next(self) -> list[Parcel]:
         """The next alerts, the longest waiting first; none when it is time to end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closing)
-            return [] if self._closing else list(self._waiting.values())[:BATCH]
+            while not self._closing:
+                now = time.monotonic()
+                found = [Parcel(one, [one]) for one in islice(self._waiting.values(), BATCH)]
+                room = BATCH - len(found)
+                found += self._gathering.ripe(now, room, at_once=self._hurried)
+                if found:
+                    return found
+                self._changed.wait(self._gathering.due(now))
+            return []
 
-    def _delivered(self, batch: list[Alert]) -> None:
+    def _delivered(self, batch: Iterable[Parcel]) -> None:
+        now = time.monotonic()
         with self._changed:
-            for alert in batch:
-                self._told[alert.id] = alert.revision
-                if self._waiting[alert.id].revision == alert.revision:
+            for parcel in batch:
+                for one in parcel.members:
+                    self._told[one.id] = max(one.revision, self._told.get(one.id, 0))
+                alert = parcel.alert
+                if parcel.held:
+                    self._gathering.told(parcel, now)
+                elif self._waiting[alert.id].revision == alert.revision:
                     del self._waiting[alert.id]
-            SINK_WAITING.labels(self.sink.name).set(len(self._waiting))
+            self._count()
         if self.trouble:
             log.info(said("sink works again", sink=self.sink.name))
             self.trouble = ""
+
+    def _count(self) -> None:
+        SINK_WAITING.labels(self.sink.name).set(len(self._waiting) + self._gathering.held)
 
     def _failed(self, trouble: str) -> None:
         SINK_FAILURES.labels(self.sink.name).inc()

@@ -14,6 +14,7 @@ LOOK_BACK = 4 << 20  # bytes of the file that are searched for what an earlier p
 class JsonLinesSettings(SinkSettings, frozen=True):
     """``[sinks.jsonl]``"""
 
+    gather: float = 0.0  # seconds; 0: each alert is a line
     path: str = "-"  # "-" is standard output
 
 

@@ -57,7 +57,10 @@ def test_a_domain_that_chose_the_sink_does_not_overrule_its_detectors() -> None:
 
 
 def test_check_says_which_alerts_are_told() -> None:
-    sink = Heard(SinkSettings(least="high", detectors=("auth_breach",), domains=("example.org",)))
+    settings = SinkSettings(
+        least="high", detectors=("auth_breach",), domains=("example.org",), gather=0.0
+    )
+    sink = Heard(settings)
     assert sink.of() == "alerts from severity high on, by auth_breach, of example.org"
 
 

@@ -1,6 +1,7 @@
 """Alerts by HTTP POST, signed as Standard Webhooks asks.
 
-One request for each alert, its body ``{"type": "alert", "timestamp": ..., "data": alert}``. The
+One request for each alert, its body ``{"type": "alert", "timestamp": ..., "data": alert}``, or, in
+a format of others, the alert alone, which is what their intakes take. The
 headers ``webhook-id`` (the alert's id and revision: what a receiver has seen it can drop),
 ``webhook-timestamp`` and ``webhook-signature`` are those of the Standard Webhooks specification,
 the signature being ``v1,`` and the base64 HMAC-SHA256 of ``id.timestamp.body``.
@@ -21,6 +22,8 @@ from schemas import wire
 from schemas.findings import Alert
 from schemas.settings import SettingsError
 from streams import tls
+from streams.rendering import formats
+from streams.rendering.formats import Format
 from streams.sink import Sink, SinkError, SinkSettings
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ class WebhookSettings(SinkSettings, frozen=True):
     """``[sinks.webhook]``"""
 
     url: str = ""  # http:// or https://; must be set
+    format: Format = "native"  # our own, OCSF 1.8
     secret: str = ""  # base64, with or without whsec_; "" signs nothing
     secret_file: str = ""  # a file that holds it instead
     timeout: float = 10.0  # seconds for one request
@@ -64,7 +68,8 @@ class Webhook(Sink):
 
     def about(self) -> str:
         """The path and the query often are the password: they are not shown."""
-        return f"POST to {_shown(self.settings.url)}"
+        form = "" if self.settings.format == "native" else f" of {self.settings.format}"
+        return f"POST{form} to {_shown(self.settings.url)}"
 
     def deliver(self, alerts: Sequence[Alert]) -> None:
         asyncio.run(self._post_all(alerts))
@@ -85,13 +90,7 @@ class Webhook(Sink):
     async def _post(self, session: "aiohttp.ClientSession", alert: Alert) -> None:
         url = self.settings.url
         now = self._clock()
-        body = wire.encode(
-            {
-                "type": "alert",
-                "timestamp": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
-                "data": alert,
-            }
-        )
+        body = self._body(alert, now)
         headers = {"content-type": "application/json", "user-agent": "mailwarden"}
         headers |= signed(f"{alert.id}-{alert.revision}", int(now), body, self._key)
         try:
@@ -103,6 +102,12 @@ class Webhook(Sink):
         except TimeoutError as error:
             wait = self.settings.timeout
             raise SinkError(f"{_shown(url)}: no answer within {wait:g} s") from error
+
+    def _body(self, alert: Alert, now: float) -> bytes:
+        if self.settings.format != "native":
+            return formats.rendered(alert, self.settings.format)
+        stamp = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
+        return wire.encode({"type": "alert", "timestamp": stamp, "data": alert})
 
 
 def signed(message_id: str, timestamp: int, body: bytes, key: bytes) -> dict[str, str]:

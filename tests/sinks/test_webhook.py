@@ -13,6 +13,7 @@ import pytest
 
 from schemas.findings import Alert, Subject
 from schemas.settings import SettingsError
+from streams.rendering import formats
 from streams.sink import SinkError
 from streams.sinks.webhook import Webhook, WebhookSettings, signed
 
@@ -112,6 +113,22 @@ def test_the_signature_is_that_of_the_specifications_example() -> None:
     key = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     headers = signed("msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}', key)
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.mark.parametrize("form", ["ocsf"])
+def test_in_a_format_of_others_the_body_is_the_alert_alone(receiver: Receiver, form: str) -> None:
+    sink(receiver.url, secret=SECRET, format=form).send([alert("a1", revision=3)])
+    [(_, headers, body)] = receiver.requests
+    assert body == formats.rendered(alert("a1", revision=3), form)
+    assert headers["webhook-id"] == "a1-3"
+    assert (
+        headers["webhook-signature"] == signed("a1-3", 1700000000, body, KEY)["webhook-signature"]
+    )
+
+
+def test_check_names_the_format() -> None:
+    assert sink("https://h.example/x").about() == "POST to https://h.example"
+    assert sink("https://h.example/x", format="ocsf").about() == "POST of ocsf to https://h.example"
 
 
 def test_without_a_secret_nothing_is_signed(receiver: Receiver) -> None:

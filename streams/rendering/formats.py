@@ -7,18 +7,20 @@ import msgspec
 
 from schemas import wire
 from schemas.findings import Alert
-from streams.rendering import ocsf
+from streams.rendering import ecs, ocsf
 
-Format = Literal["native", "ocsf"]
+Format = Literal["native", "ocsf", "ecs"]
 
 TREES: dict[str, Callable[[Alert], Any]] = {
     "native": lambda alert: alert,
     "ocsf": ocsf.tree,
+    "ecs": ecs.tree,
 }
 
 WHICH: dict[str, Callable[[dict[str, Any]], tuple[str, int]]] = {
     "native": lambda tree: (tree["id"], tree["revision"]),
     "ocsf": lambda tree: (tree["finding_info"]["uid"], tree["metadata"]["sequence"]),
+    "ecs": ecs.which,
 }
 
 

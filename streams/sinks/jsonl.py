@@ -17,7 +17,7 @@ class JsonLinesSettings(SinkSettings, frozen=True):
 
     gather: float = 0.0  # seconds; 0: each alert is a line
     path: str = "-"  # "-" is standard output
-    format: Format = "native"  # our own, OCSF 1.8
+    format: Format = "native"  # our own, OCSF 1.8, ECS
 
 
 class JsonLines(Sink):

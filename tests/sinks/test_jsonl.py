@@ -132,7 +132,7 @@ def test_what_stands_in_the_file_has_arrived(tmp_path: Path) -> None:
     assert sink("-").received(asked) == set()
 
 
-@pytest.mark.parametrize("form", ["native", "ocsf"])
+@pytest.mark.parametrize("form", ["native", "ocsf", "ecs"])
 def test_what_stands_there_is_known_in_each_format(tmp_path: Path, form: str) -> None:
     path = tmp_path / "alerts.jsonl"
     told = sink(path, format=form)

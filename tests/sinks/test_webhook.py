@@ -115,7 +115,7 @@ def test_the_signature_is_that_of_the_specifications_example() -> None:
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-@pytest.mark.parametrize("form", ["ocsf"])
+@pytest.mark.parametrize("form", ["ocsf", "ecs"])
 def test_in_a_format_of_others_the_body_is_the_alert_alone(receiver: Receiver, form: str) -> None:
     sink(receiver.url, secret=SECRET, format=form).send([alert("a1", revision=3)])
     [(_, headers, body)] = receiver.requests
@@ -209,6 +209,7 @@ def _some_certificate() -> str:
         ({"url": ""}, "url: expected http://"),
         ({"url": "ftp://example.org/"}, "url: expected http://"),
         ({"url": "https://"}, "url: expected http://"),
+        ({"url": "http://h:port/"}, "url: expected http://"),
         ({"url": "http://h/", "timeout": 0.0}, "timeout: expected a number of seconds above 0"),
         ({"url": "http://h/", "secret": "whsec_no!"}, "secret: expected base64"),
         ({"url": "http://h/", "secret": "ä"}, "secret: expected base64"),

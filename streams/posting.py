@@ -1,6 +1,7 @@
 """HTTP requests of sinks: one after the other, each in full before the next, no redirects."""
 
 import asyncio
+import base64
 import io
 import ssl
 from collections.abc import Callable, Iterable
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from schemas.settings import SettingsError
+from streams import tls
 from streams.sink import SinkError
 
 if TYPE_CHECKING:
@@ -18,10 +20,11 @@ if TYPE_CHECKING:
 LARGEST = 16 << 20  # bytes of an answer that are read
 
 
-class Post(Struct, frozen=True):
+class Request(Struct, frozen=True):
     body: bytes
     headers: dict[str, str]
     path: str = ""  # behind the server's address
+    method: str = "POST"
 
 
 class Answer(Struct, frozen=True):
@@ -51,26 +54,28 @@ class Server:
         self._tls = context
         self._timeout = timeout
 
-    def post(self, posts: Iterable[Post], judge: Callable[[Answer], None] | None = None) -> None:
+    def send(
+        self, requests: Iterable[Request], judge: Callable[[Answer], None] | None = None
+    ) -> None:
         """Send all of them; `judge` sees each answer, and raises SinkError where the next is not
         to be sent. Raises SinkError also where there is no answer, or, without a judge, another
         than 2xx."""
-        asyncio.run(self._post_all(posts, judge or self.expect_success))
+        asyncio.run(self._send_all(requests, judge or self.expect_success))
 
     def expect_success(self, answer: Answer) -> None:
         if not 200 <= answer.status < 300:
             raise SinkError(f"{self.shown}: answered {answer.status} {answer.reason}")
 
-    async def _post_all(self, posts: Iterable[Post], judge: Callable[[Answer], None]) -> None:
+    async def _send_all(self, requests: Iterable[Request], judge: Callable[[Answer], None]) -> None:
         # Every command reads the settings and so this module: only who sends waits for aiohttp.
         import aiohttp  # noqa: PLC0415
 
         timeout = aiohttp.ClientTimeout(total=self._timeout)
         connector = aiohttp.TCPConnector(ssl=self._tls)
         async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
-            for post in posts:
+            for request in requests:
                 try:
-                    answer = await self._post(session, post)
+                    answer = await self._send(session, request)
                 except aiohttp.ClientError as error:
                     raise SinkError(f"{self.shown}: {error}") from error
                 except TimeoutError as error:
@@ -78,11 +83,12 @@ class Server:
                     raise SinkError(f"{self.shown}: no answer within {wait:g} s") from error
                 judge(answer)
 
-    async def _post(self, session: "aiohttp.ClientSession", post: Post) -> Answer:
-        url = f"{self._url.rstrip('/')}/{post.path}" if post.path else self._url
-        headers = {"user-agent": "mailwarden", **post.headers}
-        async with session.post(
-            url, data=io.BytesIO(post.body), headers=headers, allow_redirects=False
+    async def _send(self, session: "aiohttp.ClientSession", request: Request) -> Answer:
+        url = f"{self._url.rstrip('/')}/{request.path}" if request.path else self._url
+        headers = {"user-agent": "mailwarden", **request.headers}
+        data = io.BytesIO(request.body) if request.body else None
+        async with session.request(
+            request.method, url, data=data, headers=headers, allow_redirects=False
         ) as answer:
             body = bytearray()
             async for chunk in answer.content.iter_chunked(1 << 16):
@@ -90,3 +96,17 @@ class Server:
                 if len(body) > LARGEST:
                     raise SinkError(f"{self.shown}: answered more than {LARGEST} bytes")
             return Answer(answer.status, answer.reason or "", bytes(body))
+
+
+def basic(username: str, password: str, password_file: str) -> dict[str, str]:
+    """The header of basic authentication (RFC 7617), from the settings of these names. Raises
+    SettingsError."""
+    held = tls.held_secret(password, password_file, "password")
+    if held and not username:
+        raise SettingsError("username: expected the name that the password is of")
+    if ":" in username:
+        raise SettingsError("username: expected a name without a colon")
+    if not username:
+        return {}
+    both = base64.b64encode(f"{username}:{held}".encode())
+    return {"authorization": f"Basic {both.decode()}"}

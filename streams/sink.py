@@ -87,5 +87,12 @@ class Sink:
         """
         return set()
 
+    def due(self) -> float | None:
+        """Seconds until `refresh` is to be called; None: never."""
+        return None
+
+    def refresh(self) -> None:
+        """Say again what must not be forgotten. Raises SinkError. In the thread of `send`."""
+
     def close(self) -> None:
         """Give back what is held open; `send` may be called again."""

@@ -116,9 +116,12 @@ class Delivery:
         with self._changed:
             self._begun = True
         pause = self._patience[0]
-        while batch := self._next():
+        while (batch := self._next()) is not None:
             try:
-                self.sink.send([parcel.alert for parcel in batch])
+                if batch:
+                    self.sink.send([parcel.alert for parcel in batch])
+                else:
+                    self.sink.refresh()
             except Exception as error:
                 # Whatever a sink raises, its alerts are still owed and the thread goes on.
                 self._failed(str(error))
@@ -139,18 +142,21 @@ class Delivery:
         with self._changed:
             self._told.update(received)
 
-    def _next(self) -> list[Parcel]:
-        """The next alerts, the longest waiting first; none when it is time to end."""
+    def _next(self) -> list[Parcel] | None:
+        """The next alerts, the longest waiting first; none: the sink is to refresh. None when it
+        is time to end."""
         with self._changed:
             while not self._closing:
                 now = time.monotonic()
                 found = [Parcel(one, [one]) for one in islice(self._waiting.values(), BATCH)]
                 room = BATCH - len(found)
                 found += self._gathering.ripe(now, room, at_once=self._hurried)
-                if found:
+                due = self.sink.due()
+                if found or (due is not None and due <= 0):
                     return found
-                self._changed.wait(self._gathering.due(now))
-            return []
+                waits = [wait for wait in (self._gathering.due(now), due) if wait is not None]
+                self._changed.wait(min(waits, default=None))
+            return None
 
     def _delivered(self, batch: Iterable[Parcel]) -> None:
         now = time.monotonic()

@@ -1,12 +1,14 @@
 """The sinks, one line each."""
 
 from streams.sink import Sink
+from streams.sinks.alertmanager import Alertmanager
 from streams.sinks.elasticsearch import Elasticsearch
 from streams.sinks.jsonl import JsonLines
 from streams.sinks.syslog import Syslog
 from streams.sinks.webhook import Webhook
 
 SINKS: dict[str, type[Sink]] = {
+    "alertmanager": Alertmanager,
     "elasticsearch": Elasticsearch,
     "jsonl": JsonLines,
     "syslog": Syslog,

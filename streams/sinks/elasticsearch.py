@@ -7,7 +7,6 @@ there already. An item that answers 400, or is too large by itself, never will b
 counted, logged and left out. https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk
 """
 
-import base64
 import logging
 import re
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from schemas.findings import Alert
 from schemas.settings import SettingsError
 from streams import tls
 from streams.metrics import SINK_REFUSED
-from streams.posting import Answer, Post, Server
+from streams.posting import Answer, Request, Server, basic
 from streams.rendering import ecs
 from streams.said import said
 from streams.sink import Sink, SinkError, SinkSettings
@@ -88,7 +87,7 @@ class Elasticsearch(Sink):
         answers: list[Answer] = []
         path = f"{self.settings.stream}/_bulk?{ANSWER}"
         body = b"".join(b'{"create":{"_id":"%b"}}\n%b\n' % (n.encode(), d) for n, d in documents)
-        self._server.post([Post(body, self._headers, path)], answers.append)
+        self._server.send([Request(body, self._headers, path)], answers.append)
         [answer] = answers
         if answer.status == TOO_LARGE and len(documents) > 1:
             half = len(documents) // 2
@@ -129,19 +128,13 @@ class Elasticsearch(Sink):
 
 def _credentials(settings: ElasticsearchSettings) -> dict[str, str]:
     key = tls.held_secret(settings.api_key, settings.api_key_file, "api_key")
-    password = tls.held_secret(settings.password, settings.password_file, "password")
     if key and settings.username:
         raise SettingsError("username: expected either a name or an api_key, not both")
-    if password and not settings.username:
-        raise SettingsError("username: expected the name that the password is of")
     if key:
         if not re.fullmatch(r"[!-~]+", key):
             raise SettingsError("api_key: expected one word, as the cluster gave it")
         return {"authorization": f"ApiKey {key}"}
-    if settings.username:
-        both = f"{settings.username}:{password}".encode()
-        return {"authorization": f"Basic {base64.b64encode(both).decode()}"}
-    return {}
+    return basic(settings.username, settings.password, settings.password_file)
 
 
 def _words(fault: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from schemas import wire
 from schemas.findings import Alert
 from schemas.settings import SettingsError
 from streams import tls
-from streams.posting import Post, Server
+from streams.posting import Request, Server
 from streams.rendering import formats
 from streams.rendering.formats import Format
 from streams.sink import Sink, SinkSettings
@@ -63,14 +63,14 @@ class Webhook(Sink):
         return f"POST{form} to {self._server.shown}"
 
     def deliver(self, alerts: Sequence[Alert]) -> None:
-        self._server.post(map(self._message, alerts))
+        self._server.send(map(self._message, alerts))
 
-    def _message(self, alert: Alert) -> Post:
+    def _message(self, alert: Alert) -> Request:
         now = self._clock()
         body = self._body(alert, now)
         name = f"{alert.id}-{alert.revision}"
         headers = {"content-type": "application/json", **signed(name, int(now), body, self._key)}
-        return Post(body, headers)
+        return Request(body, headers)
 
     def _body(self, alert: Alert, now: float) -> bytes:
         if self.settings.format != "native":

@@ -80,6 +80,20 @@ class Sink:
         """Tell all of these. Raises SinkError."""
         raise NotImplementedError
 
+    @property
+    def digest(self) -> float:
+        """Seconds for which alerts that `waits` names are collected; they are then told by
+        `deliver_digest` as one."""
+        return 0.0
+
+    def waits(self, alert: Alert) -> bool:
+        """Whether an alert may wait for the digest."""
+        return False
+
+    def deliver_digest(self, alerts: Sequence[Alert]) -> None:
+        """Tell all of these, which waited. Raises SinkError."""
+        raise NotImplementedError
+
     def received(self, alerts: Sequence[Alert]) -> set[tuple[str, int]]:
         """(id, revision) of those alerts that have arrived already, as far as the sink can tell.
 

@@ -8,7 +8,8 @@ that are held back for a summary (streams/gathering.py) are owed until that has 
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import islice
 
 from agents.single.store import Told
@@ -21,6 +22,7 @@ from streams.sink import Sink
 log = logging.getLogger(__name__)
 
 BATCH = 100
+DIGEST = 1000  # alerts of one digest
 HELD = 10_000  # alerts in memory; what is beyond waits in the store
 PATIENCE = (1.0, 300.0)  # seconds between two attempts, doubled each time
 
@@ -39,6 +41,8 @@ class Delivery:
         self._patience = patience
         self._waiting: dict[str, Alert] = {}
         self._gathering = Gathering(sink.settings.gather)
+        self._digest: dict[str, Alert] = {}  # what waits for the next
+        self._digest_due = 0.0
         self._told: dict[str, int] = {}  # newest revision by alert, until `told` is asked
         self._spilled = False
         self._begun = False
@@ -65,14 +69,24 @@ class Delivery:
             self._told[alert.id] = alert.revision
             return
         before = self._waiting.get(alert.id)
-        held = None if before else self._gathering.find(alert)
-        known = before or held
+        known = before or self._digest.get(alert.id) or self._gathering.find(alert)
         if known is not None and known.revision >= alert.revision:
             return
-        if known is None and len(self._waiting) + self._gathering.held >= HELD:
+        if known is None and self._held() >= HELD:
             self._spilled = True
-        elif before is not None or not self._gathering.hold(alert, now):
+        elif before is not None:
             self._waiting[alert.id] = alert
+        elif self.sink.waits(alert):
+            if not self._digest:
+                self._digest_due = now + self.sink.digest
+            self._digest[alert.id] = alert
+        else:
+            self._digest.pop(alert.id, None)
+            if not self._gathering.hold(alert, now):
+                self._waiting[alert.id] = alert
+
+    def _held(self) -> int:
+        return len(self._waiting) + len(self._digest) + self._gathering.held
 
     def told(self) -> list[Told]:
         """What was delivered since the last call."""
@@ -84,7 +98,7 @@ class Delivery:
         """How many of the alerts that are owed to ask the store for, now that there is room for
         those that wait there alone; one more than fits, to know of the rest."""
         with self._changed:
-            if not self._spilled or len(self._waiting) + self._gathering.held > HELD // 2:
+            if not self._spilled or self._held() > HELD // 2:
                 return 0
             self._spilled = False
             return HELD + 1
@@ -92,7 +106,7 @@ class Delivery:
     def idle(self) -> bool:
         """Whether all is told."""
         with self._changed:
-            return self._begun and not self._waiting and not self._gathering.held
+            return self._begun and not self._held()
 
     def hurry(self) -> None:
         """Hold nothing back any longer: this is the end of all there is to read."""
@@ -116,12 +130,10 @@ class Delivery:
         with self._changed:
             self._begun = True
         pause = self._patience[0]
-        while (batch := self._next()) is not None:
+        while (step := self._next()) is not None:
+            tell, batch = step
             try:
-                if batch:
-                    self.sink.send([parcel.alert for parcel in batch])
-                else:
-                    self.sink.refresh()
+                tell()
             except Exception as error:
                 # Whatever a sink raises, its alerts are still owed and the thread goes on.
                 self._failed(str(error))
@@ -142,8 +154,8 @@ class Delivery:
         with self._changed:
             self._told.update(received)
 
-    def _next(self) -> list[Parcel] | None:
-        """The next alerts, the longest waiting first; none: the sink is to refresh. None when it
+    def _next(self) -> tuple[Callable[[], None], list[Parcel]] | None:
+        """What is to be done next, and whom it tells of: the longest waiting first. None when it
         is time to end."""
         with self._changed:
             while not self._closing:
@@ -151,31 +163,44 @@ class Delivery:
                 found = [Parcel(one, [one]) for one in islice(self._waiting.values(), BATCH)]
                 room = BATCH - len(found)
                 found += self._gathering.ripe(now, room, at_once=self._hurried)
-                due = self.sink.due()
-                if found or (due is not None and due <= 0):
-                    return found
-                waits = [wait for wait in (self._gathering.due(now), due) if wait is not None]
+                if found:
+                    alerts = [parcel.alert for parcel in found]
+                    return partial(self.sink.send, alerts), found
+                if self._digest and (self._hurried or now >= self._digest_due):
+                    some = list(islice(self._digest.values(), DIGEST))
+                    parcels = [Parcel(one, [one]) for one in some]
+                    return partial(self.sink.deliver_digest, some), parcels
+                again = self.sink.due()
+                if again is not None and again <= 0:
+                    return self.sink.refresh, []
+                digest = self._digest_due - now if self._digest else None
+                waits = [w for w in (self._gathering.due(now), digest, again) if w is not None]
                 self._changed.wait(min(waits, default=None))
             return None
 
     def _delivered(self, batch: Iterable[Parcel]) -> None:
         now = time.monotonic()
+        digested = 0
         with self._changed:
             for parcel in batch:
                 for one in parcel.members:
                     self._told[one.id] = max(one.revision, self._told.get(one.id, 0))
-                alert = parcel.alert
                 if parcel.held:
                     self._gathering.told(parcel, now)
-                elif self._waiting[alert.id].revision == alert.revision:
-                    del self._waiting[alert.id]
+                    continue
+                for waiting in (self._waiting, self._digest):
+                    if waiting.get(parcel.alert.id) is parcel.alert:
+                        del waiting[parcel.alert.id]
+                        digested += waiting is self._digest
+            if 0 < digested < DIGEST:  # else there is more to tell at once
+                self._digest_due = now + self.sink.digest
             self._count()
         if self.trouble:
             log.info(said("sink works again", sink=self.sink.name))
             self.trouble = ""
 
     def _count(self) -> None:
-        SINK_WAITING.labels(self.sink.name).set(len(self._waiting) + self._gathering.held)
+        SINK_WAITING.labels(self.sink.name).set(self._held())
 
     def _failed(self, trouble: str) -> None:
         SINK_FAILURES.labels(self.sink.name).inc()

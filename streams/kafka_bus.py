@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+from kafka.structs import OffsetAndMetadata
 
 from schemas.settings import KafkaSettings
 from schemas.topics import Topic
@@ -116,7 +117,9 @@ class KafkaBus:
         if refused:
             raise BusError(f"{len(refused)} messages were refused: {_words(refused[0])}")
 
-    def subscribe(self, topics: Sequence[str], group: str | None) -> "KafkaSubscription":
+    def subscribe(
+        self, topics: Sequence[str], group: str | None, since: float = 0.0
+    ) -> "KafkaSubscription":
         names = [self._settings.prefix + topic for topic in topics]
         consumer = connected(
             self._settings,
@@ -133,7 +136,7 @@ class KafkaBus:
             ),
         )
         try:
-            subscription = KafkaSubscription(self._settings, consumer, names, group)
+            subscription = KafkaSubscription(self._settings, consumer, names, group, since)
         except BusError:
             consumer.close(timeout_ms=int(CLOSE * 1000))
             raise
@@ -216,7 +219,12 @@ class KafkaSubscription:
     """One consumer. Without a group it holds all partitions itself."""
 
     def __init__(
-        self, settings: KafkaSettings, consumer: Any, names: list[str], group: str | None
+        self,
+        settings: KafkaSettings,
+        consumer: Any,
+        names: list[str],
+        group: str | None,
+        since: float = 0.0,
     ) -> None:
         prefix = len(settings.prefix)
         self._settings = settings
@@ -238,6 +246,8 @@ class KafkaSubscription:
             if group is None:
                 consumer.assign(places)
             else:
+                if since:
+                    self._begin(places, since)
                 consumer.subscribe(names)
 
     def poll(self, timeout: float) -> list[Message]:
@@ -273,13 +283,49 @@ class KafkaSubscription:
             (place.topic[self._prefix :], place.partition): end for place, end in self._ends.items()
         }
 
-    def commit(self) -> None:
-        if self._group is not None:
-            with explained("cannot commit"):
-                self._consumer.commit(timeout_ms=int(REQUEST * 1000))
+    def commit(self, done: Mapping[tuple[str, int], int] | None = None) -> None:
+        if self._group is None:
+            return
+        offsets = None
+        if done is not None:
+            assigned = self._consumer.assignment()
+            places = {self._place(*place): offset for place, offset in done.items()}
+            offsets = {p: _offset(at) for p, at in places.items() if p in assigned}
+            if not offsets:
+                return
+        with explained("cannot commit"):
+            self._consumer.commit(offsets, timeout_ms=int(REQUEST * 1000))
+
+    def hold(self, held: bool) -> None:
+        assigned, paused = self._consumer.assignment(), self._consumer.paused()
+        if held:
+            self._consumer.pause(*(assigned - paused))
+        else:
+            self._consumer.resume(*(paused & assigned))
 
     def close(self) -> None:
         self._consumer.close(autocommit=False, timeout_ms=int(CLOSE * 1000))
+
+    def _place(self, topic: str, partition: int) -> Any:
+        return TopicPartition(f"{self._settings.prefix}{topic}", partition)
+
+    def _begin(self, places: list[Any], since: float) -> None:
+        """Where the group knows no position, it begins with what was published since then. A
+        group with other members has one: the broker refuses ours."""
+        wait = int(REQUEST * 1000)
+        consumer = self._consumer
+        fresh = [place for place in places if consumer.committed(place, timeout_ms=wait) is None]
+        if not fresh:
+            return
+        found = consumer.offsets_for_times(dict.fromkeys(fresh, int(since * 1000)))
+        begins = {
+            place: _offset(found[place].offset if found.get(place) else self._ends[place])
+            for place in fresh
+        }
+        consumer.assign(places)
+        with suppress(KafkaError):
+            consumer.commit(begins, timeout_ms=wait)
+        consumer.unsubscribe()
 
     def _reached(self, place: Any) -> bool:
         with explained("cannot tell the position"):
@@ -290,6 +336,10 @@ class KafkaSubscription:
         # Compaction can leave a gap at the end, which no message will ever bridge.
         heard = (self._consumer.highwater(place) or 0) >= end
         return heard and time.monotonic() - self._polled > SETTLED
+
+
+def _offset(offset: int) -> Any:
+    return OffsetAndMetadata(offset, "", -1)
 
 
 def connected(settings: KafkaSettings, make: Callable[[], T]) -> T:

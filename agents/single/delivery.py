@@ -22,7 +22,8 @@ from streams.sink import Sink
 log = logging.getLogger(__name__)
 
 BATCH = 100
-DIGEST = 1000  # alerts of one digest
+DIGEST = 1000  # alerts of one digest; as many do not wait for its time
+GATHERED = 2000  # nor as many alerts for their summaries: severe ones must not wait behind them
 HELD = 10_000  # alerts in memory; what is beyond waits in the store
 PATIENCE = (1.0, 300.0)  # seconds between two attempts, doubled each time
 
@@ -108,6 +109,11 @@ class Delivery:
         with self._changed:
             return self._begun and not self._held()
 
+    def held(self) -> int:
+        """How many alerts wait here."""
+        with self._changed:
+            return self._held()
+
     def hurry(self) -> None:
         """Hold nothing back any longer: this is the end of all there is to read."""
         with self._changed:
@@ -162,11 +168,13 @@ class Delivery:
                 now = time.monotonic()
                 found = [Parcel(one, [one]) for one in islice(self._waiting.values(), BATCH)]
                 room = BATCH - len(found)
-                found += self._gathering.ripe(now, room, at_once=self._hurried)
+                at_once = self._hurried or self._gathering.held >= GATHERED
+                found += self._gathering.ripe(now, room, at_once=at_once)
                 if found:
                     alerts = [parcel.alert for parcel in found]
                     return partial(self.sink.send, alerts), found
-                if self._digest and (self._hurried or now >= self._digest_due):
+                late = self._hurried or now >= self._digest_due
+                if self._digest and (late or len(self._digest) >= DIGEST):
                     some = list(islice(self._digest.values(), DIGEST))
                     parcels = [Parcel(one, [one]) for one in some]
                     return partial(self.sink.deliver_digest, some), parcels

@@ -258,6 +258,18 @@ def test_a_flood_while_the_receiver_is_down_is_two_messages_afterwards() -> None
     sink.close()
 
 
+def test_more_than_memory_should_hold_does_not_wait_for_its_window(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(delivery, "GATHERED", 20)
+    siem = Siem(SinkSettings(gather=3600.0))
+    sink = Delivery(siem)
+    sink.put(client(number) for number in range(30))
+    wait_for(sink.idle)
+    assert len(siem.got) == 2
+    sink.close()
+
+
 def test_an_older_revision_than_what_is_held_changes_nothing() -> None:
     siem = Siem(SinkSettings(gather=3600.0))
     sink = Delivery(siem)

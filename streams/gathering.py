@@ -112,6 +112,7 @@ class Gathering:
                 del group.held[member.id]
                 self.held -= 1
         group.opened = now
+        group.made = []
         if summed:
             group.told = parcel.alert
 

@@ -49,7 +49,8 @@ class Server:
             raise wrong
         if timeout <= 0:
             raise SettingsError("timeout: expected a number of seconds above 0")
-        self.shown = f"{parts.scheme}://{parts.hostname}{port}"
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        self.shown = f"{parts.scheme}://{host}{port}"
         self._url = url
         self._tls = context
         self._timeout = timeout

@@ -27,7 +27,7 @@ class Ledger:
 
     def read(self, place: Place, offset: int, alert: str = "", revision: int = 0) -> None:
         """A message was polled; without an alert there is nothing to tell of it."""
-        self._next[place] = offset + 1
+        self._next[place] = max(offset + 1, self._next.get(place, 0))
         if alert:
             known = self._open.setdefault(place, {})
             first, newest = known.get(alert, (offset, 0))

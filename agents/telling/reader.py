@@ -5,10 +5,11 @@ stopped. What it has not got is not committed, so a process that is killed loses
 tell the last alerts twice, under the same id and revision.
 """
 
+import heapq
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from agents.single.delivery import HELD, Delivery
 from agents.single.store import Told
@@ -114,7 +115,7 @@ class Reader:
         """Of several partitions, what was published first comes first."""
         alerts, first = [], []
         places = set()
-        for message in sorted(messages, key=lambda one: one.published):
+        for message in _merged(messages):
             alert = self._read(message)
             place = message.topic, message.partition
             places.add(place)
@@ -161,3 +162,11 @@ class Reader:
         if self.bus_trouble:
             log.info(said("bus works again", sink=self.sink.name))
             self.bus_trouble = ""
+
+
+def _merged(messages: Iterable[Message]) -> Iterator[Message]:
+    """By the time of publication, but those of a partition in their order whatever that says."""
+    places: dict[Place, list[Message]] = {}
+    for message in messages:
+        places.setdefault((message.topic, message.partition), []).append(message)
+    return heapq.merge(*places.values(), key=lambda one: one.published)

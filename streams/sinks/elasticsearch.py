@@ -3,8 +3,10 @@
 Each revision of an alert is a document, and its `_id` is the alert's id and revision: what is
 there already answers 409 when it is sent again, and that is as good as 201. An item that answers
 429 or 5xx, as one that may not be written, is sent again with its batch, the others of it being
-there already. An item that answers 400, or is too large by itself, never will be taken: it is
-counted, logged and left out. https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk
+there already. An item that does not fit the mapping, or is too large by itself, never will be
+taken: it is counted, logged and left out; so is one with another 400, where others of its batch are
+taken. Where none is, the cluster is not set up for us, and they are sent again.
+https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk
 """
 
 import logging
@@ -30,6 +32,12 @@ STREAM = re.compile(r"(logs)-([a-z0-9_.]{1,100})-([a-z0-9_.]{1,100})")
 REFUSED = 1000  # documents of which is remembered that they were refused
 ANSWER = "filter_path=errors,items.create.status,items.create.error.type,items.create.error.reason"
 CONFLICT = 409
+# What Elasticsearch (the first since 8.8) and OpenSearch say of a document that does not fit.
+UNFIT = (
+    "document_parsing_exception",
+    "mapper_parsing_exception",
+    "strict_dynamic_mapping_exception",
+)
 TOO_LARGE = 413
 
 
@@ -109,8 +117,9 @@ class Elasticsearch(Sink):
         if len(outcomes) != len(names):
             raise SinkError(f"{self._server.shown}: {len(outcomes)} answers for {len(names)}")
         again = []
+        taken = any(200 <= status < 300 or status == CONFLICT for status, _ in outcomes)
         for name, (status, fault) in zip(names, outcomes, strict=True):
-            if status == 400:
+            if status == 400 and (taken or fault.get("type") in UNFIT):
                 self._refuse(name, _words(fault))
             elif not 200 <= status < 300 and status != CONFLICT:
                 again.append(f"{status} {_words(fault)}")

@@ -102,6 +102,19 @@ def test_what_will_never_be_taken_is_counted_and_logged_and_left_out(
     assert "failed to parse field [x]" in caplog.text
 
 
+def test_a_cluster_that_takes_nothing_is_not_set_up_for_us(cluster: Cluster) -> None:
+    missing = (400, "illegal_argument_exception", "pipeline with id [x] does not exist")
+    cluster.refuse = {"a1-1": missing, "a2-1": missing}
+    before = refused()
+    told = sink(cluster.url)
+    with pytest.raises(SinkError, match="2 of 2 documents not taken: 400 illegal_argument"):
+        told.send([alert("a1"), alert("a2")])
+    assert refused() == before
+    told.send([alert("a1"), alert("a3")])  # it takes others: a1 will never do
+    assert refused() == before + 1
+    assert list(cluster.documents[STREAM]) == ["a3-1"]
+
+
 def test_what_was_refused_is_not_sent_again_with_its_batch(cluster: Cluster) -> None:
     cluster.refuse = {"a1-1": MAPPING, "a2-1": BUSY}
     told = sink(cluster.url)

@@ -127,6 +127,7 @@ def test_in_a_format_of_others_the_body_is_the_alert_alone(receiver: Receiver, f
 
 
 def test_check_names_the_format() -> None:
+    assert sink("http://[::1]:99/x").about() == "POST to http://[::1]:99"
     assert sink("https://h.example/x").about() == "POST to https://h.example"
     assert sink("https://h.example/x", format="ocsf").about() == "POST of ocsf to https://h.example"
 

@@ -355,7 +355,7 @@ def test_a_message_that_the_broker_refuses_is_told_at_the_flush(
 
 
 def test_a_password_comes_from_its_file(tmp_path: Path) -> None:
-    from streams.kafka_bus import password
+    from streams.kafka_client import password
 
     file = tmp_path / "password"
     file.write_text("secret\n", encoding="utf-8")

@@ -3,8 +3,6 @@
 import email
 import re
 import socket
-import ssl
-import time
 import tomllib
 from collections.abc import Iterator
 from email.message import EmailMessage
@@ -14,8 +12,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from agents import configuration
 from agents.single.delivery import Delivery
@@ -25,77 +21,10 @@ from schemas.settings import Settings, SettingsError
 from streams import metrics
 from streams.sink import SinkError
 from streams.sinks.email import Email, EmailSettings, accuses
-from tests.probing.certificates import self_signed
 from tests.servers.conftest import running
 from tests.sinks.alerts import EVIL, alert, evil
 from tests.sinks.programs import wait_for
-from tools.kafka import free_ports
-
-DAY = 86400.0
-SOC = "soc@example.org"
-DESK = "desk@example.net"
-
-
-class Relay:
-    """Takes mails, unless told otherwise."""
-
-    def __init__(self, folder: Path, transport: str = "plain", *, login: bool = False) -> None:
-        self.mails: list[EmailMessage] = []
-        self.envelopes: list[Envelope] = []
-        self.answers: dict[str, str] = {}  # to a recipient
-        self.data: list[str] = []  # answers to the next mails
-        self.logins: list[tuple[bytes, bytes]] = []
-        self.chain = self_signed(folder / "tls", "localhost", time.time() - DAY, time.time() + DAY)
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(self.chain)
-        [self.port] = free_ports(1)
-        more: dict[str, Any] = {}
-        if transport == "starttls":
-            more = {"tls_context": context, "require_starttls": True}
-        if login:
-            more |= {"authenticator": self.authenticate, "auth_required": True}
-            more |= {"auth_require_tls": transport == "starttls"}
-        if transport == "tls":
-            more |= {"ssl_context": context}
-        self.controller = Controller(self, hostname="127.0.0.1", port=self.port, **more)
-        self.controller.start()
-
-    def authenticate(
-        self, server: SMTP, s: Session, e: Envelope, how: str, data: Any
-    ) -> AuthResult:
-        given = cast(LoginPassword, data)
-        self.logins.append((given.login, given.password))
-        return AuthResult(success=given.password == b"right", handled=False)
-
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd's names
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        if address in self.answers:
-            return self.answers[address]
-        envelope.rcpt_tos.append(address)
-        return "250 2.1.5 Ok"
-
-    async def handle_DATA(  # noqa: N802
-        self, server: SMTP, session: Session, envelope: Envelope
-    ) -> str:
-        answer = self.data.pop(0) if self.data else "250 2.0.0 Ok"
-        if answer.startswith("250"):
-            content = cast(bytes, envelope.content)
-            assert all(len(line) <= 998 for line in content.split(b"\r\n"))
-            assert content.isascii()
-            message = email.message_from_bytes(content, policy=default)
-            self.mails.append(cast(EmailMessage, message))
-            self.envelopes.append(envelope)
-        return answer
-
-    def sink(self, **settings: Any) -> Email:
-        usual = {
-            "server": f"localhost:{self.port}",
-            "transport": "plain",
-            "sender": "mailwarden@example.org",
-            "recipients": (SOC, DESK),
-        }
-        return Email(EmailSettings(**{**usual, **settings}), clock=lambda: 1_700_000_000.0)
+from tests.sinks.relay import DESK, SOC, Relay
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import click
 
 from agents import configuration
 from agents.commands import options
-from agents.running import introduction, logs
+from agents.running import introduction, logs, state
 from agents.running.control import Control
 from agents.running.http import serve
 from agents.telling.telling import Telling
@@ -31,7 +31,7 @@ def command(config: Path | None) -> None:
     if not loaded.sinks:
         raise options.Unusable(f"{loaded.where}: no sink is configured: add [sinks.NAME]")
     settings = loaded.settings
-    telling = Telling(loaded, lambda: _connect(settings.kafka))
+    telling = Telling(loaded, lambda: _connect(settings.kafka), state.sinks(settings))
     server = serve(settings.http.listen, telling.pulse)
     topic = introduction.topics(settings.kafka, "mail.alerts")
     introduction.tell(

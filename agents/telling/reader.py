@@ -2,7 +2,7 @@
 
 A receiver that is slow or gone holds up nobody: its group stops reading, and goes on where it
 stopped. What it has not got is not committed, so a process that is killed loses nothing, and may
-tell the last alerts twice, under the same id and revision.
+tell the alerts of its last second twice, under the same id and revision.
 """
 
 import heapq
@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from agents.single.delivery import HELD, Delivery
 from agents.single.store import Told
-from agents.telling.ledger import Ledger, Place
+from agents.telling.ledger import KEPT, Ledger, Place
+from agents.telling.memory import Memory
 from schemas import wire
 from schemas.findings import DAY, Alert
 from streams.bus import Bus, Message, Subscription
@@ -34,13 +35,14 @@ LONGEST = 5.0
 
 class Reader:
     """Tells `sink` what comes, until `close`. `connect` makes buses for its thread; `group` is
-    the consumer group of the sink."""
+    the consumer group of the sink, `memory` what outlives the process beside its position."""
 
     def __init__(
         self,
         sink: Sink,
         connect: Callable[[], Bus],
         group: str,
+        memory: Memory,
         clock: Callable[[], float] = time.time,
         patience: tuple[float, float] | None = None,
     ) -> None:
@@ -50,6 +52,8 @@ class Reader:
         self._group = group
         self._clock = clock
         self._delivery = Delivery(sink, patience=patience) if patience else Delivery(sink)
+        self._memory = memory
+        self._known = memory.load()  # told already, although not committed: revisions by alert
         self._asked: set[Place] = set()  # partitions whose first alerts the sink was asked about
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"alerts {sink.name}", daemon=True)
@@ -103,17 +107,23 @@ class Reader:
             self._delivery.close()
             self._commit(subscription, ledger)
         finally:
+            self._known |= ledger.beyond()
+            while len(self._known) > KEPT:
+                del self._known[next(iter(self._known))]
             subscription.close()
 
     def _commit(self, subscription: Subscription, ledger: Ledger) -> None:
         ledger.told(self._delivery.told())
         progress = ledger.progress()
+        self._memory.save(ledger.beyond())
         if progress:
             subscription.commit(progress)
 
     def _take(self, messages: Iterable[Message], ledger: Ledger) -> None:
         """Of several partitions, what was published first comes first."""
-        alerts, first = [], []
+        alerts: list[Alert] = []
+        first: list[Alert] = []
+        known: list[Told] = []
         places = set()
         for message in _merged(messages):
             alert = self._read(message)
@@ -123,12 +133,15 @@ class Reader:
                 ledger.read(place, message.offset)
                 continue
             ledger.read(place, message.offset, alert.id, alert.revision)
+            if self._known.get(alert.id, 0) >= alert.revision:
+                known.append(Told(self.sink.name, alert.id, alert.revision))
+                continue
             alerts.append(alert)
             if place not in self._asked:
                 first.append(alert)
         self._asked |= places
         received = self._received(first) if first else set()
-        ledger.told(Told(self.sink.name, *one) for one in received)
+        ledger.told([*known, *(Told(self.sink.name, *one) for one in received)])
         self._delivery.put(one for one in alerts if (one.id, one.revision) not in received)
 
     def _received(self, alerts: Sequence[Alert]) -> set[tuple[str, int]]:

@@ -2,29 +2,35 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
 
 from agents.configuration import Config
 from agents.running.http import Health, Pulse
 from agents.running.loop import Control
+from agents.telling.memory import Memory
 from agents.telling.reader import Reader
 from streams.bus import Bus
+from streams.sink import Sink
 
 TURN = 0.2  # seconds
 
 
 class Telling:
-    """`connect` makes a bus for each reader's thread."""
+    """`connect` makes a bus for each reader's thread; in `folder` each keeps what it told."""
 
     def __init__(
         self,
         config: Config,
         connect: Callable[[], Bus],
+        folder: Path,
         clock: Callable[[], float] = time.time,
         patience: tuple[float, float] | None = None,
     ) -> None:
         self.config = config
         self.pulse = Pulse()
         self._connect = connect
+        self._folder = folder
         self._clock = clock
         self._patience = patience
         self._readers = self._begun()
@@ -57,13 +63,12 @@ class Telling:
         self._readers = []
 
     def _begun(self) -> list[Reader]:
-        return [
-            Reader(sink, self._connect, self._group(sink.name), self._clock, self._patience)
-            for sink in self.config.sinks
-        ]
+        return [self._reader(sink) for sink in self.config.sinks]
 
-    def _group(self, sink: str) -> str:
-        return group(self.config, sink)
+    def _reader(self, sink: Sink) -> Reader:
+        name = group(self.config, sink.name)
+        memory = Memory(self._folder / f"{quote(name, safe='')}.json")
+        return Reader(sink, self._connect, name, memory, self._clock, self._patience)
 
 
 def group(config: Config, sink: str) -> str:

@@ -1,7 +1,6 @@
 """Readers on a bus in memory, with receivers that are down, slow, and choosy."""
 
 import threading
-import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -253,7 +252,15 @@ def test_a_slow_receiver_stops_the_reading_not_the_memory(
     [reader] = telling._readers
     until(lambda: reader._delivery.held() == 20)
     site.publish(*(alert(f"b{number}") for number in range(20)))
-    time.sleep(0.5)
+    polls: list[float] = []
+    poll = MemorySubscription.poll
+
+    def counted(self: MemorySubscription, timeout: float) -> list[Message]:
+        polls.append(timeout)
+        return poll(self, timeout)
+
+    monkeypatch.setattr(MemorySubscription, "poll", counted)
+    until(lambda: len(polls) > 4)
     assert reader._delivery.held() == 20
     siem.open.set()
     until(lambda: site.committed() == 40)

@@ -35,6 +35,7 @@ class Sink:
     def __init__(self, settings: SinkSettings, name: str = "") -> None:
         self.settings = settings
         self.name = name or type(self).__name__.lower()
+        self._domains = {domain.lower().rstrip(".") for domain in settings.domains}
         # Whether domains that an alert concerns have chosen this sink; None: none ever does.
         self.concerned: Callable[[Sequence[str]], bool] | None = None
 
@@ -59,15 +60,15 @@ class Sink:
         """Whether an alert belongs here: severity, detector and domains must all fit."""
         if SEVERITIES.index(alert.severity) < SEVERITIES.index(self.settings.least):
             return False
-        detectors, domains = self.settings.detectors, self.settings.domains
+        detectors = self.settings.detectors
         if detectors and alert.detector not in detectors:
             return False
         chosen = self.concerned
         if chosen is not None and chosen(alert.domains):
             return True
-        if not domains:
+        if not self._domains:
             return chosen is None
-        return not set(domains).isdisjoint(alert.domains)
+        return not self._domains.isdisjoint(alert.domains)
 
     def send(self, alerts: Sequence[Alert]) -> None:
         """Tell those of the alerts that belong here. Raises SinkError where that failed; it is

@@ -38,6 +38,7 @@ ALERTS = [
         (SinkSettings(detectors=("auth_breach", "auth_dictionary")), [a.id for a in ALERTS]),
         (SinkSettings(detectors=("auth_breach",), domains=("example.org",)), ["breach"]),
         (SinkSettings(least="high", detectors=("auth_dictionary",)), ["guess"]),
+        (SinkSettings(domains=("Example.NET.",)), ["elsewhere"]),
         (SinkSettings(detectors=("listed",)), []),
     ],
 )

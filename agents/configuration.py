@@ -19,6 +19,7 @@ from agents.checked import networks, unknown
 from agents.detector import Detector
 from agents.detectors import DETECTORS
 from agents.enrichment import Enrichment
+from agents.naming import NAMES
 from agents.phishing import PhishingList
 from agents.running import state
 from schemas import net
@@ -309,6 +310,10 @@ def _sinks(settings: Settings, where: str, of_domains: policies.Policies) -> lis
     for key, name, kind, table in _chosen(settings.sinks, SINKS, where, "sink"):
         chosen = convert(table, kind.Settings, where, key)
         _check_numbers(chosen, where, key)
+        for index, detector in enumerate(chosen.detectors):
+            if detector not in NAMES:
+                place = f"{key}.detectors[{index}]"
+                raise SettingsError(unknown(where, place, "detector", detector, NAMES))
         try:
             sink = kind(chosen, name)
         except SettingsError as error:

@@ -42,9 +42,12 @@ class Bus(Protocol):
         """Wait until all that was published is safe. Raises BusError where it is not: either
         the time was too short and it is still on its way, or some of it was refused."""
 
-    def subscribe(self, topics: Sequence[str], group: str | None) -> "Subscription":
+    def subscribe(
+        self, topics: Sequence[str], group: str | None, since: float = 0.0
+    ) -> "Subscription":
         """Read `topics`: as a member of `group`, from where it stopped, or with None alone,
-        all partitions from their beginning."""
+        all partitions from their beginning. A group that never committed anything begins with
+        what was published at `since` (Unix seconds) or later."""
 
     def topics(self) -> dict[str, int]:
         """The topics that there are, with the number of their partitions."""
@@ -68,8 +71,13 @@ class Subscription(Protocol):
         """Where each partition, by topic and number, ended at the time of `subscribe`: the
         offset of the message that was to come next."""
 
-    def commit(self) -> None:
-        """All that was polled is done with; a later member of the group begins after it."""
+    def commit(self, done: Mapping[tuple[str, int], int] | None = None) -> None:
+        """All that was polled is done with, or what lies before these offsets, by topic and
+        partition; a later member of the group begins after it. What another member reads by now
+        is left to it."""
+
+    def hold(self, held: bool) -> None:
+        """Whether nothing is polled for now. The member keeps its partitions by polling."""
 
     def close(self) -> None: ...
 

@@ -1,59 +1,41 @@
-"""The bus across many machines: Apache Kafka, through kafka-python, which only this file and
-kafka_flow.py import.
+"""The bus across many machines: Apache Kafka, through kafka-python.
 
 The producer is idempotent and waits for all replicas; a message that was handed over is never
 given up, whatever the broker does, until `close`. Names of topics carry the prefix of the
 settings on the broker only.
 """
 
-import logging
-import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.structs import OffsetAndMetadata
 
 from schemas.settings import KafkaSettings
 from schemas.topics import Topic
 from streams.bus import BusError, Message
+from streams.kafka_client import (
+    BATCH,
+    CLOSE,
+    CONNECT,
+    LARGEST,
+    REQUEST,
+    answers,
+    close_producer,
+    connected,
+    connection,
+    explained,
+    reason,
+)
 
-T = TypeVar("T")
-
-
-class _Overheard(logging.Handler):
-    """What the library last complained of. It logs every attempt to connect, several times, and
-    raises only that time is up: who uses the bus says once that it is away, and why."""
-
-    reason = ""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        for said in record.args or ():
-            if isinstance(said, KafkaConnectionError):
-                self.reason = self.reason or str(said)  # what led to it says more
-            elif isinstance(said, Exception) and not isinstance(said, KafkaTimeoutError):
-                self.reason = str(said)
-
-
-_overheard = _Overheard(logging.WARNING)
-logging.getLogger("kafka").addHandler(_overheard)
-logging.getLogger("kafka").propagate = False
-
-CONNECT = 4.0  # seconds until a broker that does not answer is said to be away
-REQUEST = 10.0  # seconds for any one request
-CLOSE = 2.0
 LOOK = 2.5  # seconds without a word from a broker until one is looked for
 NEVER = 2**31 - 1  # ms: a batch that is given up would let later ones overtake it
-LARGEST = 1_000_000  # bytes of a message; brokers take 1,048,588 with all that is around it
 PENDING = 10_000  # messages that may wait for a flush
-BATCH = 400_000  # bytes
 SESSION = 10.0  # seconds until a member that fell silent loses its partitions
-# OSError: TLS files that cannot be read; the others: settings that the library rejects.
-FAILURES = (KafkaError, OSError, ValueError, AssertionError, RuntimeError)
 SETTLED = 2.0  # seconds without news, for a partition whose last messages were compacted away
 
 
@@ -114,9 +96,11 @@ class KafkaBus:
         refused = [future.exception for future in self._pending if future.failed()]
         self._pending.clear()
         if refused:
-            raise BusError(f"{len(refused)} messages were refused: {_words(refused[0])}")
+            raise BusError(f"{len(refused)} messages were refused: {reason(refused[0])}")
 
-    def subscribe(self, topics: Sequence[str], group: str | None) -> "KafkaSubscription":
+    def subscribe(
+        self, topics: Sequence[str], group: str | None, since: float = 0.0
+    ) -> "KafkaSubscription":
         names = [self._settings.prefix + topic for topic in topics]
         consumer = connected(
             self._settings,
@@ -133,7 +117,7 @@ class KafkaBus:
             ),
         )
         try:
-            subscription = KafkaSubscription(self._settings, consumer, names, group)
+            subscription = KafkaSubscription(self._settings, consumer, names, group, since)
         except BusError:
             consumer.close(timeout_ms=int(CLOSE * 1000))
             raise
@@ -216,7 +200,12 @@ class KafkaSubscription:
     """One consumer. Without a group it holds all partitions itself."""
 
     def __init__(
-        self, settings: KafkaSettings, consumer: Any, names: list[str], group: str | None
+        self,
+        settings: KafkaSettings,
+        consumer: Any,
+        names: list[str],
+        group: str | None,
+        since: float = 0.0,
     ) -> None:
         prefix = len(settings.prefix)
         self._settings = settings
@@ -238,6 +227,8 @@ class KafkaSubscription:
             if group is None:
                 consumer.assign(places)
             else:
+                if since:
+                    self._begin(places, since)
                 consumer.subscribe(names)
 
     def poll(self, timeout: float) -> list[Message]:
@@ -273,13 +264,49 @@ class KafkaSubscription:
             (place.topic[self._prefix :], place.partition): end for place, end in self._ends.items()
         }
 
-    def commit(self) -> None:
-        if self._group is not None:
-            with explained("cannot commit"):
-                self._consumer.commit(timeout_ms=int(REQUEST * 1000))
+    def commit(self, done: Mapping[tuple[str, int], int] | None = None) -> None:
+        if self._group is None:
+            return
+        offsets = None
+        if done is not None:
+            assigned = self._consumer.assignment()
+            places = {self._place(*place): offset for place, offset in done.items()}
+            offsets = {p: _offset(at) for p, at in places.items() if p in assigned}
+            if not offsets:
+                return
+        with explained("cannot commit"):
+            self._consumer.commit(offsets, timeout_ms=int(REQUEST * 1000))
+
+    def hold(self, held: bool) -> None:
+        assigned, paused = self._consumer.assignment(), self._consumer.paused()
+        if held:
+            self._consumer.pause(*(assigned - paused))
+        else:
+            self._consumer.resume(*(paused & assigned))
 
     def close(self) -> None:
         self._consumer.close(autocommit=False, timeout_ms=int(CLOSE * 1000))
+
+    def _place(self, topic: str, partition: int) -> Any:
+        return TopicPartition(f"{self._settings.prefix}{topic}", partition)
+
+    def _begin(self, places: list[Any], since: float) -> None:
+        """Where the group knows no position, it begins with what was published since then. A
+        group with other members has one: the broker refuses ours."""
+        wait = int(REQUEST * 1000)
+        consumer = self._consumer
+        fresh = [place for place in places if consumer.committed(place, timeout_ms=wait) is None]
+        if not fresh:
+            return
+        found = consumer.offsets_for_times(dict.fromkeys(fresh, int(since * 1000)))
+        begins = {
+            place: _offset(found[place].offset if found.get(place) else self._ends[place])
+            for place in fresh
+        }
+        consumer.assign(places)
+        with suppress(KafkaError):
+            consumer.commit(begins, timeout_ms=wait)
+        consumer.unsubscribe()
 
     def _reached(self, place: Any) -> bool:
         with explained("cannot tell the position"):
@@ -292,93 +319,5 @@ class KafkaSubscription:
         return heard and time.monotonic() - self._polled > SETTLED
 
 
-def connected(settings: KafkaSettings, make: Callable[[], T]) -> T:
-    """A client. The library's own are left half-made, with open sockets, where no broker answers:
-    look for one first. Raises BusError."""
-    answers(settings)
-    where = ", ".join(settings.bootstrap)
-    _overheard.reason = ""
-    try:
-        return make()
-    except FAILURES as error:
-        # A broker may hang up on a wrong password without its reason being read in time.
-        how = settings.security
-        why = _overheard.reason or _words(error)
-        raise BusError(
-            f"no Kafka broker lets us in at {where} by kafka.security = {how}: {why}"
-        ) from error
-
-
-def answers(settings: KafkaSettings) -> None:
-    """Raises BusError where no broker takes a connection."""
-    servers = settings.bootstrap
-    with explained(f"no Kafka broker answers at {', '.join(servers)}"):
-        _find_any(servers)
-
-
-def connection(settings: KafkaSettings) -> dict[str, Any]:
-    """What all clients are told: https://kafka-python.readthedocs.io/, KafkaClient."""
-    found: dict[str, Any] = {
-        "bootstrap_servers": list(settings.bootstrap),
-        "client_id": settings.group,
-        "bootstrap_timeout_ms": int(CONNECT * 1000),
-        "request_timeout_ms": int(REQUEST * 1000),
-        "security_protocol": settings.security,
-        "ssl_cafile": settings.ca or None,
-        "ssl_certfile": settings.certificate or None,
-        "ssl_keyfile": settings.key or None,
-    }
-    if settings.security.startswith("SASL"):
-        found["sasl_mechanism"] = settings.mechanism
-        found["sasl_plain_username"] = settings.username
-        found["sasl_plain_password"] = password(settings)
-    return found
-
-
-def password(settings: KafkaSettings) -> str:
-    """The password of the settings, or the first line of the file that holds it."""
-    if not settings.password_file:
-        return settings.password
-    try:
-        text = Path(settings.password_file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BusError(f"kafka.password_file: {error}") from error
-    return text.partition("\n")[0]
-
-
-def close_producer(producer: Any) -> None:
-    """Without waiting for a broker that may never come back."""
-    try:
-        producer.close(timeout=CLOSE)
-    except KafkaError:
-        # close() has given up in its flush and left the producer open (kafka-python 3.0): drop
-        # what is not sent, then it can.
-        producer._sender.force_close()
-        producer.close(timeout=CLOSE)
-
-
-@contextmanager
-def explained(what: str) -> Iterator[None]:
-    """Turns what the library raises into a BusError that begins with `what`."""
-    try:
-        yield
-    except FAILURES as error:
-        raise BusError(f"{what}: {_words(error)}") from error
-
-
-def _find_any(servers: Sequence[str]) -> None:
-    """Raises OSError where none of the servers accepts a connection."""
-    error = OSError("none is configured")
-    for server in servers:
-        host, _, port = server.rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), CONNECT / len(servers)).close()
-        except OSError as failure:
-            error = failure
-        else:
-            return
-    raise error
-
-
-def _words(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+def _offset(offset: int) -> Any:
+    return OffsetAndMetadata(offset, "", -1)

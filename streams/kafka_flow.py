@@ -9,7 +9,7 @@ What is told goes out before that, outside of the transaction, whose marks in a 
 the workers dearly (they read a partition again at each gap of offsets). Whoever begins after a
 process that was killed in between asks what was told since (`since`), and tells the rest.
 
-Topics have their names on the broker. kafka-python is imported here and in kafka_bus.py only.
+Topics have their names on the broker.
 """
 
 import time
@@ -29,7 +29,7 @@ from msgspec import Struct
 
 from schemas.settings import KafkaSettings
 from streams.bus import Message
-from streams.kafka_bus import (
+from streams.kafka_client import (
     BATCH,
     CLOSE,
     CONNECT,

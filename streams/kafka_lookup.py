@@ -8,7 +8,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from schemas.settings import KafkaSettings
 from streams.bus import BusError
-from streams.kafka_bus import CLOSE, connected, connection, explained
+from streams.kafka_client import CLOSE, connected, connection, explained
 
 WAIT = 2.0  # seconds for a message that is there to be read
 

@@ -54,10 +54,15 @@ class MemoryBus:
     def flush(self, timeout: float) -> None:
         pass  # what is in the list is as safe as it gets
 
-    def subscribe(self, topics: Sequence[str], group: str | None) -> "MemorySubscription":
+    def subscribe(
+        self, topics: Sequence[str], group: str | None, since: float = 0.0
+    ) -> "MemorySubscription":
         with self.arrival:
             places = [(name, i) for name in topics for i in range(len(self.log(name)))]
             shared = _Group() if group is None else self._groups.setdefault(group, _Group())
+            for name, i in places if since else ():
+                old = (message.published < since for message in self.log(name)[i])
+                shared.committed.setdefault((name, i), sum(old))
             return MemorySubscription(self, places, shared)
 
     def topics(self) -> dict[str, int]:
@@ -89,6 +94,7 @@ class MemorySubscription:
         self._places = places
         self._group = group
         self._positions: dict[Place, int] = {}
+        self._held = False
         self._ends = {place: len(self._log(place)) for place in places}
         group.members.append(self)
 
@@ -96,7 +102,7 @@ class MemorySubscription:
         with self._bus.arrival:
             self._bus.arrival.wait_for(self._waiting, timeout)
             found: list[Message] = []
-            for place, position in self._assigned().items():
+            for place, position in self._assigned().items() if not self._held else ():
                 found += self._log(place)[position:]
                 self._positions[place] = len(self._log(place))
             return found
@@ -108,9 +114,14 @@ class MemorySubscription:
     def ends(self) -> dict[tuple[str, int], int]:
         return dict(self._ends)
 
-    def commit(self) -> None:
+    def commit(self, done: Mapping[Place, int] | None = None) -> None:
         with self._bus.arrival:
-            self._group.committed.update(self._positions)
+            mine = self._assigned()
+            known = mine if done is None else {p: at for p, at in done.items() if p in mine}
+            self._group.committed.update(known)
+
+    def hold(self, held: bool) -> None:
+        self._held = held
 
     def close(self) -> None:
         with self._bus.arrival:
@@ -128,7 +139,8 @@ class MemorySubscription:
         return self._positions
 
     def _waiting(self) -> bool:
-        return any(at < len(self._log(place)) for place, at in self._assigned().items())
+        assigned = self._assigned().items()
+        return not self._held and any(at < len(self._log(place)) for place, at in assigned)
 
     def _log(self, place: Place) -> list[Message]:
         return self._bus.log(place[0])[place[1]]

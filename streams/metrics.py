@@ -73,6 +73,9 @@ REPORTS_DROPPED = Counter(
     "mailwarden_reports_dropped", "Events that gateways saw and nobody had room for"
 )
 SINK_FAILURES = Counter("mailwarden_sink_failures", "Failed deliveries to a sink", ["sink"])
+SINK_REFUSED = Counter(
+    "mailwarden_sink_refused_alerts", "Alerts that a receiver will never take, left out", ["sink"]
+)
 SINK_WAITING = Gauge("mailwarden_sink_waiting_alerts", "Alerts that a sink has not got", ["sink"])
 
 # -- the worker on Kafka ----------------------------------------------------------------------

@@ -18,7 +18,10 @@ class SinkSettings(Section, frozen=True):
     """``[sinks.NAME]``: what all sinks have."""
 
     least: Severity = "info"  # milder alerts are not told here
+    detectors: tuple[str, ...] = ()  # only alerts of these; none: of all
     domains: tuple[str, ...] = ()  # only alerts that concern one of these; none: all
+    gather: float = 60.0  # seconds in which alerts of one incident, detector and severity are told
+    # as one, but for the first; 0: each is told as itself
 
 
 class Sink:
@@ -32,6 +35,7 @@ class Sink:
     def __init__(self, settings: SinkSettings, name: str = "") -> None:
         self.settings = settings
         self.name = name or type(self).__name__.lower()
+        self._domains = {domain.lower().rstrip(".") for domain in settings.domains}
         # Whether domains that an alert concerns have chosen this sink; None: none ever does.
         self.concerned: Callable[[Sequence[str]], bool] | None = None
 
@@ -42,21 +46,53 @@ class Sink:
     def of(self) -> str:
         """Which alerts are told here, in words: for `check`."""
         said = f"alerts from severity {self.settings.least} on"
+        if self.settings.detectors:
+            said += f", by {', '.join(self.settings.detectors)}"
         if self.settings.domains:
             said += f", of {', '.join(self.settings.domains)}"
         if self.concerned is not None:
             said += ", of the domains that name it"
+        if self.settings.gather:
+            said += f"; those of one incident together, every {self.settings.gather:g} s"
         return said
+
+    def wants(self, alert: Alert) -> bool:
+        """Whether an alert belongs here: severity, detector and domains must all fit."""
+        if SEVERITIES.index(alert.severity) < SEVERITIES.index(self.settings.least):
+            return False
+        detectors = self.settings.detectors
+        if detectors and alert.detector not in detectors:
+            return False
+        chosen = self.concerned
+        if chosen is not None and chosen(alert.domains):
+            return True
+        if not self._domains:
+            return chosen is None
+        return not self._domains.isdisjoint(alert.domains)
 
     def send(self, alerts: Sequence[Alert]) -> None:
         """Tell those of the alerts that belong here. Raises SinkError where that failed; it is
         for the caller to try again."""
-        wanted = [alert for alert in alerts if self._concerns(alert)]
+        wanted = [alert for alert in alerts if self.wants(alert)]
         if wanted:
             self.deliver(wanted)
 
     def deliver(self, alerts: Sequence[Alert]) -> None:
         """Tell all of these. Raises SinkError."""
+        raise NotImplementedError
+
+    @property
+    def digest(self) -> float:
+        """Seconds for which alerts that `waits` names are collected; they are then told by
+        `deliver_digest` as one."""
+        return 0.0
+
+    def waits(self, alert: Alert) -> bool:
+        """Whether an alert may wait for the digest."""
+        return False
+
+    def deliver_digest(self, alerts: Sequence[Alert]) -> None:
+        """Tell all of these, which waited. Raises SinkError."""
         raise NotImplementedError
 
     def received(self, alerts: Sequence[Alert]) -> set[tuple[str, int]]:
@@ -66,15 +102,12 @@ class Sink:
         """
         return set()
 
+    def due(self) -> float | None:
+        """Seconds until `refresh` is to be called; None: never."""
+        return None
+
+    def refresh(self) -> None:
+        """Say again what must not be forgotten. Raises SinkError. In the thread of `send`."""
+
     def close(self) -> None:
         """Give back what is held open; `send` may be called again."""
-
-    def _concerns(self, alert: Alert) -> bool:
-        if SEVERITIES.index(alert.severity) < SEVERITIES.index(self.settings.least):
-            return False
-        chosen, domains = self.concerned, self.settings.domains
-        if chosen is not None and chosen(alert.domains):
-            return True
-        if not domains:
-            return chosen is None
-        return not set(domains).isdisjoint(alert.domains)

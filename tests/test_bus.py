@@ -95,6 +95,50 @@ def test_readers_without_a_group_each_read_everything_from_the_beginning(
         subscription.commit()
 
 
+def test_a_member_can_be_done_with_a_part(bus: Bus, topic: str) -> None:
+    for partition in (0, 1):
+        for value in (b"1", b"2", b"3"):
+            bus.publish(topic, b"k", value, partition=partition)
+    bus.flush(SECONDS)
+    first = bus.subscribe([topic], "g")
+    read(first, 6)
+    first.commit({(topic, 0): 2, (topic, 1): 0})
+    first.close()
+    found = read(bus.subscribe([topic], "g"), 4)
+    assert sorted((message.partition, message.value) for message in found) == [
+        (0, b"3"),
+        (1, b"1"),
+        (1, b"2"),
+        (1, b"3"),
+    ]
+
+
+def test_a_member_that_holds_keeps_its_partitions_and_misses_nothing(bus: Bus, topic: str) -> None:
+    publish(bus, topic, b"1")
+    subscription = bus.subscribe([topic], "g")
+    assert values(read(subscription, 1)) == [b"1"]
+    subscription.hold(True)
+    publish(bus, topic, b"2")
+    assert not any(subscription.poll(0.05) for _ in range(10))
+    subscription.hold(False)
+    assert values(read(subscription, 1)) == [b"2"]
+
+
+def test_a_new_group_can_begin_with_what_is_recent(bus: Bus, topic: str) -> None:
+    publish(bus, topic, b"old", b"older")
+    last = read(bus.subscribe([topic], None), 2)[-1].published
+    late = bus.subscribe([topic], "late", last + 3600.0)
+    early = bus.subscribe([topic], "early", last - 3600.0)
+    publish(bus, topic, b"new")
+    assert values(read(late, 1)) == [b"new"]
+    assert values(read(early, 3)) == [b"old", b"older", b"new"]
+    early.commit()
+    early.close()
+    again = bus.subscribe([topic], "early", last - 3600.0)
+    publish(bus, topic, b"newer")
+    assert values(read(again, 1)) == [b"newer"]
+
+
 def test_several_topics_are_read_at_once(bus: Bus, topic: str) -> None:
     bus.create(Topic("u", "other words", "any"), 1, 1)
     publish(bus, topic, b"1")
@@ -305,7 +349,7 @@ def test_a_message_that_the_broker_refuses_is_told_at_the_flush(
 
 
 def test_a_password_comes_from_its_file(tmp_path: Path) -> None:
-    from streams.kafka_bus import password
+    from streams.kafka_client import password
 
     file = tmp_path / "password"
     file.write_text("secret\n", encoding="utf-8")

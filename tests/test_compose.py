@@ -45,6 +45,7 @@ def test_every_part_of_the_picture_is_there() -> None:
         "ship",
         "worker",
         "gateway",
+        "sinks",
         "prometheus",
         "grafana",
     }
@@ -75,7 +76,7 @@ def test_mounted_files_are_in_the_repository() -> None:
 
 def test_started_commands_exist() -> None:
     started = set(re.findall(r"command: \[(\w+)", text()))
-    assert started == {"topics", "ship", "worker", "gateway"}
+    assert started == {"topics", "ship", "worker", "gateway", "sinks"}
     assert started <= set(COMMANDS)
 
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "intake": "what other shippers publish on Kafka, to events",
     "worker": "detect and respond, on Kafka; as many as wanted",
     "gateway": "enforce the decisions on Kafka at this relay",
+    "sinks": "tell the SOC of the alerts on Kafka",
     "topics": "create and list the Kafka topics",
 }
 

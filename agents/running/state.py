@@ -44,6 +44,11 @@ def alerts(settings: Settings) -> Path:
     return store(settings).with_name("alerts.jsonl")
 
 
+def sinks(settings: Settings) -> Path:
+    """Where `mailwarden sinks` keeps what it told beyond what is committed."""
+    return store(settings).with_name("sinks")
+
+
 def phishing(settings: Settings) -> Path:
     """The list of phishers' addresses that was fetched last."""
     return store(settings).with_name("phishing.txt")

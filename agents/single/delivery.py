@@ -1,15 +1,20 @@
 """Alerts on their way to one sink, in a thread of their own: a slow SOC never slows detection.
 
 What waits here is also owed in the store, so nothing is lost with the process. A repetition
-(the process died between the delivery and the note of it) has the same id and revision.
+(the process died between the delivery and the note of it) has the same id and revision. Alerts
+that are held back for a summary (streams/gathering.py) are owed until that has arrived.
 """
 
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import islice
 
 from agents.single.store import Told
 from schemas.findings import Alert
+from streams.gathering import Gathering, Parcel
 from streams.metrics import SINK_FAILURES, SINK_WAITING
 from streams.said import said
 from streams.sink import Sink
@@ -17,6 +22,8 @@ from streams.sink import Sink
 log = logging.getLogger(__name__)
 
 BATCH = 100
+DIGEST = 1000  # alerts of one digest; as many do not wait for its time
+GATHERED = 2000  # nor as many alerts for their summaries: severe ones must not wait behind them
 HELD = 10_000  # alerts in memory; what is beyond waits in the store
 PATIENCE = (1.0, 300.0)  # seconds between two attempts, doubled each time
 
@@ -34,9 +41,13 @@ class Delivery:
         self.trouble = ""  # why the last attempt failed
         self._patience = patience
         self._waiting: dict[str, Alert] = {}
+        self._gathering = Gathering(sink.settings.gather)
+        self._digest: dict[str, Alert] = {}  # what waits for the next
+        self._digest_due = 0.0
         self._told: dict[str, int] = {}  # newest revision by alert, until `told` is asked
         self._spilled = False
         self._begun = False
+        self._hurried = False
         self._closing = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(
@@ -46,17 +57,37 @@ class Delivery:
 
     def put(self, alerts: Iterable[Alert]) -> None:
         """Alerts to be told; what was told just now is not told again."""
+        now = time.monotonic()
         with self._changed:
             for alert in alerts:
-                before = self._waiting.get(alert.id)
-                if alert.revision <= self._told.get(alert.id, 0):
-                    continue
-                if before is None and len(self._waiting) >= HELD:
-                    self._spilled = True
-                elif before is None or before.revision < alert.revision:
-                    self._waiting[alert.id] = alert
-            SINK_WAITING.labels(self.sink.name).set(len(self._waiting))
+                if alert.revision > self._told.get(alert.id, 0):
+                    self._put(alert, now)
+            self._count()
             self._changed.notify()
+
+    def _put(self, alert: Alert, now: float) -> None:
+        if not self.sink.wants(alert):
+            self._told[alert.id] = alert.revision
+            return
+        before = self._waiting.get(alert.id)
+        known = before or self._digest.get(alert.id) or self._gathering.find(alert)
+        if known is not None and known.revision >= alert.revision:
+            return
+        if known is None and self._held() >= HELD:
+            self._spilled = True
+        elif before is not None:
+            self._waiting[alert.id] = alert
+        elif self.sink.waits(alert):
+            if not self._digest:
+                self._digest_due = now + self.sink.digest
+            self._digest[alert.id] = alert
+        else:
+            self._digest.pop(alert.id, None)
+            if not self._gathering.hold(alert, now):
+                self._waiting[alert.id] = alert
+
+    def _held(self) -> int:
+        return len(self._waiting) + len(self._digest) + self._gathering.held
 
     def told(self) -> list[Told]:
         """What was delivered since the last call."""
@@ -68,7 +99,7 @@ class Delivery:
         """How many of the alerts that are owed to ask the store for, now that there is room for
         those that wait there alone; one more than fits, to know of the rest."""
         with self._changed:
-            if not self._spilled or len(self._waiting) > HELD // 2:
+            if not self._spilled or self._held() > HELD // 2:
                 return 0
             self._spilled = False
             return HELD + 1
@@ -76,7 +107,18 @@ class Delivery:
     def idle(self) -> bool:
         """Whether all is told."""
         with self._changed:
-            return self._begun and not self._waiting
+            return self._begun and not self._held()
+
+    def held(self) -> int:
+        """How many alerts wait here."""
+        with self._changed:
+            return self._held()
+
+    def hurry(self) -> None:
+        """Hold nothing back any longer: this is the end of all there is to read."""
+        with self._changed:
+            self._hurried = True
+            self._changed.notify()
 
     def close(self, timeout: float = 10.0) -> None:
         """Stop after the attempt that is being made; what is not told stays owed."""
@@ -94,9 +136,10 @@ class Delivery:
         with self._changed:
             self._begun = True
         pause = self._patience[0]
-        while batch := self._next():
+        while (step := self._next()) is not None:
+            tell, batch = step
             try:
-                self.sink.send(batch)
+                tell()
             except Exception as error:
                 # Whatever a sink raises, its alerts are still owed and the thread goes on.
                 self._failed(str(error))
@@ -117,22 +160,55 @@ class Delivery:
         with self._changed:
             self._told.update(received)
 
-    def _next(self) -> list[Alert]:
-        """The next alerts, the longest waiting first; none when it is time to end."""
+    def _next(self) -> tuple[Callable[[], None], list[Parcel]] | None:
+        """What is to be done next, and whom it tells of: the longest waiting first. None when it
+        is time to end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closing)
-            return [] if self._closing else list(self._waiting.values())[:BATCH]
+            while not self._closing:
+                now = time.monotonic()
+                found = [Parcel(one, [one]) for one in islice(self._waiting.values(), BATCH)]
+                room = BATCH - len(found)
+                at_once = self._hurried or self._gathering.held >= GATHERED
+                found += self._gathering.ripe(now, room, at_once=at_once)
+                if found:
+                    alerts = [parcel.alert for parcel in found]
+                    return partial(self.sink.send, alerts), found
+                late = self._hurried or now >= self._digest_due
+                if self._digest and (late or len(self._digest) >= DIGEST):
+                    some = list(islice(self._digest.values(), DIGEST))
+                    parcels = [Parcel(one, [one]) for one in some]
+                    return partial(self.sink.deliver_digest, some), parcels
+                again = self.sink.due()
+                if again is not None and again <= 0:
+                    return self.sink.refresh, []
+                digest = self._digest_due - now if self._digest else None
+                waits = [w for w in (self._gathering.due(now), digest, again) if w is not None]
+                self._changed.wait(min(waits, default=None))
+            return None
 
-    def _delivered(self, batch: list[Alert]) -> None:
+    def _delivered(self, batch: Iterable[Parcel]) -> None:
+        now = time.monotonic()
+        digested = 0
         with self._changed:
-            for alert in batch:
-                self._told[alert.id] = alert.revision
-                if self._waiting[alert.id].revision == alert.revision:
-                    del self._waiting[alert.id]
-            SINK_WAITING.labels(self.sink.name).set(len(self._waiting))
+            for parcel in batch:
+                for one in parcel.members:
+                    self._told[one.id] = max(one.revision, self._told.get(one.id, 0))
+                if parcel.held:
+                    self._gathering.told(parcel, now)
+                    continue
+                for waiting in (self._waiting, self._digest):
+                    if waiting.get(parcel.alert.id) is parcel.alert:
+                        del waiting[parcel.alert.id]
+                        digested += waiting is self._digest
+            if 0 < digested < DIGEST:  # else there is more to tell at once
+                self._digest_due = now + self.sink.digest
+            self._count()
         if self.trouble:
             log.info(said("sink works again", sink=self.sink.name))
             self.trouble = ""
+
+    def _count(self) -> None:
+        SINK_WAITING.labels(self.sink.name).set(self._held())
 
     def _failed(self, trouble: str) -> None:
         SINK_FAILURES.labels(self.sink.name).inc()

@@ -303,6 +303,8 @@ class Embedded(Answering):
         self._absorb(self._reader.close())
         self._drain(self._clock())
         self.flush()
+        for delivery in self._deliveries:
+            delivery.hurry()
         until = time.monotonic() + 30
         while time.monotonic() < until and not all(d.idle() for d in self._deliveries):
             if any(d.trouble for d in self._deliveries):

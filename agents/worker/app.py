@@ -22,7 +22,7 @@ from faust.types import TP
 from faust.types.auth import CredentialsT
 
 from schemas.settings import KafkaSettings
-from streams.kafka_bus import password
+from streams.kafka_client import password
 
 TABLE = "records"
 UNSENT = 600.0  # seconds that a broker may be away before a flush fails

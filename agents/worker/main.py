@@ -22,7 +22,7 @@ from agents.worker.quiet import quieten
 from agents.worker.watchdog import Watchdog
 from agents.worker.worker import Worker
 from schemas.settings import KafkaSettings, SettingsError
-from streams import kafka_bus
+from streams import kafka_client
 from streams.bus import BusError
 from streams.kafka_bus import KafkaBus
 
@@ -90,7 +90,7 @@ def end() -> NoReturn:
 
 def _answers(settings: KafkaSettings) -> bool:
     try:
-        kafka_bus.answers(settings)
+        kafka_client.answers(settings)
     except BusError:
         return False
     return True

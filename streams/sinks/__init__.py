@@ -6,6 +6,9 @@ from streams.sink import Sink
 SINKS: Loaded[Sink] = Loaded(
     __name__,
     {
+        "alertmanager": "Alertmanager",
+        "elasticsearch": "Elasticsearch",
+        "email": "Email",
         "jsonl": "JsonLines",
         "syslog": "Syslog",
         "webhook": "Webhook",

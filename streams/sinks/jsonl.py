@@ -4,8 +4,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from schemas import wire
 from schemas.findings import Alert
+from streams.rendering import formats
+from streams.rendering.formats import Format
 from streams.sink import Sink, SinkError, SinkSettings
 
 LOOK_BACK = 4 << 20  # bytes of the file that are searched for what an earlier process wrote
@@ -14,7 +15,9 @@ LOOK_BACK = 4 << 20  # bytes of the file that are searched for what an earlier p
 class JsonLinesSettings(SinkSettings, frozen=True):
     """``[sinks.jsonl]``"""
 
+    gather: float = 0.0  # seconds; 0: each alert is a line
     path: str = "-"  # "-" is standard output
+    format: Format = "native"  # our own, OCSF 1.8, ECS
 
 
 class JsonLines(Sink):
@@ -26,10 +29,12 @@ class JsonLines(Sink):
 
     def about(self) -> str:
         where = "standard output" if self.settings.path == "-" else self.settings.path
-        return f"JSON lines to {where}"
+        form = "" if self.settings.format == "native" else f" ({self.settings.format})"
+        return f"JSON lines{form} to {where}"
 
     def deliver(self, alerts: Sequence[Alert]) -> None:
-        lines = b"".join(wire.encode(alert) + b"\n" for alert in alerts)
+        form = self.settings.format
+        lines = b"".join(formats.rendered(alert, form) + b"\n" for alert in alerts)
         try:
             if self.settings.path == "-":
                 sys.stdout.buffer.write(lines)
@@ -48,14 +53,8 @@ class JsonLines(Sink):
             lines = _last_lines(self.settings.path)
         except OSError:
             return set()
-        found = set()
-        for line in lines:
-            try:
-                told = wire.decode_alert(line)
-            except ValueError:
-                continue
-            found.add((told.id, told.revision))
-        return found & wanted
+        found = {formats.which(line, self.settings.format) for line in lines}
+        return wanted & found
 
 
 def _last_lines(path: str) -> list[bytes]:

@@ -16,7 +16,7 @@ from typing import Literal
 
 from schemas.findings import Alert
 from schemas.settings import SettingsError
-from streams import tls
+from streams import server_place, tls
 from streams.rendering import cef, leef, rfc5424
 from streams.sink import Sink, SinkError, SinkSettings
 
@@ -51,7 +51,7 @@ class Syslog(Sink):
         """Raises SettingsError where the settings cannot be used."""
         super().__init__(settings, name)
         chosen = self.settings
-        self._place = _place(chosen.server, PORTS[chosen.transport])
+        self._place = server_place.parsed(chosen.server, PORTS[chosen.transport])
         if not 0 <= chosen.facility <= 23:
             raise SettingsError("facility: expected a number from 0 to 23")
         if chosen.timeout <= 0:
@@ -67,7 +67,7 @@ class Syslog(Sink):
 
     def about(self) -> str:
         chosen = self.settings
-        return f"{chosen.format} by {chosen.transport} to {_shown(self._place)}"
+        return f"{chosen.format} by {chosen.transport} to {server_place.shown(self._place)}"
 
     def deliver(self, alerts: Sequence[Alert]) -> None:
         messages = [self.message(alert) for alert in alerts]
@@ -78,9 +78,13 @@ class Syslog(Sink):
                 self._stream(b"".join(b"%d %b" % (len(each), each) for each in messages))
         except TimeoutError as error:
             wait = self.settings.timeout
-            raise SinkError(f"{_shown(self._place)}: no answer within {wait:g} s") from error
+            raise SinkError(
+                f"{server_place.shown(self._place)}: no answer within {wait:g} s"
+            ) from error
         except OSError as error:
-            raise SinkError(f"{_shown(self._place)}: {error.strerror or error}") from error
+            raise SinkError(
+                f"{server_place.shown(self._place)}: {error.strerror or error}"
+            ) from error
 
     def message(self, alert: Alert) -> bytes:
         """The alert as one message, without the framing."""
@@ -147,20 +151,3 @@ def _unacknowledged(connection: socket.socket) -> int:
     """Bytes that the other machine has not taken yet (SIOCOUTQ)."""
     held = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))
     return int(struct.unpack("i", held)[0])
-
-
-def _place(text: str, usual: int) -> tuple[str, int]:
-    """host, host:port, [IPv6] or [IPv6]:port."""
-    host, colon, port = text.rpartition(":")
-    if not colon or text.endswith("]"):
-        host, port = text, str(usual)
-    host = host.removeprefix("[").removesuffix("]")
-    right = port.isascii() and port.isdigit() and 0 < int(port) < 65536
-    if not host or not right or any(c.isspace() or c == "/" for c in host):
-        raise SettingsError("server: expected HOST or HOST:PORT")
-    return host, int(port)
-
-
-def _shown(place: tuple[str, int]) -> str:
-    host, port = place
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,6 +1,7 @@
 import threading
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from agents.single import delivery
@@ -29,8 +30,8 @@ def alert(name: str = "a1", revision: int = 1) -> Alert:
 class Siem(Sink):
     """Takes alerts in, unless it is down; or holds on to a delivery until it is let go."""
 
-    def __init__(self) -> None:
-        super().__init__(SinkSettings(), "siem")
+    def __init__(self, settings: SinkSettings | None = None) -> None:
+        super().__init__(settings or SinkSettings(), "siem")
         self.got: list[tuple[str, int]] = []
         self.before: set[tuple[str, int]] = set()
         self.down: Exception | None = None
@@ -176,3 +177,108 @@ def test_a_sink_that_does_not_come_back_does_not_hold_up_the_end(siem: Siem) -> 
     sink.close(timeout=0.01)
     assert not siem.closed
     siem.open.set()
+
+
+# -- a flood of one campaign ----------------------------------------------------------------------
+
+
+def client(number: int, revision: int = 1) -> Alert:
+    return msgspec.structs.replace(alert(f"c{number}", revision), incident="campaign")
+
+
+def summed(siem: Siem) -> list[tuple[str, int]]:
+    """What arrived under another name than an alert's own."""
+    return [(name, revision) for name, revision in siem.got if len(name) == 16]
+
+
+def test_a_flood_of_one_campaign_is_one_message_with_counts() -> None:
+    siem = Siem(SinkSettings(gather=0.2))
+    sink = Delivery(siem)
+    sink.put(client(number) for number in range(500))
+    wait_for(sink.idle)
+    assert siem.got[0] == ("c0", 1)
+    assert len(siem.got) == 2
+    assert sorted(told.alert for told in sink.told()) == sorted(f"c{n}" for n in range(500))
+    sink.put(client(number) for number in range(500, 510))
+    wait_for(sink.idle)
+    assert [revision for _, revision in summed(siem)][:1] == [1]
+    sink.close()
+
+
+def test_what_is_held_is_told_at_once_when_there_is_no_more_to_come() -> None:
+    siem = Siem(SinkSettings(gather=3600.0))
+    sink = Delivery(siem)
+    sink.put(client(number) for number in range(10))
+    wait_for(lambda: siem.got)
+    assert not sink.idle()
+    sink.hurry()
+    wait_for(sink.idle)
+    assert len(siem.got) == 2
+    sink.close()
+
+
+def test_what_was_held_when_the_process_was_killed_is_still_owed_and_told() -> None:
+    siem = Siem(SinkSettings(gather=3600.0))
+    killed = Delivery(siem)
+    alerts = [client(number) for number in range(10)]
+    killed.put(alerts)
+    wait_for(lambda: siem.got)
+    wait_for(lambda: killed._told)
+    noted = {told.alert for told in killed.told()}
+    assert noted == {"c0"}  # the others are owed until a summary has told of them
+    after = Delivery(siem, [one for one in alerts if one.id not in noted])
+    wait_for(lambda: len(siem.got) == 2)
+    after.hurry()
+    wait_for(after.idle)
+    told = {one.alert for one in after.told()}
+    assert noted | told == {one.id for one in alerts}
+    assert [name for name, _ in siem.got[:2]] == ["c0", "c1"]
+    assert len(siem.got) == 3
+    killed.close()
+    after.close()
+
+
+def test_a_flood_while_the_receiver_is_down_is_two_messages_afterwards() -> None:
+    siem = Siem(SinkSettings(gather=0.05))
+    siem.down = SinkError("no route to host")
+    sink = Delivery(siem, patience=(0.01, 0.02))
+    sink.put(client(number) for number in range(100))
+    wait_for(lambda: siem.tries > 10)
+    siem.down = None
+    wait_for(sink.idle)
+    assert siem.got[0] == ("c0", 1)
+    assert len(siem.got) == 2
+    sink.close()
+
+
+def test_more_than_memory_should_hold_does_not_wait_for_its_window(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(delivery, "GATHERED", 20)
+    siem = Siem(SinkSettings(gather=3600.0))
+    sink = Delivery(siem)
+    sink.put(client(number) for number in range(30))
+    wait_for(sink.idle)
+    assert len(siem.got) == 2
+    sink.close()
+
+
+def test_an_older_revision_than_what_is_held_changes_nothing() -> None:
+    siem = Siem(SinkSettings(gather=3600.0))
+    sink = Delivery(siem)
+    sink.put([client(0), client(1, 3), client(2)])
+    sink.put([client(1, 2), client(1, 3)])
+    sink.hurry()
+    wait_for(sink.idle)
+    assert Told("siem", "c1", 3) in sink.told()
+    sink.close()
+
+
+def test_what_a_sink_does_not_want_is_no_part_of_any_summary() -> None:
+    siem = Siem(SinkSettings(gather=3600.0, least="high"))
+    sink = Delivery(siem)
+    sink.put(client(number) for number in range(3))
+    wait_for(sink.idle)
+    assert len(sink.told()) == 3
+    sink.close()
+    assert siem.got == []

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from schemas.findings import Alert, Severity, Subject
+from streams.rendering import formats
 from streams.sink import SinkError
 from streams.sinks.jsonl import JsonLines, JsonLinesSettings
 
@@ -129,6 +130,22 @@ def test_what_stands_in_the_file_has_arrived(tmp_path: Path) -> None:
     assert sink(path).received(asked) == {("a1", 1)}
     assert sink(path).received([]) == set()
     assert sink("-").received(asked) == set()
+
+
+@pytest.mark.parametrize("form", ["native", "ocsf", "ecs"])
+def test_what_stands_there_is_known_in_each_format(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "alerts.jsonl"
+    told = sink(path, format=form)
+    told.send([alert("a1", revision=7), alert("a2")])
+    with path.open("a") as file:
+        file.write('{"id":3}\n[]\nno JSON\n')
+    asked = [alert("a1", revision=7), alert("a2", revision=2), alert("a3")]
+    assert told.received(asked) == {("a1", 7)}
+    assert path.read_bytes().splitlines()[0] == formats.rendered(alert("a1", revision=7), form)
+
+
+def test_check_names_the_format(tmp_path: Path) -> None:
+    assert sink("/x", format="ocsf").about() == "JSON lines (ocsf) to /x"
 
 
 def test_only_the_newest_lines_are_looked_at(

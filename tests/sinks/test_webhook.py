@@ -13,6 +13,7 @@ import pytest
 
 from schemas.findings import Alert, Subject
 from schemas.settings import SettingsError
+from streams.rendering import formats
 from streams.sink import SinkError
 from streams.sinks.webhook import Webhook, WebhookSettings, signed
 
@@ -114,6 +115,23 @@ def test_the_signature_is_that_of_the_specifications_example() -> None:
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
+@pytest.mark.parametrize("form", ["ocsf", "ecs"])
+def test_in_a_format_of_others_the_body_is_the_alert_alone(receiver: Receiver, form: str) -> None:
+    sink(receiver.url, secret=SECRET, format=form).send([alert("a1", revision=3)])
+    [(_, headers, body)] = receiver.requests
+    assert body == formats.rendered(alert("a1", revision=3), form)
+    assert headers["webhook-id"] == "a1-3"
+    assert (
+        headers["webhook-signature"] == signed("a1-3", 1700000000, body, KEY)["webhook-signature"]
+    )
+
+
+def test_check_names_the_format() -> None:
+    assert sink("http://[::1]:99/x").about() == "POST to http://[::1]:99"
+    assert sink("https://h.example/x").about() == "POST to https://h.example"
+    assert sink("https://h.example/x", format="ocsf").about() == "POST of ocsf to https://h.example"
+
+
 def test_without_a_secret_nothing_is_signed(receiver: Receiver) -> None:
     sink(receiver.url).send([alert()])
     [(_, headers, _)] = receiver.requests
@@ -192,6 +210,7 @@ def _some_certificate() -> str:
         ({"url": ""}, "url: expected http://"),
         ({"url": "ftp://example.org/"}, "url: expected http://"),
         ({"url": "https://"}, "url: expected http://"),
+        ({"url": "http://h:port/"}, "url: expected http://"),
         ({"url": "http://h/", "timeout": 0.0}, "timeout: expected a number of seconds above 0"),
         ({"url": "http://h/", "secret": "whsec_no!"}, "secret: expected base64"),
         ({"url": "http://h/", "secret": "ä"}, "secret: expected base64"),

@@ -1,6 +1,7 @@
 import asyncio
 import base64
 import http.client
+import re
 import socket
 import ssl
 import subprocess
@@ -210,6 +211,23 @@ def test_a_connection_that_is_not_to_last_ends_after_a_brief_answer(
         assert said.endswith(b"\r\n\r\n{}")
 
 
+def test_answers_of_one_connection_keep_their_order(make: Make) -> None:
+    with socket.create_connection(("127.0.0.1", make().port), timeout=10) as client:
+        head = b" HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
+        client.sendall(
+            2 * (b"POST /brief" + head + b"\r\n" + b"POST /" + head + b"\r\n")
+            + b"POST /brief"
+            + head
+            + b"Connection: close\r\n\r\n"
+        )
+        said = b""
+        while more := client.recv(1000):
+            said += more
+    kinds = re.findall(rb"Content-Type: (\S+)", said)
+    brief, other = b"application/json", b"text/plain"
+    assert kinds == [brief, other, brief, other, brief]
+
+
 class Asked:
     """A request whose connection is in some state."""
 
@@ -226,6 +244,24 @@ class Asked:
 
     def abort(self) -> None:
         self.aborted = True
+
+    def is_closing(self) -> bool:
+        return True  # by the time at which it is to be written to
+
+    def write(self, data: bytes) -> None:
+        raise RuntimeError("the transport is closed")
+
+
+def test_who_goes_before_the_answer_is_written_disturbs_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def answered() -> None:
+        asked: Any = Asked(0)
+        await Whole(b"{}", "text/plain").prepare(asked)
+        await asyncio.sleep(0)
+
+    asyncio.run(answered())
+    assert caplog.records == []
 
 
 def test_who_reads_no_answers_is_let_go(make: Make) -> None:

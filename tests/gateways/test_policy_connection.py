@@ -8,7 +8,7 @@ ANSWER = b"action=REJECT\n\n"
 
 
 class Transport:
-    """Its other side never reads: the buffer is full after `room` answers."""
+    """Its other side never reads: the buffer is full after `room` writes."""
 
     def __init__(self, room: int = 1000) -> None:
         self.room = room
@@ -41,6 +41,9 @@ class Desk:
     def go(self, connection: Connection) -> None:
         raise NotImplementedError
 
+    def soon(self, connection: Connection) -> None:
+        connection.say(connection.answers())
+
     def answer(self, attributes: Attributes, mail: Mail) -> bytes:
         return ANSWER
 
@@ -57,7 +60,8 @@ def connected(room: int = 1000) -> tuple[Connection, Transport]:
 
 def test_who_asks_and_never_listens_is_let_go() -> None:
     connection, transport = connected(room=3)
-    connection.data_received(b"request=a\n\n" * 10)
+    for _ in range(10):
+        connection.data_received(b"request=a\n\n")
     assert transport.written == [ANSWER] * 3
     assert transport.ended == "aborted"
 
@@ -67,5 +71,5 @@ def test_who_does_not_wait_for_answers_is_let_go() -> None:
     connection.data_received(b"request=a\n\n" * AT_ONCE)
     assert not transport.ended
     connection.data_received(b"request=a\n\n" * (AT_ONCE + 1))
-    assert transport.written == [ANSWER] * 2 * AT_ONCE
+    assert transport.written == [ANSWER * AT_ONCE] * 2
     assert transport.ended == "closed"

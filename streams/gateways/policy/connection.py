@@ -1,7 +1,8 @@
 """One connection of a mail server's, on the loop that all servers share.
 
-Nothing here waits: an answer is made from memory as soon as its question is complete. So what
-makes it late is a loop that has too much to do; then the desk answers neutrally without looking.
+Nothing here waits: an answer is made from memory, in the turn of the loop in which its question
+came. So what makes it late is a loop that has too much to do; then the desk answers neutrally
+without looking.
 """
 
 import asyncio
@@ -25,6 +26,9 @@ class Desk(Protocol):
 
     def go(self, connection: "Connection") -> None: ...
 
+    def soon(self, connection: "Connection") -> None:
+        """Something has come: ask for its `answers` and let it `say` them."""
+
     def answer(self, attributes: Attributes, mail: Mail) -> bytes: ...
 
     def now(self) -> float: ...
@@ -38,6 +42,8 @@ class Connection(asyncio.Protocol):
         self._desk = desk
         self._questions = Questions()
         self._mail = Mail()
+        self._came = b""
+        self._ends = False  # after what is said next
         self._transport: asyncio.Transport
         self.heard = desk.now()  # when it spoke last
 
@@ -53,11 +59,25 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard = self._desk.now()
-        self._take(self._questions.feed(data))
+        self._came += data
+        self._desk.soon(self)
 
     def eof_received(self) -> None:
         """Exim has asked, and waits: it is answered, then the transport closes itself."""
-        self._take(self._questions.end())
+        self.say(self.answers() + self._answers(self._questions.end()))
+
+    def answers(self) -> bytes:
+        """What is to be said about all that has come."""
+        came, self._came = self._came, b""
+        return self._answers(self._questions.feed(came))
+
+    def say(self, answers: bytes) -> None:
+        if self._transport.is_closing():
+            return
+        if answers:
+            self._transport.write(answers)
+        if self._ends:
+            self._transport.close()
 
     def pause_writing(self) -> None:
         """It asks and does not listen."""
@@ -67,18 +87,16 @@ class Connection(asyncio.Protocol):
         """Let go of it."""
         self._transport.close()
 
-    def _take(self, questions: list[Attributes | None]) -> None:
-        transport = self._transport
+    def _answers(self, questions: list[Attributes | None]) -> bytes:
+        said = []
         for question in questions[:AT_ONCE]:
-            if transport.is_closing():
-                return
             if question is None:
-                transport.write(NEUTRAL)
-                transport.close()
-                return
+                self._ends = True
+                said.append(NEUTRAL)
+                break
             instance = question.get("instance", "")
             if not instance or instance != self._mail.instance:
                 self._mail = Mail(instance)
-            transport.write(self._desk.answer(question, self._mail))
-        if len(questions) > AT_ONCE:
-            transport.close()
+            said.append(self._desk.answer(question, self._mail))
+        self._ends |= len(questions) > AT_ONCE
+        return b"".join(said)

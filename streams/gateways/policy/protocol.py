@@ -123,7 +123,7 @@ def _pattern(order: _Order) -> tuple[re.Pattern[str], _Order]:
     known: list[str] = []
     for name in order:
         wanted = name in NAMES and name not in known
-        lines.append(f"{re.escape(name)}=" + ("([^\n]*)" if wanted else "[^\n]*"))
+        lines.append(f"{re.escape(name)}=" + ("([^\n]*+)" if wanted else "[^\n]*+"))
         if wanted:
             known.append(name)
     return re.compile("\n".join(lines)), tuple(known)

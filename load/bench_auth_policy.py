@@ -4,7 +4,8 @@ Clients keep 50 connections open and send allow and report in turn, as Dovecot d
 as the last one is answered; one request in ten is about a client that is refused. The server is
 a process of its own, with the gateway as `mailwarden gateway` runs it and a block list in memory;
 what it reports goes nowhere. `a core` is what one core of this machine would answer: requests by
-the processor time that the server was charged, whatever else ran. ``python -m
+the processor time that the server was charged, whatever else ran; `bare` is the same of a server
+that reads each request and answers without a look at it: what aiohttp takes. ``python -m
 load.bench_auth_policy``
 """
 
@@ -15,7 +16,7 @@ import os
 import platform
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import cycle
 from multiprocessing.connection import Connection
@@ -31,6 +32,7 @@ from schemas.events import Fact
 from schemas.findings import Decision, Target, decision_id
 from streams.blocklist import Blocklist
 from streams.gateways.auth_policy import AuthPolicy, AuthPolicySettings
+from streams.http_serving import HttpServing, HttpServingSettings, brief
 
 RESULTS = Path(__file__).parent / "results" / "auth_policy.json"
 GOAL = 8_000
@@ -77,6 +79,22 @@ class Site:
 def serve(decisions: int, parent: Connection) -> None:
     gateway = AuthPolicy(AuthPolicySettings(listen="127.0.0.1:0"))
     gateway.connect(Site(decisions))
+    gateway.apply([])
+    parent.send(gateway.port)
+    parent.recv()
+    gateway.close()
+
+
+class Bare(HttpServing):
+    """One answer to all."""
+
+    async def handle(self, request: Any, holder: str) -> Any:
+        await self.body(request)
+        return brief(b'{"status":0,"msg":""}')
+
+
+def serve_bare(decisions: int, parent: Connection) -> None:
+    gateway = Bare(HttpServingSettings(listen="127.0.0.1:0"), "bare")
     gateway.apply([])
     parent.send(gateway.port)
     parent.recv()
@@ -159,31 +177,38 @@ def charged(pid: int | None) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-@click.command()
-@click.option("--seconds", default=10.0)
-@click.option("--connections", default=50)
-@click.option("--decisions", default=DECISIONS)
-def main(seconds: float, connections: int, decisions: int) -> None:
-    """Measure, print a table, keep the figures."""
+def measure(
+    server: Callable[[int, Connection], None], connections: int, seconds: float, decisions: int
+) -> dict[str, float]:
     here, there = multiprocessing.Pipe()
     context = multiprocessing.get_context("spawn")
-    server = context.Process(target=serve, args=(decisions, there), daemon=True)
-    server.start()
+    process = context.Process(target=server, args=(decisions, there), daemon=True)
+    process.start()
     port = here.recv()
-    uvloop.install()
     asyncio.run(ask(port, connections, 1.0, decisions))  # warm
-    before, begun = charged(server.pid), time.perf_counter()
+    before, begun = charged(process.pid), time.perf_counter()
     times = sorted(asyncio.run(ask(port, connections, seconds, decisions)))
-    took, cpu = time.perf_counter() - begun, charged(server.pid) - before
+    took, cpu = time.perf_counter() - begun, charged(process.pid) - before
     here.send("end")
-    server.join(10)
-    found = {
+    process.join(10)
+    return {
         "requests a second": round(len(times) / took),
         "a core": round(len(times) / cpu),
         "us of CPU": round(cpu / len(times) * 1e6, 1),
         "p50 ms": round(times[len(times) // 2] * 1e3, 2),
         "p99 ms": round(times[len(times) * 99 // 100] * 1e3, 2),
     }
+
+
+@click.command()
+@click.option("--seconds", default=10.0)
+@click.option("--connections", default=50)
+@click.option("--decisions", default=DECISIONS)
+def main(seconds: float, connections: int, decisions: int) -> None:
+    """Measure, print a table, keep the figures."""
+    uvloop.install()
+    found = measure(serve, connections, seconds, decisions)
+    found["bare a core"] = measure(serve_bare, connections, seconds, decisions)["a core"]
     table = Table(title=f"auth policy: {connections} connections, {decisions:,} decisions")
     for name in (*found, "goal a core"):
         table.add_column(name, justify="right")

@@ -34,6 +34,8 @@ from streams.kafka_bus import KafkaBus
 from tools.kafka import Broker, free_ports
 
 ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results" / "edge.json"
+COMMAND = "python -m load.bench_edge"
 DEADLINE = 120.0
 SETTINGS = """
 [http]
@@ -193,6 +195,8 @@ def main() -> None:
         if options.kafka:
             result["topic_s"] = round(statistics.median(from_topic(folder, found, 3)), 2)
     result["goal_known_s"] = 1.0
+    result["load"] = round(os.getloadavg()[0], 1)
+    RESULTS.write_text(json.dumps({"command": COMMAND, **result}, indent=1) + "\n")
     if options.json:
         print(json.dumps(result))
         return

@@ -31,8 +31,10 @@ class Case(Struct, frozen=True, kw_only=True):
     id: str
     state: State = "open"
     reason: str = ""
-    at: float = 0.0  # of the last deed
+    since: float = 0.0  # Unix seconds when `state` was set; 0: never
     assignee: str = ""
+    assigned: float = 0.0  # when that was said; 0: never
+    at: float = 0.0  # of the last deed
     deeds: list[Deed] = field(default_factory=list)  # the newest, the oldest of them first
     deeds_count: int = 0
     # What the incident was when `state` was set: whether it went on is measured by these.

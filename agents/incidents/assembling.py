@@ -10,7 +10,7 @@ from agents.incidents.decided import Decided
 from agents.incidents.incident import Incident, Moment
 from agents.incidents.joining import Draft, joined
 from agents.incidents.named import NAMED, named
-from agents.incidents.revisions import histories
+from agents.incidents.revisions import Turn, histories
 from agents.incidents.story import accused, attacked, hijacked, story
 from schemas.audit import MACHINE, Audit
 from schemas.findings import Alert, Decision
@@ -30,16 +30,18 @@ def incidents(
     cases: Iterable[Case] = (),
     decisions: Iterable[Decision] = (),
     trail: Iterable[Audit] = (),
+    turns: Iterable[Turn] = (),
     *,
     window: float,
     most: int = INCIDENTS,
 ) -> Found:
     """The incidents that `alerts` amount to: all revisions or the newest only, in any order.
 
-    `cases` are what people made of them, `decisions` those in force, `trail` what was decided.
+    `cases` are what people made of them, `decisions` those in force, `trail` what was decided,
+    `turns` earlier revisions of the alerts.
     `window` is how long after the last alert about a subject another one still joins, in seconds.
     """
-    drafts, of_alert = joined(histories(alerts), cases, window)
+    drafts, of_alert = joined(histories(alerts, turns), cases, window)
     shown = sorted(drafts, key=lambda draft: (-draft.last, draft.id))[:most]
     decided = Decided(of_alert, window)
     in_force, entries = decided.in_force(decisions), decided.trail(trail)

@@ -29,13 +29,14 @@ def after(case: Case, deed: Deed, extent: Extent) -> Case:
         deeds_count=case.deeds_count + 1,
     )
     if deed.what == "assigned":
-        return structs.replace(changed, assignee=deed.text)
+        return structs.replace(changed, assignee=deed.text, assigned=deed.at)
     if deed.what not in STATE_OF:
         return changed
     return structs.replace(
         changed,
         state=STATE_OF[deed.what],
         reason=deed.text,
+        since=deed.at,
         seen=extent.last,
         alerts=extent.alerts,
         severity=extent.severity,
@@ -43,16 +44,19 @@ def after(case: Case, deed: Deed, extent: Extent) -> Case:
 
 
 def merged(one: Case | None, other: Case | None) -> Case | None:
-    """The case of two incidents that are one by now. The one that was changed last rules."""
+    """The case of two incidents that are one by now: of state and assignee the later word."""
     if one is None or other is None or one == other:
         return one or other
-    earlier, later = sorted((one, other), key=lambda case: (case.at, case.id))
-    deeds = sorted([*earlier.deeds, *later.deeds], key=lambda deed: (deed.at, deed.by, deed.text))
+    ruling = max(one, other, key=lambda case: (case.since, case.id))
+    handed = max(one, other, key=lambda case: (case.assigned, case.id))
+    deeds = sorted([*one.deeds, *other.deeds], key=lambda deed: (deed.at, deed.by, deed.text))
     return structs.replace(
-        later,
-        assignee=later.assignee or earlier.assignee,
+        ruling,
+        assignee=handed.assignee,
+        assigned=handed.assigned,
+        at=max(one.at, other.at),
         deeds=deeds[-DEEDS:],
-        deeds_count=earlier.deeds_count + later.deeds_count,
+        deeds_count=one.deeds_count + other.deeds_count,
     )
 
 

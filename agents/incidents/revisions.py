@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from typing import Literal
 
 from msgspec import Struct
 
@@ -12,12 +13,13 @@ KEPT = 64  # revisions of one alert that are remembered
 
 
 class Turn(Struct, frozen=True):
-    """A revision, as far as its severity and state go."""
+    """A revision of an alert, as far as its severity and state go."""
 
+    alert: str  # id
     revision: int
     at: float  # Unix seconds
     severity: Severity
-    state: str  # open, withdrawn
+    state: Literal["open", "withdrawn"]
 
 
 class History:
@@ -33,10 +35,13 @@ class History:
         if _later(alert, self.newest):
             self.newest = alert
         self.first = min(self.first, alert.first)
-        turn = Turn(alert.revision, alert.at, alert.severity, alert.state)
-        before = self._turns.get(alert.revision)
+        self.turned(turn_of(alert))
+
+    def turned(self, turn: Turn) -> None:
+        """Another revision of which no more is known."""
+        before = self._turns.get(turn.revision)
         if before is None or _order(before) < _order(turn):
-            self._turns[alert.revision] = turn
+            self._turns[turn.revision] = turn
         if len(self._turns) > KEPT:
             self._thin()
 
@@ -77,14 +82,21 @@ class History:
         self._turns = {turn.revision: turn for turn in kept}
 
 
-def histories(alerts: Iterable[Alert]) -> dict[str, History]:
-    """What became of each alert, by its id."""
+def turn_of(alert: Alert) -> Turn:
+    return Turn(alert.id, alert.revision, alert.at, alert.severity, alert.state)
+
+
+def histories(alerts: Iterable[Alert], turns: Iterable[Turn] = ()) -> dict[str, History]:
+    """What became of each alert, by its id. `turns` are further revisions of them."""
     found: dict[str, History] = {}
     for alert in alerts:
         history = found.get(alert.id)
         if history is None:
             history = found[alert.id] = History(alert)
         history.add(alert)
+    for turn in turns:
+        if turn.alert in found:
+            found[turn.alert].turned(turn)
     return found
 
 

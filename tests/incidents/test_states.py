@@ -1,7 +1,6 @@
 """What people make of an incident: agents/incidents/casework.py, assembling.py."""
 
 import pytest
-from msgspec import structs
 
 from agents.incidents.assembling import WITHDRAWN, incidents
 from agents.incidents.casework import Extent, after, merged
@@ -122,4 +121,11 @@ def test_the_cases_of_two_that_are_one_now_are_merged() -> None:
     assert merged(early, None) == merged(None, early) == merged(early, early) == early
     alerts = (account("a1", ANNA), account("b1", ANNA, 1.0, incident="a1"))
     assert one(*alerts, cases=(early, late)).state == "acknowledged"
-    assert one(*alerts, cases=(structs.replace(late, id="b1"),)).state == "acknowledged"
+    noted = after(Case(id="b1"), deed("noted", "late word", at=NOW + 9), extent)
+    both = merged(noted, early)
+    assert both is not None
+    assert (both.state, both.reason, both.assignee, both.at) == ("closed", "over", "dora", NOW + 9)
+    nobody = after(Case(id="b1"), deed("assigned", at=NOW + 9), extent)
+    taken = merged(nobody, early)
+    assert taken is not None
+    assert (taken.state, taken.assignee) == ("closed", "")

@@ -80,6 +80,8 @@ def _incident(draft: Draft, decisions: list[Decision], trail: list[Audit]) -> In
         last=draft.last,
         story=story(ordered),
         assignee=case.assignee,
+        parts=draft.parts[:NAMED],
+        parts_count=len(draft.parts),
         alerts=alerts.names,
         alerts_count=alerts.count,
         withdrawn_count=len(every) - len(standing),

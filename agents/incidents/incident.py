@@ -44,6 +44,8 @@ class Incident(Struct, frozen=True, kw_only=True):
     last: float
     story: str  # in one sentence
     assignee: str = ""
+    parts: list[str] = field(default_factory=list)  # what alerts that joined name as `incident`
+    parts_count: int = 0
     alerts: list[str] = field(default_factory=list)  # ids, the oldest first
     alerts_count: int = 0
     withdrawn_count: int = 0  # of these

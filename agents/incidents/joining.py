@@ -22,6 +22,7 @@ class Draft:
 
     def __init__(self) -> None:
         self.histories: list[History] = []
+        self.parts: list[str] = []  # ids of the groups
         self.places: dict[str, float] = {}  # subject -> last event about it
         self.case: Case | None = None
         self.first = self.last = 0.0
@@ -30,11 +31,11 @@ class Draft:
     @property
     def id(self) -> str:
         """That of the group which began it."""
-        head = self.histories[0].newest
-        return head.incident or head.id
+        return self.parts[0]
 
     def take(self, group: list[History], case: Case | None) -> None:
         """Take in a group, the oldest of its alerts first."""
+        self.parts.append(group[0].newest.incident or group[0].newest.id)
         for history in group:
             alert = history.newest
             self.first = min(self.first, history.first) if self.histories else history.first

@@ -41,7 +41,10 @@ def of_trail(entries: Iterable[Audit]) -> Iterator[Moment]:
     for entry in entries:
         if not entry.decision:
             continue
-        text = f"{entry.what}: {entry.action} {entry.target.partition(':')[2]}"
+        what = "lifted" if 0 < entry.until <= entry.since else entry.what
+        text = f"{what}: {entry.action} {entry.target.partition(':')[2]}"
+        if what in ("decided", "added") and not entry.enforced:
+            text += ", not enforced"
         if entry.by != MACHINE and entry.reason:
             text += f" ({entry.reason})"
         by = entry.by or "somebody"

@@ -138,9 +138,9 @@ def commands(one: Incident, *, kafka: bool) -> Iterator[tuple[str, str]]:
     """What it is for, and a command that can be pasted into a shell: names are quoted, attackers
     chose them."""
     why = f"--reason 'incident {one.id}'"
-    decided = {f"{d.target.kind}:{d.target.value}" for d in one.decisions if d.origin != "pardon"}
-    spared = {f"{d.target.kind}:{d.target.value}" for d in one.decisions if d.origin == "pardon"}
-    known = decided | spared
+    decided = {_target(each) for each in one.decisions if each.origin != "pardon"}
+    spared = {_target(each) for each in one.decisions if each.origin == "pardon"}
+    known = {_target(each) for each in one.decisions if each.enforced}
     found = [
         *_each("block", "add", (f"network:{name}" for name in one.accused), known, "--for 1d", why),
         *_each("lock", "add", (f"account:{name}" for name in one.hijacked), known, "--for 1d", why),
@@ -153,9 +153,16 @@ def commands(one: Incident, *, kafka: bool) -> Iterator[tuple[str, str]]:
     if one.state in ("open", "acknowledged"):
         found.append(("end", f"mailwarden incidents close {own} --reason WHY"))
         found.append(("", f"mailwarden incidents close {own} --false-positive --reason WHY"))
-    found.append(("all alerts", f"mailwarden alerts list --incident {own}"))
+    found += [
+        ("" if index else "its alerts", f"mailwarden alerts list --incident {shlex.quote(part)}")
+        for index, part in enumerate(one.parts[:SHOWN])
+    ]
     for name, command in found:
         yield name, f"{command} --kafka" if kafka else command
+
+
+def _target(one: Decision) -> str:
+    return f"{one.target.kind}:{one.target.value}"
 
 
 def _each(

@@ -66,7 +66,9 @@ def decision(target: str, at: float, alert_id: str = "", **more: Any) -> Decisio
     )
 
 
-def entry(what: Any, target: str, at: float, alert_id: str = "", by: str = "mailwarden") -> Audit:
+def entry(
+    what: Any, target: str, at: float, alert_id: str = "", by: str = "mailwarden", **more: Any
+) -> Audit:
     return Audit(
         at=START + at,
         what=what,
@@ -76,4 +78,5 @@ def entry(what: Any, target: str, at: float, alert_id: str = "", by: str = "mail
         target=f"network:{target}",
         action="drop",
         alert=alert_id,
+        **more,
     )

@@ -88,6 +88,7 @@ def test_what_shares_with_two_joins_the_older_and_makes_them_no_one() -> None:
         account("c2", ANNA, 3.0, incident="c1"),
     )
     assert parts(*alerts) == [["a1", "c1", "c2"], ["b1"]]
+    assert found(*alerts)[0].parts == ["a1", "c1"]
 
 
 def test_a_closed_incident_takes_only_what_was_seen_of_it() -> None:

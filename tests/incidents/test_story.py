@@ -161,7 +161,9 @@ def test_decisions_of_its_alerts_and_of_persons_about_those_who_took_part() -> N
     automatic, manual = decision(GUESSER, 5.0, "a1"), decision(GUESSER, 9.0)
     foreign, later = decision(FAR, 5.0, "x1"), decision(GUESSER, 3 * DAY)
     trail = [
-        entry("decided", GUESSER, 5.0, "a1"),
+        entry("decided", GUESSER, 5.0, "a1", enforced=True),
+        entry("decided", GUESSER, 6.0, "a1"),
+        entry("decided", GUESSER, 7.0, "a1", since=START + 7, until=START + 7),
         entry("pardoned", GUESSER, 9.0, by="dora"),
         entry("added", FAR, 9.0, by="dora"),
         entry("added", GUESSER, 3 * DAY, by="dora"),
@@ -171,6 +173,8 @@ def test_decisions_of_its_alerts_and_of_persons_about_those_who_took_part() -> N
     assert found.decisions_count == 2
     assert told(found)[1:] == [
         ("decision", f"decided: drop {GUESSER}", 5.0),
+        ("decision", f"decided: drop {GUESSER}, not enforced", 6.0),
+        ("decision", f"lifted: drop {GUESSER}", 7.0),
         ("decision", f"pardoned: drop {GUESSER} (why)", 9.0),
     ]
-    assert [moment.by for moment in found.timeline[1:]] == ["mailwarden", "dora"]
+    assert [moment.by for moment in found.timeline[1:]] == ["mailwarden"] * 3 + ["dora"]

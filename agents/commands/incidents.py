@@ -22,7 +22,7 @@ from schemas.audit import Audit
 from schemas.findings import SEVERITIES
 from schemas.incidents import Deed, Step
 
-MANY = 200_000  # alerts, and entries of the trail, that are looked through: the newest
+MANY = 100_000  # alerts, and entries of the trail, that are looked through: the newest
 LONGEST = 4000  # characters of a note
 LONGEST_NAME = 100
 

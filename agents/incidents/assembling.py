@@ -43,7 +43,7 @@ def incidents(
     """
     drafts, of_alert = joined(histories(alerts, turns), cases, window)
     shown = sorted(drafts, key=lambda draft: (-draft.last, draft.id))[:most]
-    decided = Decided(of_alert, window)
+    decided = Decided(shown, of_alert, window)
     in_force, entries = decided.in_force(decisions), decided.trail(trail)
     return Found(
         [

@@ -7,22 +7,20 @@ from agents.incidents.joining import Draft
 from schemas.audit import Audit
 from schemas.findings import Alert, Decision
 
-OF_ONE = 1000  # incidents that one target is looked for in
-
 
 class Decided:
-    """Finds the incident of a decision. `of_alert` is the draft that an alert is part of."""
+    """Finds which of `drafts` a decision is about. `of_alert` is the draft that an alert is part
+    of."""
 
-    def __init__(self, of_alert: Mapping[str, Draft], window: float) -> None:
+    def __init__(
+        self, drafts: Iterable[Draft], of_alert: Mapping[str, Draft], window: float
+    ) -> None:
         self._of_alert = of_alert
         self._window = window
         self._of_target: dict[str, list[Draft]] = {}
-        for draft in {id(draft): draft for draft in of_alert.values()}.values():
-            names = {name for one in draft.histories for name in _targets(one.newest)}
-            for name in names:
-                drafts = self._of_target.setdefault(name, [])
-                if len(drafts) < OF_ONE:
-                    drafts.append(draft)
+        for draft in drafts:
+            for name in {name for one in draft.histories for name in _targets(one.newest)}:
+                self._of_target.setdefault(name, []).append(draft)
 
     def in_force(self, decisions: Iterable[Decision]) -> dict[int, list[Decision]]:
         """By the identity of the draft."""

@@ -102,6 +102,8 @@ def histories(alerts: Iterable[Alert], turns: Iterable[Turn] = ()) -> dict[str, 
 
 def _later(alert: Alert, other: Alert) -> bool:
     """Two of one number differ where a worker told the same anew: the later one counts."""
+    if alert is other:
+        return False
     one, two = (alert.revision, alert.at), (other.revision, other.at)
     return one > two or (one == two and wire.encode(alert) > wire.encode(other))
 

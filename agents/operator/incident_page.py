@@ -10,7 +10,7 @@ from rich.text import Text
 
 from agents.incidents.incident import Incident, Moment
 from agents.operator import report
-from agents.operator.listing import NARROW, Column, listing
+from agents.operator.listing import NARROW, Column, listing, shortened
 from agents.operator.report import printable
 from agents.words import many
 from schemas.findings import Decision
@@ -23,6 +23,7 @@ STATES: dict[State, tuple[str, str]] = {
     "false_positive": ("false positive", "dim"),
 }
 SHORT_ID = 8  # characters; `show` takes the beginning of an id
+NAME = 16  # columns for whose it is
 SHOWN = 8  # names, and commands of one kind
 
 COLUMNS = (
@@ -46,7 +47,7 @@ def table(incidents: Sequence[Incident], width: int) -> Table:
             Text(*STATES[one.state]),
             Text(report.moment(one.last) if narrow else _clock(one.last)),
             Text(f"{one.alerts_count:,}", justify="right"),
-            Text(printable(one.assignee) or "-"),
+            Text(shortened(printable(one.assignee), NAME) or "-"),
             Text(printable(one.story)),
         )
         for one in incidents

@@ -33,7 +33,10 @@ from agents.single.tables import (
     PUT_CASE,
     PUT_DECIDED,
     PUT_DECISION,
+    PUT_STANDING,
     RETIRE_CASES,
+    RETIRE_STANDING,
+    RETIRE_TURNS,
     SCHEMA,
 )
 from schemas import wire
@@ -143,6 +146,7 @@ class Store:
                 (item for item in changes.records.items() if item[1] is not None),
             )
             db.executemany(PUT_ALERT, (_alert_row(alert, now) for alert in changes.alerts))
+            db.executemany(PUT_STANDING, (_standing_row(alert) for alert in changes.alerts))
             db.executemany(PUT_DECIDED, ((*_decision_row(d), now) for d in changes.decisions))
             db.executemany(PUT_AUDIT, (_audit_row(decided(d)) for d in changes.decisions))
             db.executemany(PUT_AUDIT, (_audit_row(entry) for entry in changes.audit))
@@ -188,7 +192,8 @@ class Store:
                 "DELETE FROM alerts WHERE written < ? AND id NOT IN (SELECT alert FROM outbox)",
                 (oldest,),
             )
-            db.execute("DELETE FROM turns WHERE alert NOT IN (SELECT id FROM alerts)")
+            db.execute(RETIRE_STANDING)
+            db.execute(RETIRE_TURNS)
             db.execute(RETIRE_CASES, (oldest,))
             db.execute("DELETE FROM decisions WHERE until < ?", (oldest,))
             db.execute("DROP TRIGGER audit_kept")
@@ -358,9 +363,12 @@ class Store:
             raise StoreError(f"{self.path}: {error}") from error
 
 
-def _alert_row(alert: Alert, now: float) -> tuple[Any, ...]:
-    more = (alert.incident, alert.at, alert.severity, alert.state)
-    return alert.id, alert.last, alert.revision, now, wire.encode(alert), *more
+def _alert_row(alert: Alert, now: float) -> tuple[str, float, int, float, bytes]:
+    return alert.id, alert.last, alert.revision, now, wire.encode(alert)
+
+
+def _standing_row(alert: Alert) -> tuple[str, int, float, str, str, str]:
+    return alert.id, alert.revision, alert.at, alert.severity, alert.state, alert.incident
 
 
 def _decision_row(decision: Decision) -> tuple[str, float, str, bytes]:

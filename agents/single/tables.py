@@ -42,13 +42,18 @@ CREATE TRIGGER audit_kept BEFORE DELETE ON audit
 """
 
 # Since version 3: what people make of incidents, and when an alert became more or less severe, was
-# withdrawn or stood again. The columns are empty in rows that were written before.
+# withdrawn or stood again. A process of an earlier version that still runs on the file goes on: its
+# tables are as they were.
 INCIDENTS = """
-ALTER TABLE alerts ADD COLUMN incident TEXT;
-ALTER TABLE alerts ADD COLUMN at REAL;
-ALTER TABLE alerts ADD COLUMN severity TEXT;
-ALTER TABLE alerts ADD COLUMN state TEXT;
 CREATE TABLE cases (id TEXT PRIMARY KEY, changed REAL NOT NULL, entry BLOB NOT NULL);
+CREATE TABLE standing (
+    alert TEXT PRIMARY KEY,
+    revision INTEGER NOT NULL,
+    at REAL NOT NULL,
+    severity TEXT NOT NULL,
+    state TEXT NOT NULL,
+    incident TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE turns (
     alert TEXT NOT NULL,
     revision INTEGER NOT NULL,
@@ -57,28 +62,35 @@ CREATE TABLE turns (
     state TEXT NOT NULL,
     PRIMARY KEY (alert, revision)
 ) WITHOUT ROWID;
-CREATE TRIGGER alerts_turned AFTER UPDATE ON alerts
+CREATE TRIGGER alerts_turn AFTER UPDATE ON standing
     WHEN new.severity <> old.severity OR new.state <> old.state
     BEGIN INSERT OR IGNORE INTO turns VALUES
-        (old.id, old.revision, old.at, old.severity, old.state),
-        (new.id, new.revision, new.at, new.severity, new.state); DELETE FROM turns
-        WHERE alert = new.id AND revision <= (SELECT revision FROM turns
-        WHERE alert = new.id ORDER BY revision DESC LIMIT 1 OFFSET 64); END;
+        (old.alert, old.revision, old.at, old.severity, old.state),
+        (new.alert, new.revision, new.at, new.severity, new.state); DELETE FROM turns
+        WHERE alert = new.alert AND revision <= (SELECT revision FROM turns
+        WHERE alert = new.alert ORDER BY revision DESC LIMIT 1 OFFSET 64); END;
 """
 
+PUT_STANDING = """
+INSERT INTO standing VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (alert) DO UPDATE SET revision = excluded.revision, at = excluded.at,
+    severity = excluded.severity, state = excluded.state, incident = excluded.incident
+WHERE excluded.revision >= standing.revision
+"""
+
+RETIRE_STANDING = "DELETE FROM standing WHERE alert NOT IN (SELECT id FROM alerts)"
+RETIRE_TURNS = "DELETE FROM turns WHERE alert NOT IN (SELECT id FROM alerts)"
 RETIRE_CASES = """
-DELETE FROM cases WHERE changed < ? AND id NOT IN
-    (SELECT id FROM alerts UNION SELECT incident FROM alerts WHERE incident IS NOT NULL)
+DELETE FROM cases WHERE changed < ?
+    AND id NOT IN (SELECT id FROM alerts UNION SELECT incident FROM standing)
 """
 
 PUT_AUDIT = "INSERT INTO audit VALUES (?, ?, ?)"
 
 PUT_ALERT = """
-INSERT INTO alerts (id, last, revision, written, alert, incident, at, severity, state)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO alerts VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET last = excluded.last, revision = excluded.revision,
-    written = excluded.written, alert = excluded.alert, incident = excluded.incident,
-    at = excluded.at, severity = excluded.severity, state = excluded.state
+    written = excluded.written, alert = excluded.alert
 WHERE excluded.revision >= alerts.revision
 """
 

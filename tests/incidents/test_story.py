@@ -10,7 +10,12 @@ from agents.incidents.revisions import KEPT
 from agents.incidents.story import ACTS
 from agents.incidents.timeline import ENDS, MOMENTS
 from agents.naming import NAMES
+from agents.response import Response
+from schemas.events import Message
 from schemas.findings import Alert, Evidence, Severity, Subject
+from schemas.net import Networks
+from schemas.settings import ResponseSettings
+from tests.detectors.stories import START as BEGUN
 from tests.incidents.alerts import (
     ANNA,
     BERT,
@@ -24,6 +29,7 @@ from tests.incidents.alerts import (
     decision,
     entry,
 )
+from tests.test_incidents import VICTIM, findings, guess, guesses
 
 
 def one(*alerts: Alert, **more: Any) -> Incident:
@@ -68,6 +74,33 @@ def test_many_are_counted_and_what_an_alert_states_beyond_its_names_counts() -> 
     )
     two = client("a0", GUESSER), client("a1", FAR, 1.0, incident="a0", targets=[BERT])
     assert one(*two).story == f"{GUESSER} and {FAR} guessed at {ANNA} and {BERT}"
+
+
+def test_clients_that_nobody_names_are_counted() -> None:
+    site = {"subject": Subject("site", "site"), "clients": [], "clients_count": 28}
+    whole = alert("a1", detector="auth_campaign", incident="a1", **site)
+    assert (
+        one(whole, alert("a2", 1.0, incident="a1", **site)).story == f"28 clients guessed at {ANNA}"
+    )
+
+
+def test_what_the_detectors_conclude_is_one_story() -> None:
+    mail = [
+        Message(at=BEGUN + 400 + n, client=GUESSER, account=VICTIM, sender=VICTIM, recipients=100)
+        for n in range(20)
+    ]
+    found = findings(guesses(GUESSER), guess(200, GUESSER, VICTIM, "ok"), mail)
+    response = Response(ResponseSettings(), Networks(), Networks())
+    alerts, decisions = [], []
+    for finding in found.values():
+        told, decided = response.answer(finding, {}, finding.at)
+        alerts.append(told)
+        decisions += [decided] if decided else []
+    whole = one(*alerts, decisions=decisions)
+    assert whole.story.startswith(f"{GUESSER} guessed at user0@example.org and 14 more accounts")
+    assert whole.story.endswith(f", then logged in as {VICTIM}, then sent mail as {VICTIM}")
+    assert (whole.severity, whole.hijacked, whole.accused) == ("critical", [VICTIM], [GUESSER])
+    assert whole.decisions_count == len(decisions) > 0
 
 
 def test_one_alert_tells_itself_without_the_advice() -> None:

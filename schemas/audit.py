@@ -17,6 +17,11 @@ What = Literal[
     "resumed",
     "done",  # a step of a gateway that changes something for a person
     "undone",
+    "acknowledged",  # an incident, and so on
+    "closed",
+    "false_positive",
+    "noted",
+    "assigned",
 ]
 
 MACHINE = "mailwarden"
@@ -29,7 +34,7 @@ class Audit(Struct, frozen=True, kw_only=True):
     by: str  # a person's login, or MACHINE
     reason: str
     decision: str = ""  # its id
-    target: str = ""  # KIND:VALUE
+    target: str = ""  # KIND:VALUE; incident:ID
     action: str = ""
     origin: str = ""
     since: float = 0.0

@@ -10,6 +10,7 @@ from schemas.audit import Audit
 from schemas.events import Event
 from schemas.findings import Alert, Decision
 from schemas.gateways import GatewayState, Switch
+from schemas.incidents import Case
 
 HOLDS: dict[str, Any] = {
     "mail.events": Event,
@@ -18,6 +19,7 @@ HOLDS: dict[str, Any] = {
     "mail.decisions": Decision,
     "mail.gateways": GatewayState,
     "mail.switch": Switch,
+    "mail.incidents": Case,
     "mail.audit": Audit,
 }
 

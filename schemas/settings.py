@@ -97,6 +97,13 @@ class StorageSettings(Section, frozen=True):
     audit_days: int = 730  # who changed what
 
 
+class IncidentSettings(Section, frozen=True):
+    """``[incidents]``: which alerts are told as one."""
+
+    window: float = 86400.0  # seconds after the last alert about a client's network, an account, a
+    # gateway or a domain in which another one about it joins its incident
+
+
 class ListedSettings(Section, frozen=True):
     """``[listed]``: block lists that are asked whether they list us."""
 
@@ -221,6 +228,7 @@ class Settings(Section, frozen=True):
     storage: StorageSettings = field(default_factory=StorageSettings)
     parsers: ParsersSettings = field(default_factory=ParsersSettings)
     intake: IntakeSettings = field(default_factory=IntakeSettings)
+    incidents: IncidentSettings = field(default_factory=IncidentSettings)
     listed: ListedSettings = field(default_factory=ListedSettings)
     hosts: HostsSettings = field(default_factory=HostsSettings)
     phishing: PhishingSettings = field(default_factory=PhishingSettings)

@@ -40,6 +40,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic("mail.decisions", "what the gateways enforce", "target and action", config=LEASES),
     Topic("mail.gateways", "what each gateway has applied", "gateway", many=False, config=COMPACT),
     Topic("mail.switch", "the kill switch of all gateways", "panic", many=False, config=COMPACT),
+    Topic("mail.incidents", "what people make of incidents", "incident id", config=COMPACT),
     Topic("mail.audit", "who changed what, and why", "decision", fixed=False, config=FOR_EVER),
     Topic(
         "mail.dead",

@@ -19,6 +19,7 @@ from schemas.audit import Audit
 from schemas.events import Event, Fact
 from schemas.findings import Alert, Decision
 from schemas.gateways import GatewayState, Switch
+from schemas.incidents import Case
 
 T = TypeVar("T")
 
@@ -79,6 +80,7 @@ def decode_decisions(data: bytes) -> list[Decision]:
 _state = msgspec.json.Decoder(GatewayState)
 _switch = msgspec.json.Decoder(Switch)
 _audit = msgspec.json.Decoder(Audit)
+_case = msgspec.json.Decoder(Case)
 
 
 def decode_state(data: bytes) -> GatewayState:
@@ -91,3 +93,7 @@ def decode_switch(data: bytes) -> Switch:
 
 def decode_audit(data: bytes) -> Audit:
     return _audit.decode(data)
+
+
+def decode_case(data: bytes) -> Case:
+    return _case.decode(data)

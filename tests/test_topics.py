@@ -30,6 +30,7 @@ def test_all_topics_are_made_with_the_partitions_of_the_settings() -> None:
         "mail.decisions": 4,
         "mail.gateways": 1,
         "mail.switch": 1,
+        "mail.incidents": 4,
         "mail.audit": 4,
         "mail.dead": 4,
         "mail.raw": 4,

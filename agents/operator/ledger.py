@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
+from agents.incidents.revisions import Turn, turn_of
 from agents.operator.orders import release
 from schemas import keys, wire
 from schemas.audit import Audit
 from schemas.events import Signal
 from schemas.findings import Alert, Decision
 from schemas.gateways import SWITCH, GatewayState, Switch
+from schemas.incidents import Case
 from streams.bus import Bus, BusError
 from streams.signing import Keys
 
@@ -23,6 +25,7 @@ T = TypeVar("T")
 ALERTS = "mail.alerts"
 DECISIONS = "mail.decisions"
 AUDIT = "mail.audit"
+INCIDENTS = "mail.incidents"
 GATEWAYS = "mail.gateways"
 SWITCHES = "mail.switch"
 FACTS = "mail.facts"
@@ -31,7 +34,7 @@ PATIENCE = 60.0  # seconds for reading a whole topic
 
 
 class Ledger(Protocol):
-    """What `mailwarden alerts` and `mailwarden decisions` need. Errors: StoreError, BusError."""
+    """What `mailwarden alerts`, `decisions` and `incidents` need. Errors: StoreError, BusError."""
 
     def alerts(self, limit: int = 100, since: float = 0.0) -> list[Alert]:
         """Alerts with their last event at `since` or later, the newest first."""
@@ -58,6 +61,15 @@ class Ledger(Protocol):
 
     def tell(self, signal: Signal, entry: Audit) -> None:
         """A person's word to the watcher of a subject."""
+
+    def turns(self) -> list[Turn]:
+        """Earlier revisions of alerts, as far as their severity and state go."""
+
+    def cases(self) -> list[Case]:
+        """What people made of incidents."""
+
+    def change_case(self, id: str, change: Callable[[Case], Case], entry: Audit) -> Case:  # noqa: A002
+        """Change what people made of an incident; where nobody has yet, what a new case becomes."""
 
 
 class BusLedger:
@@ -119,6 +131,28 @@ class BusLedger:
     def note(self, entry: Audit) -> None:
         self._bus.publish(AUDIT, entry.decision.encode(), wire.encode(entry))
         self._bus.flush(self._patience)
+
+    def turns(self) -> list[Turn]:
+        found = (_decoded(wire.decode_alert, value) for _, value in self._read(ALERTS))
+        return [turn_of(alert) for alert in found if alert is not None]
+
+    def cases(self) -> list[Case]:
+        found: dict[str, Case] = {}
+        for _, value in self._read(INCIDENTS):
+            case = _decoded(wire.decode_case, value)
+            if case is not None:
+                found[case.id] = case
+        return sorted(found.values(), key=lambda case: case.id)
+
+    def change_case(self, id: str, change: Callable[[Case], Case], entry: Audit) -> Case:  # noqa: A002
+        """Where two persons change one at the same moment, the later one's word stands, and the
+        trail has both."""
+        known = (case for case in self.cases() if case.id == id)
+        case = change(next(known, Case(id=id)))
+        self._bus.publish(INCIDENTS, case.id.encode(), wire.encode(case))
+        self._bus.flush(self._patience)
+        self.note(entry)
+        return case
 
     def gateways(self) -> list[GatewayState]:
         return self.listen().states()

@@ -9,93 +9,50 @@ WAL with ``synchronous=NORMAL`` (https://sqlite.org/wal.html): a killed process 
 power cut can lose the last commits, but whole and in order, which is a crash a little earlier.
 
 Other processes (`mailwarden alerts`, `mailwarden decisions`) open the same file. They touch
-alerts and decisions only, and `revised` tells the running process that decisions were changed.
-Whatever changes a decision adds to the trail of changes, in the same transaction.
+alerts, decisions and cases only, and `revised` tells the running process that decisions were
+changed. Whatever changes a decision adds to the trail of changes, in the same transaction.
 """
 
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
 
+from agents.incidents.revisions import Turn
+from agents.single.tables import (
+    AUDIT,
+    AUDIT_GUARD,
+    INCIDENTS,
+    PUT_ALERT,
+    PUT_AUDIT,
+    PUT_CASE,
+    PUT_DECIDED,
+    PUT_DECISION,
+    PUT_STANDING,
+    RETIRE_CASES,
+    RETIRE_STANDING,
+    RETIRE_TURNS,
+    SCHEMA,
+)
 from schemas import wire
 from schemas.audit import Audit, decided
 from schemas.events import Signal
 from schemas.findings import DAY, Alert, Decision
 from schemas.gateways import GatewayState
+from schemas.incidents import Case
 from schemas.keys import Key
 
-VERSION = 2
+VERSION = 3
 APPLICATION = 0x4D57_4152  # "MWAR", shown by file(1)
 GATEWAYS = "gateways"  # in its memory: the state of the gateways, as a message of mail.gateways
 TOLD = "told"  # likewise: what persons told the watchers of subjects, as a message of mail.facts
 KEPT_WORDS = 100
 BUSY = 5.0  # seconds to wait for another process's transaction
-
-SCHEMA = """
-CREATE TABLE positions (source TEXT PRIMARY KEY, position BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE memory (name TEXT PRIMARY KEY, value BLOB NOT NULL);
-CREATE TABLE records (key TEXT PRIMARY KEY, record BLOB NOT NULL);
-CREATE TABLE alerts (
-    id TEXT PRIMARY KEY,
-    last REAL NOT NULL,
-    revision INTEGER NOT NULL,
-    written REAL NOT NULL,
-    alert BLOB NOT NULL
-);
-CREATE INDEX alerts_last ON alerts (last);
-CREATE TABLE decisions (
-    id TEXT PRIMARY KEY,
-    until REAL NOT NULL,
-    origin TEXT NOT NULL,
-    decision BLOB NOT NULL
-);
-CREATE TABLE outbox (
-    sink TEXT NOT NULL,
-    alert TEXT NOT NULL,
-    revision INTEGER NOT NULL,
-    PRIMARY KEY (sink, alert)
-) WITHOUT ROWID;
-CREATE TABLE revised (count INTEGER NOT NULL);
-INSERT INTO revised VALUES (0);
-"""
-
-AUDIT = """
-CREATE TABLE audit (at REAL NOT NULL, decision TEXT NOT NULL, entry BLOB NOT NULL);
-CREATE INDEX audit_at ON audit (at);
-CREATE TRIGGER audit_stays BEFORE UPDATE ON audit
-    BEGIN SELECT RAISE(ABORT, 'the trail of changes is never altered'); END;
-"""
-
-# A trail that is old enough may go (`retire`); nothing else may take from it.
-AUDIT_GUARD = """
-CREATE TRIGGER audit_kept BEFORE DELETE ON audit
-    BEGIN SELECT RAISE(ABORT, 'the trail of changes is never altered'); END
-"""
-
-PUT_AUDIT = "INSERT INTO audit VALUES (?, ?, ?)"
-
-PUT_ALERT = """
-INSERT INTO alerts VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (id) DO UPDATE SET last = excluded.last, revision = excluded.revision,
-    written = excluded.written, alert = excluded.alert
-WHERE excluded.revision >= alerts.revision
-"""
-
-# A person's word stands until it ends: nothing automatic takes its place before.
-PUT_DECIDED = """
-INSERT INTO decisions VALUES (?1, ?2, ?3, ?4)
-ON CONFLICT (id) DO UPDATE SET until = excluded.until, origin = excluded.origin,
-    decision = excluded.decision
-WHERE decisions.origin = 'automatic' OR decisions.until <= ?5
-"""
-
-PUT_DECISION = "INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?)"
 
 
 class StoreError(Exception):
@@ -189,6 +146,7 @@ class Store:
                 (item for item in changes.records.items() if item[1] is not None),
             )
             db.executemany(PUT_ALERT, (_alert_row(alert, now) for alert in changes.alerts))
+            db.executemany(PUT_STANDING, (_standing_row(alert) for alert in changes.alerts))
             db.executemany(PUT_DECIDED, ((*_decision_row(d), now) for d in changes.decisions))
             db.executemany(PUT_AUDIT, (_audit_row(decided(d)) for d in changes.decisions))
             db.executemany(PUT_AUDIT, (_audit_row(entry) for entry in changes.audit))
@@ -226,14 +184,17 @@ class Store:
 
     def retire(self, now: float, keep_days: int, audit_days: int) -> None:
         """Forget alerts that were written too long ago and told to everybody, decisions that
-        ended as long ago, and what is too old of the trail of changes. An old log's alerts are
-        as new as its reading."""
+        ended as long ago, cases of which no alert is left, and what is too old of the trail of
+        changes. An old log's alerts are as new as its reading."""
         oldest = now - keep_days * DAY
         with self._transaction() as db:
             db.execute(
                 "DELETE FROM alerts WHERE written < ? AND id NOT IN (SELECT alert FROM outbox)",
                 (oldest,),
             )
+            db.execute(RETIRE_STANDING)
+            db.execute(RETIRE_TURNS)
+            db.execute(RETIRE_CASES, (oldest,))
             db.execute("DELETE FROM decisions WHERE until < ?", (oldest,))
             db.execute("DROP TRIGGER audit_kept")
             db.execute("DELETE FROM audit WHERE at < ?", (now - audit_days * DAY,))
@@ -296,6 +257,25 @@ class Store:
         with self._transaction() as db:
             db.execute(PUT_AUDIT, _audit_row(entry))
 
+    def turns(self) -> list[Turn]:
+        """Where alerts became more or less severe, were withdrawn or stood again."""
+        rows = self._all("SELECT alert, revision, at, severity, state FROM turns")
+        return [Turn(*row) for row in rows]
+
+    def cases(self) -> list[Case]:
+        """What people made of incidents."""
+        rows = self._all("SELECT entry FROM cases ORDER BY id")
+        return [wire.decode_case(data) for (data,) in rows]
+
+    def change_case(self, id: str, change: Callable[[Case], Case], entry: Audit) -> Case:  # noqa: A002
+        """Change what people made of an incident; where nobody has yet, what a new case becomes."""
+        with self._transaction() as db:
+            rows = db.execute("SELECT entry FROM cases WHERE id = ?", (id,)).fetchall()
+            case = change(wire.decode_case(rows[0][0]) if rows else Case(id=id))
+            db.execute(PUT_CASE, (case.id, case.at, wire.encode(case)))
+            db.execute(PUT_AUDIT, _audit_row(entry))
+        return case
+
     def tell(self, signal: Signal, entry: Audit) -> None:
         """A person's word to the watcher of a subject; the newest hundred are kept, for a process
         that begins later."""
@@ -341,6 +321,8 @@ class Store:
                 self._create()
             if version == 1:
                 self._run(AUDIT, AUDIT_GUARD)
+            if version < 3:
+                self._run(INCIDENTS)
             if version != VERSION:
                 db.execute(f"PRAGMA user_version = {VERSION}")
 
@@ -383,6 +365,10 @@ class Store:
 
 def _alert_row(alert: Alert, now: float) -> tuple[str, float, int, float, bytes]:
     return alert.id, alert.last, alert.revision, now, wire.encode(alert)
+
+
+def _standing_row(alert: Alert) -> tuple[str, int, float, str, str, str]:
+    return alert.id, alert.revision, alert.at, alert.severity, alert.state, alert.incident
 
 
 def _decision_row(decision: Decision) -> tuple[str, float, str, bytes]:

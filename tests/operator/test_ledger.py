@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from agents.operator.ledger import (
     ALERTS,
@@ -11,6 +12,7 @@ from agents.operator.ledger import (
     DECISIONS,
     FACTS,
     GATEWAYS,
+    INCIDENTS,
     SWITCHES,
     BusLedger,
     Ledger,
@@ -22,6 +24,7 @@ from schemas.audit import Audit, entry
 from schemas.events import Signal
 from schemas.findings import Alert, Decision, Subject, Target
 from schemas.gateways import GatewayState, Switch
+from schemas.incidents import Case
 from schemas.keys import partition
 from schemas.settings import KafkaSettings
 from schemas.topics import BY_NAME
@@ -30,7 +33,7 @@ from streams.kafka_bus import KafkaBus
 from streams.memory_bus import MemoryBus
 from streams.signing import Keys
 
-TOPICS = (ALERTS, DECISIONS, AUDIT, GATEWAYS, SWITCHES)
+TOPICS = (ALERTS, DECISIONS, AUDIT, GATEWAYS, INCIDENTS, SWITCHES)
 
 Tell = Callable[[Alert], None]
 
@@ -127,6 +130,26 @@ def test_what_people_ask_and_say(kept: tuple[Ledger, Tell]) -> None:
     assert ledger.gateways() == []
 
 
+def test_what_people_make_of_incidents(kept: tuple[Ledger, Tell]) -> None:
+    ledger, tell = kept
+    assert ledger.cases() == []
+    entry = Audit(at=5.0, what="assigned", by="alice", reason="dora", target="incident:a1")
+    changed = ledger.change_case("a1", lambda case: replace(case, assignee="dora"), entry)
+    assert changed == Case(id="a1", assignee="dora")
+    ledger.change_case("b1", lambda case: replace(case, at=1.0), entry)
+    ledger.change_case("a1", lambda case: replace(case, state="acknowledged"), entry)
+    assert ledger.cases() == [
+        Case(id="a1", assignee="dora", state="acknowledged"),
+        Case(id="b1", at=1.0),
+    ]
+    assert ledger.audit() == [entry] * 3
+    first = alert("a1", 10.0)
+    tell(first)
+    tell(replace(alert("a1", 30.0, 2), severity="critical"))
+    known = [(turn.revision, turn.at, turn.severity) for turn in ledger.turns()]
+    assert known == [(1, 10.0, "high"), (2, 30.0, "critical")]
+
+
 def state(name: str, at: float) -> GatewayState:
     return GatewayState(gateway=name, at=at, complete=True, decisions=0, enforced=0)
 
@@ -169,13 +192,15 @@ def test_gateways_that_are_never_read_whole_are_an_error() -> None:
 def test_what_cannot_be_read_is_passed_over() -> None:
     bus = made(MemoryBus())
     ledger, tell = on_bus(bus)
-    for topic in (ALERTS, DECISIONS):
+    for topic in (ALERTS, DECISIONS, INCIDENTS):
         bus.publish(topic, b"x", b"\xff nonsense")
         bus.publish(topic, b"\xff", None)
     tell(alert("a1", 1.0))
     ledger.put_decision(decided("192.0.2.1"), said(decided("192.0.2.1")))
     assert [a.id for a in ledger.alerts()] == ["a1"]
     assert ledger.decisions(0.0) == [decided("192.0.2.1")]
+    assert ledger.cases() == []
+    assert [turn.alert for turn in ledger.turns()] == ["a1"]
 
 
 def test_an_older_revision_that_comes_late_does_not_count() -> None:

@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from agents.single.store import APPLICATION, VERSION, Changes, Store, StoreError, Told
 from schemas.audit import Audit, entry
@@ -318,20 +319,58 @@ def test_what_is_too_old_of_the_trail_is_forgotten_and_the_rest_stays_guarded(
         store._db.execute("DELETE FROM audit")
 
 
-def test_a_file_of_the_first_version_gets_a_trail(tmp_path: Path) -> None:
+SINCE_VERSION_3 = ("standing", "turns", "cases")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_of_an_earlier_version_gets_what_it_lacks(tmp_path: Path, version: int) -> None:
     path = tmp_path / "old.db"
     with Store(path) as made:
-        made.commit(Changes(decisions=[decision()]), NOW)
+        made.commit(Changes(decisions=[decision()], alerts=[alert()]), NOW)
     with sqlite3.connect(path) as db:
-        db.execute("DROP TABLE audit")
-        db.execute("PRAGMA user_version = 1")
+        for table in SINCE_VERSION_3:
+            db.execute(f"DROP TABLE {table}")
+        if version == 1:
+            db.execute("DROP TABLE audit")
+        db.execute(f"PRAGMA user_version = {version}")
     db.close()
     with Store(path) as store:
-        assert store.audit() == []
+        assert len(store.audit()) == version - 1
+        worse = structs.replace(alert(revision=2), severity="high")
+        store.commit(Changes(alerts=[worse]), NOW)
+        assert store.alerts() == [worse]
+        assert store.turns() == [], "what it was before is not known"
+        worst = structs.replace(alert(revision=3), severity="critical")
+        store.commit(Changes(alerts=[worst]), NOW)
+        assert [turn.severity for turn in store.turns()] == ["high", "critical"]
+        assert store.cases() == []
         assert store.decisions(NOW)
         store.note(Audit(at=NOW, what="panic", by="bob", reason="out"))
     with Store(path) as store:
-        assert len(store.audit()) == 1
+        assert len(store.audit()) == version
+
+
+def test_only_turns_of_an_alert_are_remembered_and_not_too_many(store: Store) -> None:
+    for n in range(1, 200):
+        one = structs.replace(alert(revision=n), severity="low" if n // 2 % 2 else "high")
+        store.commit(Changes(alerts=[one]), NOW)
+    turns = store.turns()
+    assert len(turns) == 64
+    assert (turns[-1].revision, turns[-1].severity) == (198, "low")
+    assert turns[-2].severity == "high"
+    store.retire(NOW + 91 * DAY, keep_days=90, audit_days=90)
+    assert store.turns() == []
+
+
+def test_a_case_is_kept_as_long_as_an_alert_of_its_incident(store: Store) -> None:
+    entry = Audit(at=NOW, what="noted", by="carla", reason="called her", target="incident:a1")
+    headed = structs.replace(alert("b1"), incident="h1")
+    store.commit(Changes(alerts=[headed, alert("a1")]), NOW + 91 * DAY)
+    for name in ("a1", "h1", "gone"):
+        store.change_case(name, lambda case: structs.replace(case, at=NOW), entry)
+    store.change_case("new", lambda case: structs.replace(case, at=NOW + 90 * DAY), entry)
+    store.retire(NOW + 91 * DAY, keep_days=90, audit_days=90)
+    assert [case.id for case in store.cases()] == ["a1", "h1", "new"]
 
 
 def test_no_gateway_is_known_before_one_told_of_itself(store: Store) -> None:

@@ -1,0 +1,289 @@
+"""`mailwarden incidents`: what belongs together, as one story, and what people do about it."""
+
+import time
+from pathlib import Path
+
+import click
+from msgspec import structs
+from rich.console import Console
+
+from agents.commands import options
+from agents.commands.decisions import by_option, reason_option
+from agents.commands.kept import opened
+from agents.configuration import Config
+from agents.incidents.assembling import Found, incidents
+from agents.incidents.casework import Extent, after
+from agents.incidents.incident import Incident
+from agents.operator import incident_page, person, report
+from agents.operator.ledger import Ledger
+from agents.words import many
+from schemas import wire
+from schemas.audit import Audit
+from schemas.findings import SEVERITIES
+from schemas.incidents import Deed, Step
+
+MANY = 100_000  # alerts, and entries of the trail, that are looked through: the newest
+LONGEST = 4000  # characters of a note
+LONGEST_NAME = 100
+
+
+@click.group("incidents")
+def command() -> None:
+    """Alerts that belong together, told as one story: who did what, to whom, what was decided.
+
+    People take an incident on (`ack`), hand it on (`assign`), write down what they learn (`note`)
+    and end it (`close`). A closed one that goes on is open again. Each ID may be its beginning.
+
+    \b
+    mailwarden incidents list
+    mailwarden incidents show 5f0c1e9a
+    mailwarden incidents close 5f0c1e9a --reason 'password changed'
+    """
+
+
+@command.command("list", short_help="list incidents, the newest first")
+@options.config
+@options.kafka
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most.")
+@click.option(
+    "--since",
+    type=options.Since(),
+    default="7d",
+    show_default=True,
+    help="With events since then: a time ago (24h), ISO 8601, Unix seconds.",
+)
+@click.option("--least", type=click.Choice(SEVERITIES), default="info", help="No milder ones.")
+@click.option("--all", "everything", is_flag=True, help="Closed ones and false positives as well.")
+@options.json_lines
+def show_list(
+    config: Path | None,
+    kafka: bool,
+    limit: int,
+    since: float,
+    least: str,
+    everything: bool,
+    as_json: bool,
+) -> None:
+    """List incidents that are not over, the newest first.
+
+    \b
+    mailwarden incidents list --since 24h --least high
+    mailwarden incidents list --all --json | jq -r 'select(.state == "false_positive") | .reason'
+    """
+    settings = options.load(config)
+    with opened(settings, kafka=kafka) as kept:
+        found = _found(kept, settings)
+    severe = SEVERITIES[SEVERITIES.index(least) :]
+    shown = [
+        one
+        for one in found.incidents
+        if one.last >= since
+        and one.severity in severe
+        and (everything or one.state in ("open", "acknowledged"))
+    ][:limit]
+    if not options.for_eyes(as_json):
+        for one in shown:
+            told = structs.asdict(one)
+            del told["timeline"], told["timeline_count"]  # `show` has it, with the decisions
+            click.echo(wire.encode(told))
+    elif shown:
+        console = Console(highlight=False)
+        console.print(incident_page.table(shown, console.width))
+    else:
+        click.echo("Nothing is open." if not everything else "Nothing was found.")
+    left = found.count - len(found.incidents)
+    if left:
+        click.echo(f"{left:,} older ones were not looked at.", err=True)
+
+
+@command.command("show", short_help="tell one incident as a story")
+@options.config
+@options.kafka
+@click.argument("id", metavar="ID")
+@options.json_lines
+def show(config: Path | None, kafka: bool, id: str, as_json: bool) -> None:  # noqa: A002
+    """Tell one incident: the story, who took part, what happened when, what was decided, and the
+    commands that block, undo, release and close. ID may also be that of an alert in it.
+
+    \b
+    mailwarden incidents show 5f0c
+    mailwarden incidents show 5f0c --json | jq -r '.accused[]'
+    """
+    settings = options.load(config)
+    with opened(settings, kafka=kafka) as kept:
+        one = _one(_found(kept, settings, whole=True), id)
+    if not options.for_eyes(as_json):
+        click.echo(wire.encode(one))
+    else:
+        Console(highlight=False).print(incident_page.whole(one, kafka=kafka))
+
+
+@command.command("ack", short_help="take an incident on")
+@options.config
+@options.kafka
+@click.argument("id", metavar="ID")
+@by_option
+def ack(config: Path | None, kafka: bool, id: str, by: str) -> None:  # noqa: A002
+    """Say that you have seen it. It is assigned to you, if it is to nobody.
+
+    \b
+    mailwarden incidents ack 5f0c
+    """
+    who = _who(by)
+    settings = options.load(config)
+    with opened(settings, kafka=kafka) as kept:
+        one = _one(_found(kept, settings), id)
+        if one.state != "open":
+            raise click.ClickException(f"{one.id} is {_state(one)}: there is nothing to take on")
+        steps = [_deed("acknowledged", who)]
+        if not one.assignee:
+            steps.append(_deed("assigned", who, who))
+        _record(kept, one, *steps)
+    click.echo(f"{one.id} is acknowledged by {report.printable(who)}")
+
+
+@command.command("close", short_help="end an incident")
+@options.config
+@options.kafka
+@click.argument("id", metavar="ID")
+@click.option("--false-positive", is_flag=True, help="Nobody did anything wrong.")
+@reason_option
+@by_option
+def close(
+    config: Path | None,
+    kafka: bool,
+    id: str,  # noqa: A002
+    false_positive: bool,
+    reason: str,
+    by: str,
+) -> None:
+    """Say that it is over. It opens again where it goes on; a false positive, where alerts are new
+    in it or more severe. What is in force stays in force: `mailwarden decisions remove`.
+
+    \b
+    mailwarden incidents close 5f0c --reason 'password changed'
+    mailwarden incidents close 5f0c --false-positive --reason 'newsletter of the press office'
+    """
+    who = _who(by)
+    step: Step = "false_positive" if false_positive else "closed"
+    settings = options.load(config)
+    with opened(settings, kafka=kafka) as kept:
+        one = _one(_found(kept, settings), id)
+        _record(kept, one, _deed(step, who, _short(reason, LONGEST, "--reason")))
+    click.echo(f"{one.id} is {step.replace('_', ' ')}: {report.printable(reason)}")
+    if one.decisions_count:
+        click.echo(
+            f"still in force: {many(one.decisions_count, 'decision')};"
+            f" mailwarden incidents show {one.id}",
+            err=True,
+        )
+
+
+@command.command("note", short_help="write down what you learnt")
+@options.config
+@options.kafka
+@click.argument("id", metavar="ID")
+@click.argument("text")
+@by_option
+def note(config: Path | None, kafka: bool, id: str, text: str, by: str) -> None:  # noqa: A002
+    """Write down what colleagues should know.
+
+    \b
+    mailwarden incidents note 5f0c 'called her: she had opened the attachment'
+    """
+    who, said = _who(by), _short(text, LONGEST, "TEXT")
+    settings = options.load(config)
+    with opened(settings, kafka=kafka) as kept:
+        one = _one(_found(kept, settings), id)
+        _record(kept, one, _deed("noted", who, said))
+    click.echo(f"noted at {one.id}")
+
+
+@command.command("assign", short_help="hand an incident to somebody")
+@options.config
+@options.kafka
+@click.argument("id", metavar="ID")
+@click.argument("whom", default="", metavar="[WHOM]")
+@by_option
+def assign(config: Path | None, kafka: bool, id: str, whom: str, by: str) -> None:  # noqa: A002
+    """Say who cares for it; without WHOM, nobody any more.
+
+    \b
+    mailwarden incidents assign 5f0c dora
+    mailwarden incidents assign 5f0c
+    """
+    who = _who(by)
+    to = _short(whom, LONGEST_NAME, "WHOM") if whom else ""
+    settings = options.load(config)
+    with opened(settings, kafka=kafka) as kept:
+        one = _one(_found(kept, settings), id)
+        _record(kept, one, _deed("assigned", who, to))
+    click.echo(f"{one.id} is assigned to {report.printable(to) or 'nobody'}")
+
+
+# -- what they share ----------------------------------------------------------------------------
+
+
+def _found(kept: Ledger, config: Config, *, whole: bool = False) -> Found:
+    """All incidents; `whole`, with what was decided in their course."""
+    return incidents(
+        kept.alerts(limit=MANY),
+        kept.cases(),
+        kept.decisions(time.time()),
+        kept.audit(limit=MANY) if whole else (),
+        kept.turns() if whole else (),
+        window=config.settings.incidents.window,
+    )
+
+
+def _one(found: Found, id: str) -> Incident:  # noqa: A002
+    """The incident whose id is, or alone begins with, `id`, or of an alert of that id."""
+    for one in found.incidents:
+        if one.id == id:
+            return one
+    alike = [one for one in found.incidents if one.id.startswith(id)]
+    alike = alike or [one for one in found.incidents if any(a.startswith(id) for a in one.alerts)]
+    if len(alike) == 1 and id:
+        return alike[0]
+    why = f"{len(alike)} incidents begin so" if alike else "there is no such incident"
+    raise click.ClickException(f"{report.printable(id)}: {why}")
+
+
+def _record(kept: Ledger, one: Incident, *deeds: Deed) -> None:
+    extent = Extent(one.last, one.alerts_count, one.severity)
+    for deed in deeds:
+        kept.change_case(
+            one.id,
+            lambda case, deed=deed: after(case, deed, extent),  # type: ignore[misc]
+            Audit(
+                at=deed.at,
+                what=deed.what,
+                by=deed.by,
+                reason=deed.text or deed.what,
+                target=f"incident:{one.id}",
+                alert=one.id,
+                host=person.host(),
+            ),
+        )
+
+
+def _deed(what: Step, by: str, text: str = "") -> Deed:
+    return Deed(at=time.time(), what=what, by=by, text=text)
+
+
+def _who(by: str) -> str:
+    """Who says so: what they call themselves, and their login where that is another."""
+    own = person.login()
+    name = _short(by, LONGEST_NAME, "--by") if by else own
+    return name if name == own or own in person.UNNAMED else f"{name} ({own})"
+
+
+def _short(text: str, longest: int, what: str) -> str:
+    text = text.strip()
+    if not text or len(text) > longest:
+        raise options.Unusable(f"{what}: expected 1 to {longest} characters, not {len(text)}")
+    return text
+
+
+def _state(one: Incident) -> str:
+    return one.state.replace("_", " ")

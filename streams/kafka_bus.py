@@ -20,11 +20,11 @@ from schemas.topics import Topic
 from streams.bus import BusError, Message
 from streams.kafka_client import (
     BATCH,
-    CLOSE,
     CONNECT,
     LARGEST,
     REQUEST,
     answers,
+    close_consumer,
     close_producer,
     connected,
     connection,
@@ -119,7 +119,7 @@ class KafkaBus:
         try:
             subscription = KafkaSubscription(self._settings, consumer, names, group, since)
         except BusError:
-            consumer.close(timeout_ms=int(CLOSE * 1000))
+            close_consumer(consumer)
             raise
         self._subscriptions.append(subscription)
         return subscription
@@ -158,8 +158,7 @@ class KafkaBus:
 
     def close(self) -> None:
         for subscription in self._subscriptions:
-            with suppress(KafkaError):
-                subscription.close()
+            subscription.close()
         if self._producer is not None:
             close_producer(self._producer)
         if self._admin is not None:
@@ -285,7 +284,7 @@ class KafkaSubscription:
             self._consumer.resume(*(paused & assigned))
 
     def close(self) -> None:
-        self._consumer.close(autocommit=False, timeout_ms=int(CLOSE * 1000))
+        close_consumer(self._consumer)
 
     def _place(self, topic: str, partition: int) -> Any:
         return TopicPartition(f"{self._settings.prefix}{topic}", partition)

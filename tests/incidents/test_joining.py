@@ -100,6 +100,12 @@ def test_a_closed_incident_takes_only_what_was_seen_of_it() -> None:
         assert one.state == "open"
 
 
+def test_an_acknowledged_incident_takes_what_comes_within_the_window() -> None:
+    case = Case(id="a1", state="acknowledged", seen=START + 10, alerts=1, severity="medium")
+    first, more = account("a1", ANNA, last=10.0), account("a2", ANNA, 11.0)
+    assert parts(first, more, cases=(case,)) == [["a1", "a2"]]
+
+
 def test_one_that_went_on_after_it_was_closed_is_open_to_others_again() -> None:
     closed = Case(id="a1", state="closed", seen=START + 10, alerts=1, severity="medium")
     first, more = account("a1", ANNA, last=50.0), account("a2", ANNA, 60.0)

@@ -17,6 +17,7 @@ from streams import metrics
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = ROOT / "docker-compose.yml"
 DASHBOARD = ROOT / "packaging" / "grafana" / "dashboards" / "mailwarden.json"
+PROMETHEUS = ROOT / "packaging" / "prometheus" / "prometheus.yml"
 SETTINGS = ROOT / "packaging" / "compose" / "mailwarden.toml"
 
 
@@ -86,7 +87,7 @@ def test_the_settings_of_the_containers_are_valid_and_meet_the_compose_file() ->
     assert "INSIDE://broker:19092" in text()
     port = loaded.settings.http.listen.rpartition(":")[2]
     assert f"127.0.0.1:{port}/healthz" in text()
-    assert f"port: {port}" in (ROOT / "packaging" / "prometheus.yml").read_text(encoding="utf-8")
+    assert f"port: {port}" in PROMETHEUS.read_text(encoding="utf-8")
     assert not loaded.settings.response.enforce
 
 

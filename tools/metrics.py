@@ -27,7 +27,8 @@ files.
 Counters begin at 0 with each start, and series of labels with the first value: ask for
 `increase(...)` or `rate(...)`. A histogram has `_bucket`, `_sum` and `_count`.
 
-Dashboards of them are in [packaging/grafana](../packaging/grafana/dashboards).
+[alert_rules.md](alert_rules.md) has alert rules about them, and what to do when one fires;
+dashboards are in [packaging/grafana](../packaging/grafana/dashboards).
 """
 
 

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from tests.prometheus.cases import CASES, Case, Series
 from tools import metrics as page
@@ -16,7 +17,6 @@ ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "packaging" / "prometheus"
 RULES = FOLDER / "mailwarden.rules.yml"
 PAGE = ROOT / "docs" / "alert_rules.md"
-PROGRAM = {"instance": "a.example:9473", "job": "mailwarden"}
 OF_PROMETHEUS = {"up", "instance", "job"}
 
 
@@ -45,28 +45,50 @@ def test_each_rule_has_its_case() -> None:
     assert set(CASES) == set(rules())
 
 
-def _named(series: str) -> str:
-    name, _, labels = series.partition("{")
-    own = [f'{key}="{value}"' for key, value in PROGRAM.items()]
-    own += ['program="any"'] if name != "up" else []
-    return f"{name}{{{','.join([*own, *filter(None, [labels.rstrip('}')])])}}}"
+class Trial(Struct):
+    """One rule, and series of a program of its own, so that many are tried at once."""
+
+    name: str
+    case: Case
+    series: Series
+    fires: bool
+    instance: str = ""
+
+    def input(self) -> list[dict[str, str]]:
+        return [{"series": self._named(s), "values": v} for s, v in self.series.items()]
+
+    def _named(self, series: str) -> str:
+        name, _, labels = series.partition("{")
+        own = [f'instance="{self.instance}"', 'job="mailwarden"']
+        own += ['program="any"'] if name != "up" else []
+        return f"{name}{{{','.join([*own, *filter(None, [labels.rstrip('}')])])}}}"
+
+    def question(self) -> dict[str, object]:
+        instance = "" if self.case.whole else self.instance
+        labels = {**self.case.labels, **({"instance": instance} if instance else {})}
+        said = ",".join(f'{key}="{value}"' for key, value in labels.items())
+        asked = f'alertname="{self.name}",alertstate="firing",instance="{instance}"'
+        return {
+            "expr": f"count by (instance, sink, gateway, source, listed, reason, result)"
+            f" (ALERTS{{{asked}}})",
+            "eval_time": f"{self.case.at}m",
+            "exp_samples": [{"labels": f"{{{said}}}", "value": 1}] if self.fires else [],
+        }
 
 
-def _question(name: str, case: Case, series: Series, expected: list[dict[str, object]]) -> object:
-    test = {
-        "expr": f"count by (instance, sink, gateway, source, listed, reason, result) "
-        f'(ALERTS{{alertname="{name}",alertstate="firing"}})',
-        "eval_time": f"{case.at}m",
-        "exp_samples": expected,
-    }
-    return {
-        "interval": "1m",
-        "input_series": [{"series": _named(s), "values": v} for s, v in series.items()],
-        "promql_expr_test": [test],
-    }
-
-
-def ask(folder: Path, tests: list[object]) -> None:
+def ask(folder: Path, trials: list[Trial]) -> None:
+    """Try them; those about no single program by themselves, the others together."""
+    for number, trial in enumerate(trials):
+        trial.instance = f"{trial.name}-{number}"
+    groups = [[t] for t in trials if t.case.whole] + [[t for t in trials if not t.case.whole]]
+    tests = [
+        {
+            "interval": "1m",
+            "input_series": [each for trial in group for each in trial.input()],
+            "promql_expr_test": [trial.question() for trial in group],
+        }
+        for group in groups
+    ]
     file = folder / "rules.test.json"  # JSON is YAML
     file.write_text(
         json.dumps({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": tests})
@@ -75,32 +97,24 @@ def ask(folder: Path, tests: list[object]) -> None:
 
 
 def test_each_fires_when_it_should(tmp_path: Path) -> None:
-    tests = []
-    for name, case in CASES.items():
-        labels = {**case.labels, **({} if case.whole else {"instance": PROGRAM["instance"]})}
-        said = ",".join(f'{key}="{value}"' for key, value in labels.items())
-        tests.append(
-            _question(name, case, case.fires, [{"labels": f"{{{said}}}", "value": 1}]),
-        )
-    ask(tmp_path, tests)
+    ask(tmp_path, [Trial(name, case, case.fires, True) for name, case in CASES.items()])
 
 
 def test_each_is_silent_when_it_should(tmp_path: Path) -> None:
     assert all(case.silent for case in CASES.values())
     ask(
         tmp_path,
-        [
-            _question(name, case, series, [])
-            for name, case in CASES.items()
-            for series in case.silent
-        ],
+        [Trial(name, case, each, False) for name, case in CASES.items() for each in case.silent],
     )
 
 
-def test_a_case_that_does_not_hold_is_told(tmp_path: Path) -> None:
-    case = CASES["MailwardenDown"]
-    with pytest.raises(AssertionError, match="MailwardenDown"):
-        ask(tmp_path, [_question("MailwardenDown", case, case.fires, [])])
+@pytest.mark.parametrize("name", ["MailwardenDown", "MailwardenNoWorker"])
+def test_a_case_that_does_not_hold_is_told(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    with pytest.raises(AssertionError, match=name):
+        ask(tmp_path, [Trial(name, case, case.fires, False)])
+    with pytest.raises(AssertionError, match=name):
+        ask(tmp_path, [Trial(name, case, case.silent[0], True)])
 
 
 def test_rules_ask_only_for_metrics_and_labels_that_exist() -> None:

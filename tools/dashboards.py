@@ -233,7 +233,7 @@ DASHBOARDS = (
             APPLIED,
             Chart(
                 "Messages behind the newest",
-                "Messages of mail.decisions that the furthest gateway has applied and this one not.",
+                "Messages of mail.decisions that the furthest gateway has applied and others not.",
                 {
                     "{{instance}}": "scalar(max(mailwarden_gateway_generation))"
                     " - mailwarden_gateway_generation"

@@ -11,6 +11,7 @@ COMMANDS = {
     "parse": "log lines to events, one JSON object a line",
     "check": "validate the configuration and say what would be done with it",
     "alerts": "list and show what was found",
+    "report": "what was attacked and stopped, how soon, and whom to look after: a page",
     "explain": "why something was found about somebody, or why not",
     "decisions": "list, add, remove and export blocks",
     "phishing": "the site's list of addresses that phishers collect answers at",

@@ -85,7 +85,7 @@ def headline(report: Report) -> list[str]:
     if total:
         share = 100 * report.withdrawn / total
         out.append(f"{report.withdrawn} of {total} findings were withdrawn ({share:.1f} %).")
-    if report.served is not None:
+    if report.served is not None and (report.served.requests or report.served.packets):
         requests = sum(report.served.requests.values())
         packets = sum(report.served.packets.values())
         out.append(

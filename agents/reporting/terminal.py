@@ -13,7 +13,7 @@ from agents.words import printable
 from schemas.findings import SEVERITIES
 
 BAR = 24  # columns of the longest bar
-DAYS = 31  # that are shown, the newest
+DAYS = 31  # that are shown
 
 
 def page(report: Report) -> RenderableType:
@@ -35,9 +35,14 @@ def _parts(report: Report) -> Iterator[RenderableType]:
 
 
 def _days(report: Report) -> Table:
-    days = [(day.day, sum(day.severities.values())) for day in report.days[-DAYS:]]
+    """Each day; of a longer time the newest days with attacks."""
+    days = [(day.day, sum(day.severities.values())) for day in report.days]
+    title = "Day by day"
+    if len(days) > DAYS:
+        days = [(day, count) for day, count in days if count][-DAYS:]
+        title = "Days with attacks"
     rows = [(day, str(count)) for day, count in days]
-    return Table("Day by day", ("day", "attacks"), rows, [count for _, count in days])
+    return Table(title, ("day", "attacks"), rows, [count for _, count in days])
 
 
 def _titled(table: Table) -> RenderableType:

@@ -9,7 +9,7 @@ from rich.console import Console
 from agents.reporting import html, sentences, terminal
 from agents.reporting.served import Served, counted, served
 from schemas.findings import Subject
-from tests.reporting.test_figures import NOW, alert, changed, decision, report
+from tests.reporting.test_figures import DAY, NOW, alert, changed, decision, report
 
 EVIL = "<script>alert(1)</script>\"'&\x1b[31m\u202e@example.org"
 
@@ -135,6 +135,20 @@ def test_a_quiet_time_is_told_too(more: dict[str, object], said: str) -> None:
     assert sentences.headline(quiet) == ["No attack was found.", said]
     assert "Nothing." in shown(quiet)
     assert "<svg" not in html.page(quiet)
+
+
+def test_of_a_long_time_a_terminal_shows_the_days_with_attacks() -> None:
+    long = report(alert("a", ago=40 * DAY), alert("b"), since=NOW - 60 * DAY)
+    text = shown(long)
+    assert "Days with attacks" in text
+    assert "2023-10-05" in text
+    assert "2023-10-06" not in text
+    assert html.page(long).count("<g>") == 61
+
+
+def test_gateways_that_refused_nobody_are_not_told_of() -> None:
+    quiet = report(served=Served(NOW, {}, {}))
+    assert not [each for each in sentences.headline(quiet) if "refused" in each]
 
 
 METRICS = """\

@@ -32,6 +32,7 @@ class Verdict(Struct, frozen=True):
 
     alerts: list[Alert]
     decisions: list[Decision]
+    told: dict[str, float] = {}  # when each alert was told first, by its id
 
 
 class Conclusions:
@@ -41,11 +42,13 @@ class Conclusions:
         self.shard: Shard = build_shard(config)
         self._alerts: dict[str, Alert] = {}
         self._decisions: dict[str, Decision] = {}
+        self._told: dict[str, float] = {}
 
     def keep(self) -> None:
         outcome = self.shard.take()
         for alert in outcome.alerts:
             self._alerts[alert.id] = alert
+            self._told.setdefault(alert.id, alert.at)
         for decision in outcome.decisions:
             self._decisions[decision.id] = msgspec.structs.replace(decision, enforced=False)
 
@@ -55,6 +58,7 @@ class Conclusions:
         return Verdict(
             sorted(self._alerts.values(), key=lambda alert: (alert.first, alert.id)),
             sorted(self._decisions.values(), key=lambda decision: (decision.since, decision.id)),
+            self._told,
         )
 
 

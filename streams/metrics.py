@@ -2,10 +2,14 @@
 
 Prometheus naming: ``mailwarden_<what>_<unit>_total`` for counters. A label's values come from
 the configuration or from a registry, never from a log line: nobody outside can add a series.
-Counters are raised once for each batch, not for each line.
+Counters are raised once for each batch, not for each line. Which programs export a metric says
+streams/exporting.py; docs/metrics.md is made from both.
 """
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+
+# A series beside each counter, of which nobody makes anything.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 # -- in ---------------------------------------------------------------------------------------
 
@@ -37,6 +41,11 @@ BROKEN = Counter("mailwarden_detector_failures", "Exceptions of detectors, each 
 QUESTIONS = Counter("mailwarden_questions", "Clients that the DNS was asked about")
 QUESTIONS_DROPPED = Counter(
     "mailwarden_questions_dropped", "Clients that it was not asked about, for want of room"
+)
+LISTED_ANSWERING = Gauge(
+    "mailwarden_listed_answering",
+    "1 while a block list, or the name of a gateway that it is asked about, can be asked",
+    ["listed"],
 )
 
 # -- out --------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def command(config: Path | None) -> None:
         snapshot,
         keys=signing_keys,
     )
-    server = serve(settings.http.listen, edge.pulse)
+    server = serve(settings.http.listen, edge.pulse, "gateway")
     topic = introduction.topics(settings.kafka, "mail.decisions")
     introduction.tell(
         f"mailwarden follows {topic} at {introduction.broker(settings.kafka)}",

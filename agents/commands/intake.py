@@ -30,7 +30,7 @@ def command(config: Path | None) -> None:
     logs.configure()
     found = options.load_for_kafka(config)
     pulse = Pulse()
-    server = serve(found.settings.http.listen, pulse)
+    server = serve(found.settings.http.listen, pulse, "intake")
     try:
         run(found, Control(lambda: configuration.load(config)), pulse)
     except SettingsError as error:

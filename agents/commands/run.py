@@ -121,7 +121,7 @@ def run(given: Given, *, once: bool) -> None:
             dead=letters,
             tell=_teller(),
         )
-        server = serve(config.settings.http.listen, embedded.pulse)
+        server = serve(config.settings.http.listen, embedded.pulse, "run")
         _introduce(config, found, store, server)
         control = Control(given.reload)
         try:

@@ -77,7 +77,7 @@ def ship(given: Given, *, once: bool) -> bool:
             lambda: KafkaBus(settings.kafka),
             lambda config, places: intakes.opened(config, places, once=once),
         )
-        server = serve(settings.http.listen, shipper.pulse)
+        server = serve(settings.http.listen, shipper.pulse, "ship")
         introduction.tell(
             f"mailwarden ships {followed(config, found)}",
             f"to Kafka at {introduction.broker(settings.kafka)},"

@@ -32,7 +32,7 @@ def command(config: Path | None) -> None:
         raise options.Unusable(f"{loaded.where}: no sink is configured: add [sinks.NAME]")
     settings = loaded.settings
     telling = Telling(loaded, lambda: _connect(settings.kafka), state.sinks(settings))
-    server = serve(settings.http.listen, telling.pulse)
+    server = serve(settings.http.listen, telling.pulse, "sinks")
     topic = introduction.topics(settings.kafka, "mail.alerts")
     introduction.tell(
         f"mailwarden tells of {topic} at {introduction.broker(settings.kafka)}",

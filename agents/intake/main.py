@@ -21,6 +21,7 @@ from schemas.topics import INTAKE, TOPICS, snapshots
 from streams.bus import BusError
 from streams.kafka_bus import KafkaBus
 from streams.kafka_flow import Flow
+from streams.metrics import BUS_UP
 from streams.said import said
 
 log = logging.getLogger(__name__)
@@ -40,12 +41,14 @@ def run(config: Config, control: Control, pulse: Pulse) -> None:
         while not control.stopped():
             try:
                 names = look(config.settings)
+                BUS_UP.set(1)
                 config = _work(config, names, identity, control, pulse)
                 pause, trouble = FIRST, ""
             except BusError as error:
                 if str(error) != trouble:
                     trouble = str(error)
                     log.error(said("intake failed", reason=trouble, meanwhile="tries again"))
+                BUS_UP.set(0)
                 pulse.beat(Health((trouble,)))
                 _rest(pause, control)
                 pause = min(2 * pause, LONGEST)

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from streams.exporting import Exported
 from streams.said import said
 
 if TYPE_CHECKING:
@@ -58,11 +59,13 @@ class Pulse:
 
 
 class Server:
-    """Serves until `close`. Raises OSError where `listen` (host:port) cannot be bound."""
+    """Serves the metrics of `program` until `close`. Raises OSError where `listen` (host:port)
+    cannot be bound."""
 
-    def __init__(self, listen: str, health: Callable[[], Health]) -> None:
+    def __init__(self, listen: str, health: Callable[[], Health], program: str) -> None:
         host, _, port = listen.rpartition(":")
         self._health = health
+        self._exported = Exported(program)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         bound: Future[int] = Future()
@@ -88,7 +91,7 @@ class Server:
         from aiohttp import web  # noqa: PLC0415 - slow to load: after what is urgent at a start
 
         app = web.Application()
-        app.add_routes([web.get("/metrics", _metrics), web.get("/healthz", self._healthz)])
+        app.add_routes([web.get("/metrics", self._metrics), web.get("/healthz", self._healthz)])
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         try:
@@ -97,6 +100,12 @@ class Server:
             await self._stop.wait()
         finally:
             await runner.cleanup()
+
+    async def _metrics(self, _: "web.Request") -> "web.Response":
+        from aiohttp import web  # noqa: PLC0415
+
+        text = generate_latest(self._exported)
+        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _healthz(self, _: "web.Request") -> "web.Response":
         from aiohttp import web  # noqa: PLC0415
@@ -110,19 +119,13 @@ class Server:
         )
 
 
-def serve(listen: str, pulse: Pulse) -> Server | None:
-    """Metrics and health at `listen`, if it is any and its port is free."""
+def serve(listen: str, pulse: Pulse, program: str) -> Server | None:
+    """Metrics and health of `program` at `listen`, if it is any and its port is free."""
     if not listen:
         return None
     try:
-        return Server(listen, pulse.health)
+        return Server(listen, pulse.health, program)
     except OSError as error:
         what = said("http failed", listen=listen, reason=error.strerror, meanwhile="no metrics")
         log.error(what)
         return None
-
-
-async def _metrics(_: "web.Request") -> "web.Response":
-    from aiohttp import web  # noqa: PLC0415
-
-    return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

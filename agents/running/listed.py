@@ -15,6 +15,7 @@ from agents.listed.standing import Standing
 from agents.listed.zone import Answer
 from schemas.findings import Alert
 from schemas.settings import ListedSettings
+from streams.metrics import LISTED_ANSWERING
 from streams.said import said
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class ListedWatch:
         self._alerts = self._standing.keep(settings.gateways, settings.lists, clock())
         self._answers: queue.SimpleQueue[tuple[str, Answer]] = queue.SimpleQueue()
         self._troubles: dict[str, str] = {}  # why a list, or a gateway's name, is unknown
+        self._known: set[str] = set()  # the names of lists and gateways that were asked
         self._closing = False
         self._wakes: Callable[[], object] = lambda: None  # its wait for the next question
         if settings.gateways and settings.lists:
@@ -61,6 +63,9 @@ class ListedWatch:
     def close(self) -> None:
         """Ask no more. A question that is on its way is not waited for."""
         self._closing = True
+        for name in self._known:  # they may have left the settings: nobody is to be called
+            with suppress(KeyError):
+                LISTED_ANSWERING.remove(name)
         with suppress(RuntimeError):  # its loop has ended meanwhile
             self._wakes()
 
@@ -106,6 +111,9 @@ class ListedWatch:
             first = False
 
     def _trouble(self, name: str, why: str) -> None:
+        if not self._closing:
+            self._known.add(name)
+            LISTED_ANSWERING.labels(name).set(not why)
         if not why:
             if self._troubles.pop(name, ""):
                 log.info(said("listed works again", listed=name))

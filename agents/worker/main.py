@@ -109,7 +109,7 @@ def _serve(listen: str, worker: Worker) -> http.Server | None:
     if not listen:
         return None
     try:
-        return http.Server(listen, worker.pulse.health)
+        return http.Server(listen, worker.pulse.health, "worker")
     except OSError as error:
         # Several workers on one machine share a configuration; the first one has the port.
         log.warning("http.listen: cannot serve at %s: %s", listen, error.strerror)

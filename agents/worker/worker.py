@@ -477,8 +477,11 @@ class Worker:
         metrics.DEAD.inc(self._letters.found)
         metrics.DEAD_DROPPED.inc(self._letters.dropped)
         self._letters.found = self._letters.dropped = 0
+        lags = []
         for partition in self._partitions.values():
             counts = partition.take_counts()
+            if counts.events:
+                lags.append(time.time() - partition.shard.clock)
             metrics.FOLDED.inc(counts.events)
             metrics.MESSAGES.inc(counts.messages)
             metrics.REPEATED.inc(counts.repeated)
@@ -489,6 +492,8 @@ class Worker:
             partition.shard.evicted = 0
             metrics.LATE.inc(partition.shard.late)
             partition.shard.late = 0
+        if lags:
+            metrics.LAG.set(max(0.0, *lags))
         metrics.GATEWAYS_SILENT.set(len(self._silent()))
         metrics.RECORDS.set(sum(len(each.shard) for each in self._partitions.values()))
         metrics.SLOT_BYTES.set(sum(each.ring.size for each in self._partitions.values()))

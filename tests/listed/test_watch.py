@@ -10,6 +10,7 @@ import pytest
 from agents.running.listed import ListedWatch
 from schemas.findings import Alert
 from schemas.settings import ListedSettings
+from streams.metrics import LISTED_ANSWERING
 from tests.detectors.stories import START
 from tests.listed.conftest import ZONES, BlockList
 from tests.single.test_embedded import Server
@@ -50,6 +51,13 @@ def test_it_is_told_when_we_are_listed_and_when_we_are_no_longer(block_list: Blo
         assert first(watch).shape == "listed again"
 
 
+def standing() -> Iterator[tuple[str, float]]:
+    """What the metric says, by list."""
+    for sample in LISTED_ANSWERING.collect()[0].samples:
+        if sample.labels["listed"].startswith("deaf"):
+            yield sample.labels["listed"], sample.value
+
+
 def test_a_list_that_cannot_be_believed_is_a_trouble_and_no_alert(
     block_list: BlockList, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -58,6 +66,8 @@ def test_a_list_that_cannot_be_believed_is_a_trouble_and_no_alert(
         wait_for(watch.troubles, "a trouble")
         assert watch.troubles() == {"deaf.example": "the list does not answer us (127.255.255.254)"}
         assert watch.take() == []
+        assert list(standing()) == [("deaf.example", 0.0)]
+    assert list(standing()) == []
     assert "listed failed listed=deaf.example" in caplog.text
 
 

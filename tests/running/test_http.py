@@ -25,7 +25,7 @@ def pulse() -> Pulse:
 
 @pytest.fixture
 def server(pulse: Pulse) -> Iterator[Server]:
-    running = Server("127.0.0.1:0", pulse.health)
+    running = Server("127.0.0.1:0", pulse.health, "run")
     yield running
     running.close()
 
@@ -78,11 +78,11 @@ def test_a_port_that_is_taken_is_told(pulse: Pulse) -> None:
         socket.create_server(("127.0.0.1", 0)) as taken,
         pytest.raises(OSError, match="address already in use"),
     ):
-        Server(f"127.0.0.1:{taken.getsockname()[1]}", pulse.health)
+        Server(f"127.0.0.1:{taken.getsockname()[1]}", pulse.health, "run")
 
 
 def test_it_listens_on_ipv6_too(pulse: Pulse) -> None:
-    server = Server("[::1]:0", pulse.health)
+    server = Server("[::1]:0", pulse.health, "run")
     with urllib.request.urlopen(f"http://[::1]:{server.port}/healthz") as answer:
         assert answer.status == 200
     server.close()

@@ -1,6 +1,7 @@
 """The worker around Faust, with everything of Faust that moves replaced."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -488,6 +489,20 @@ def test_health_says_what_is_missing_first(site: Site) -> None:
     assert site.worker._health().degraded == ()
     site.worker._live = False
     assert site.worker._health().degraded == ("it has no partitions yet",)
+
+
+def test_the_lag_is_the_age_of_what_was_folded_last(site: Site) -> None:
+    async def play() -> None:
+        await site.worker.tick()
+        partition = site.worker._partitions[0]
+        partition.shard.clock = time.time() - 500.0
+        partition.counts.events = 1
+        site.worker._count()
+        partition.shard.clock = time.time()
+        site.worker._count()
+
+    asyncio.run(play())
+    assert metrics.LAG._value.get() >= 500.0
 
 
 def test_what_was_evicted_or_late_is_counted_once(site: Site) -> None:

@@ -307,4 +307,5 @@ def _mixes(seed: int) -> tuple[Mix, ...]:
     return *plain, *(replace(make(seed + 1), history=HISTORY) for make in (office, siege))
 
 
+# Misses in publisher-101 and siege-101 have been looked into since they were chosen for reports.
 MIXES = (*_mixes(1), *_mixes(101))

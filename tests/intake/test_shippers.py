@@ -1,23 +1,19 @@
 """Real shippers of Debian, unpacked beside each other, ship a file to the real broker."""
 
-import os
-import shutil
 import socket
-import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from schemas.events import Auth
-from tests.intake.conftest import ROOT, Site
+from tests.intake.conftest import Site
+from tests.programs import LIBRARIES, running, unpacked
+from tests.servers.conftest import listens
+from tests.waiting import wait_for
 from tools.kafka import free_ports
 
 pytestmark = [pytest.mark.broker, pytest.mark.servers, pytest.mark.xdist_group("broker")]
-
-LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
 RSYSLOG = """\
 global(workDirectory="{folder}")
@@ -66,33 +62,6 @@ log {{ source(three); destination(three); }};
 """
 
 
-def unpacked(package: str) -> Path:
-    found = subprocess.run(
-        [ROOT / "tools/debian-unpack", package], check=True, capture_output=True, text=True
-    )
-    return Path(found.stdout.strip())
-
-
-@contextmanager
-def running(prefix: Path, program: str, folder: Path, *arguments: str) -> Iterator[None]:
-    there = prefix / "usr/sbin" / program
-    command: Sequence[str] = [str(there) if there.exists() else shutil.which(program) or program]
-    libraries = [prefix / LIBRARIES, prefix / "usr/lib/syslog-ng", prefix / "lib/x86_64-linux-gnu"]
-    with (folder / "shipper.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, *arguments],
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-            env={**os.environ, "LD_LIBRARY_PATH": ":".join(map(str, libraries))},
-        )
-        try:
-            yield
-        finally:
-            process.kill()
-            process.wait()
-
-
 def write(folder: Path, *names: str) -> set[str]:
     """A file of each name with failed logins, half of it before and half after its shipper
     starts; whose they are."""
@@ -125,15 +94,8 @@ def accounts(site: Site) -> set[str]:
 
 def send(port: int, *paths: Path) -> None:
     """The lines of files, as syslog sends them."""
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            connection = socket.create_connection(("127.0.0.1", port))
-            break
-        except ConnectionRefusedError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-    with connection:
+    wait_for(lambda: listens(port), "somebody who listens")
+    with socket.create_connection(("127.0.0.1", port)) as connection:
         for path in paths:
             for line in path.read_bytes().splitlines():
                 connection.sendall(b"<22>" + line + b"\n")
@@ -152,7 +114,7 @@ def test_rsyslog_ships_a_file(site: Site) -> None:
         )
     )
     arguments = ["-n", "-f", str(folder / "rsyslog.conf"), "-i", str(folder / "pid")]
-    with running(prefix, "rsyslogd", folder, *arguments, "-M", str(modules)):
+    with running(prefix, "usr/sbin/rsyslogd", folder, *arguments, "-M", str(modules)):
         site.start()
         send(port, folder / "forward.log", folder / "protocol.log")
         site.wait(lambda: accounts(site) >= found)
@@ -171,7 +133,7 @@ def test_syslog_ng_ships_a_file(site: Site) -> None:
     arguments = ["-F", "--no-caps", "-f", str(folder / "syslog-ng.conf")]
     arguments += [f"--module-path={modules}", f"--persist-file={folder}/persist"]
     arguments += [f"--control={folder}/control", f"--pidfile={folder}/pid"]
-    with running(prefix, "syslog-ng", folder, *arguments):
+    with running(prefix, "usr/sbin/syslog-ng", folder, *arguments):
         site.start()
         site.wait(lambda: accounts(site) >= found)
     assert accounts(site) == found

@@ -14,7 +14,7 @@ from agents.single.store import Store
 from schemas.settings import Settings, convert
 from streams.sources.follow import Follow
 from tests.sinks.alerts import alert
-from tests.sinks.programs import wait_for
+from tests.waiting import wait_for
 
 COUNT = 40
 

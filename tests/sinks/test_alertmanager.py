@@ -22,8 +22,9 @@ from schemas.findings import DAY, Alert
 from schemas.settings import Settings, SettingsError
 from streams.sink import SinkError
 from streams.sinks.alertmanager import STANDING, Alertmanager, AlertmanagerSettings
+from tests.programs import running
 from tests.sinks.alerts import alert, evil
-from tests.sinks.programs import running, wait_for
+from tests.waiting import wait_for
 from tools.kafka import free_ports
 
 CONFIG = """\

@@ -19,7 +19,7 @@ from streams.sink import SinkError
 from streams.sinks.elasticsearch import Elasticsearch, ElasticsearchSettings
 from tests.sinks.alerts import alert, evil
 from tests.sinks.elastic import Cluster
-from tests.sinks.programs import wait_for
+from tests.waiting import wait_for
 
 STREAM = "logs-mailwarden.alert-default"
 MAPPING = (400, "document_parsing_exception", "failed to parse field [x]")

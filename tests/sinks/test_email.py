@@ -23,8 +23,8 @@ from streams.sink import SinkError
 from streams.sinks.email import Email, EmailSettings, accuses
 from tests.servers.conftest import running
 from tests.sinks.alerts import EVIL, alert, evil
-from tests.sinks.programs import wait_for
 from tests.sinks.relay import DESK, SOC, Relay
+from tests.waiting import wait_for
 
 
 @pytest.fixture

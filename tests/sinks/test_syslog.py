@@ -16,8 +16,9 @@ from agents.single.delivery import Delivery
 from schemas.settings import SettingsError
 from streams.sink import SinkError
 from streams.sinks.syslog import Syslog, SyslogSettings
+from tests.programs import LIBRARIES, running, unpacked
 from tests.sinks.alerts import alert, evil
-from tests.sinks.programs import LIBRARIES, running, unpacked, wait_for
+from tests.waiting import wait_for
 from tools.kafka import free_ports
 
 CONFIG = """\

@@ -19,7 +19,7 @@ from schemas.findings import Alert
 from schemas.settings import KafkaSettings
 from streams.kafka_bus import KafkaBus
 from tests.sinks.alerts import alert
-from tests.sinks.programs import wait_for
+from tests.waiting import wait_for
 from tools.kafka import Broker, free_ports
 
 pytestmark = pytest.mark.broker
@@ -151,29 +151,29 @@ def test_while_a_receiver_is_down_nothing_is_lost_and_nobody_else_waits(site: Si
     first = site.start()
     names = [f"a{number:03}" for number in range(200)]
     site.publish(*(alert(name) for name in names))
-    wait_for(lambda: len(site.written()) == 200, SECONDS)
-    wait_for(lambda: "sink failed" in site.log(), SECONDS)
+    wait_for(lambda: len(site.written()) == 200, seconds=SECONDS)
+    wait_for(lambda: "sink failed" in site.log(), seconds=SECONDS)
     site.publish(*(alert(name, revision=2) for name in names[:50]))
-    wait_for(lambda: len(site.written()) == 250, SECONDS)
+    wait_for(lambda: len(site.written()) == 250, seconds=SECONDS)
     first.kill()  # with all that the webhook is owed
     first.wait()
     site.publish(*(alert(name, revision=3) for name in names[:50]))
     second = site.start()
-    wait_for(lambda: len(once(site.written())) == 300, SECONDS)
+    wait_for(lambda: len(once(site.written())) == 300, seconds=SECONDS)
     site.receiver.start()
     newest = {(name, 3) for name in names[:50]} | {(name, 1) for name in names[50:]}
-    wait_for(lambda: newest <= set(site.receiver.got), SECONDS)
+    wait_for(lambda: newest <= set(site.receiver.got), seconds=SECONDS)
     assert grows(site.receiver.got)
     assert grows(site.written())
     assert {name for name, _ in site.receiver.got} == set(names)
     site.publish(alert("last"))
-    wait_for(lambda: ("last", 1) in site.receiver.got, SECONDS)
+    wait_for(lambda: ("last", 1) in site.receiver.got, seconds=SECONDS)
     second.terminate()
     assert second.wait(SECONDS) == 0
     before = len(site.receiver.got)
     third = site.start()  # what was told and committed is not told again
     site.publish(alert("after"))
-    wait_for(lambda: ("after", 1) in site.receiver.got, SECONDS)
+    wait_for(lambda: ("after", 1) in site.receiver.got, seconds=SECONDS)
     assert site.receiver.got[before:] == [("after", 1)]
     third.terminate()
     assert third.wait(SECONDS) == 0
@@ -184,11 +184,11 @@ def test_two_processes_share_the_work_and_one_takes_over(site: Site) -> None:
     one, two = site.start(), site.start()
     names = [f"b{number:03}" for number in range(100)]
     site.publish(*(alert(name) for name in names))
-    wait_for(lambda: {name for name, _ in site.receiver.got} == set(names), SECONDS)
+    wait_for(lambda: {name for name, _ in site.receiver.got} == set(names), seconds=SECONDS)
     one.kill()
     one.wait()
     more = [f"c{number:03}" for number in range(100)]
     site.publish(*(alert(name) for name in more))
-    wait_for(lambda: set(more) <= {name for name, _ in site.receiver.got}, SECONDS)
+    wait_for(lambda: set(more) <= {name for name, _ in site.receiver.got}, seconds=SECONDS)
     two.terminate()
     assert two.wait(SECONDS) == 0

@@ -23,7 +23,7 @@ from streams.bus import Bus, BusError, Message
 from streams.memory_bus import MemoryBus, MemorySubscription
 from streams.sink import Sink, SinkError, SinkSettings
 from tests.sinks.alerts import alert
-from tests.sinks.programs import wait_for
+from tests.waiting import wait_for
 
 NOW = 1_800_000_000.0
 

@@ -1,17 +1,19 @@
-"""Real receivers of Debian, unpacked beside what is installed, for the tests of sinks."""
+"""Real programs of Debian, unpacked beside what is installed."""
 
 import os
+import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
+SEARCHED = (LIBRARIES, "usr/lib/syslog-ng", "lib/x86_64-linux-gnu")
 
 
 def unpacked(package: str) -> Path:
+    """Where a package lies."""
     found = subprocess.run(
         [ROOT / "tools/debian-unpack", package], check=True, capture_output=True, text=True
     )
@@ -20,24 +22,22 @@ def unpacked(package: str) -> Path:
 
 @contextmanager
 def running(prefix: Path, program: str, folder: Path, *arguments: str) -> Iterator[None]:
-    libraries = [prefix / LIBRARIES, prefix / "lib/x86_64-linux-gnu"]
+    """A program of a package, or of the machine where the package has none of that name, in the
+    foreground; what it says is in `program.log`."""
+    there = prefix / program
     with (folder / "program.log").open("ab") as log:
         process = subprocess.Popen(
-            [str(prefix / program), *arguments],
+            [str(there if there.exists() else shutil.which(there.name)), *arguments],
             cwd=folder,
             stdout=log,
             stderr=log,
-            env={**os.environ, "LD_LIBRARY_PATH": ":".join(map(str, libraries))},
+            env={
+                **os.environ,
+                "LD_LIBRARY_PATH": ":".join(str(prefix / one) for one in SEARCHED),
+            },
         )
         try:
             yield
         finally:
             process.kill()
             process.wait()
-
-
-def wait_for(happened: Callable[[], object], seconds: float = 20.0) -> None:
-    until = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < until
-        time.sleep(0.05)

@@ -45,9 +45,9 @@ def _who(alert: Alert) -> list[str]:
     for IPv6."""
     kind, value = alert.subject.kind, words.plain(alert.subject.value)
     if kind == "client" and ":" in value:
-        return [f"c6a2Label=Source IPv6 Address {_pair('c6a2', value)}"]
+        return [f"c6a2Label=Source IPv6 Address {_pair('c6a2', words.address(value))}"]
     if kind == "client":
-        return [_pair("src", value)]
+        return [_pair("src", words.address(value))]
     if kind == "gateway":
         return [_pair("dvchost", value)]
     return [_pair("suser" if kind in ("account", "address") else "sourceServiceName", value)]

@@ -23,7 +23,7 @@ def _fields(alert: Alert) -> list[str]:
         "id": alert.id,
         "revision": str(alert.revision),
         "state": alert.state,
-        "src": who if kind == "client" else "",
+        "src": words.address(who) if kind == "client" else "",
         "usrName": who if kind in ("account", "address") else "",
         "subjectKind": kind,
         "subject": who,

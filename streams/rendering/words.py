@@ -35,6 +35,12 @@ def listed(values: Iterable[str], count: int) -> str:
     return " ".join([f"{count}, as:", *some] if count > len(some) else some)
 
 
+def address(client: str) -> str:
+    """A client for a field that takes an address and no network: of an IPv6 client, which is a
+    /64, the first."""
+    return client.partition("/")[0]
+
+
 def evidence(alert: Alert) -> str:
     """Each count beside its threshold, where it has one."""
     return ", ".join(

@@ -68,6 +68,10 @@ def test_each_kind_of_subject_has_its_field() -> None:
 
     assert " src=192.0.2.1 " in said("client", "192.0.2.1")
     assert " c6a2Label=Source IPv6 Address c6a2=2001:db8::1 " in said("client", "2001:db8::1")
+    assert " c6a2=2001:db8:: " in said("client", "2001:db8::/64")
+    assert "^src=2001:db8::^" in leef.payload(
+        alert(subject=Subject("client", "2001:db8::/64")), 8192
+    )
     assert " suser=anna@example.org " in said("account", "anna@example.org")
     assert " dvchost=mx1 " in said("gateway", "mx1")
     assert " sourceServiceName=198.51.100.0/24 " in said("network", "198.51.100.0/24")

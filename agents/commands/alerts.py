@@ -34,15 +34,7 @@ def command() -> None:
 @command.command("list", short_help="list alerts, the newest first")
 @options.config
 @options.kafka
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most.")
-@click.option(
-    "--since",
-    type=options.Since(),
-    default="7d",
-    show_default=True,
-    help="With events since then: a time ago (24h), ISO 8601, Unix seconds.",
-)
-@click.option("--least", type=click.Choice(SEVERITIES), default="info", help="No milder ones.")
+@options.listing
 @click.option("--incident", default="", metavar="ID", help="Only what is part of this one.")
 @options.json_lines
 def show_list(

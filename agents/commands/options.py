@@ -14,6 +14,7 @@ import click
 
 from agents import configuration
 from agents.running import kafka_files
+from schemas.findings import SEVERITIES
 from schemas.settings import SettingsError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -172,10 +173,31 @@ json_lines = click.option(
 zone = click.option("--zone", type=Zone(), help="Zone of stamps without one, as Europe/Berlin.")
 host = click.option("--host", help="Gateway name for lines that name no host.")
 
+_limit = click.option(
+    "--limit", type=click.IntRange(1), default=50, show_default=True, help="At most."
+)
+_since = click.option(
+    "--since",
+    type=Since(),
+    default="7d",
+    show_default=True,
+    help="With events since then: a time ago (24h), ISO 8601, Unix seconds.",
+)
+_least = click.option(
+    "--least", type=click.Choice(SEVERITIES), default="info", help="No milder ones."
+)
+
 
 def reading(command: F) -> F:
     """--format, --year, --now, --zone and --host: how lines are to be read. Each is None where
     it was not given."""
     for option in (host, zone, now, year, log_format):
+        command = option(command)
+    return command
+
+
+def listing(command: F) -> F:
+    """--limit, --since and --least: which alerts, or what is made of them, are listed."""
+    for option in (_least, _since, _limit):
         command = option(command)
     return command

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -19,6 +18,7 @@ from schemas.events import Fact, Signal
 from schemas.settings import KafkaSettings
 from schemas.topics import Topic
 from streams.kafka_bus import KafkaBus
+from tests.waiting import wait_for
 from tools.kafka import Broker
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -128,10 +128,10 @@ class Site:
         return sorted(self.facts().values(), key=lambda event: event.at)
 
     def wait(self, done: Callable[[], object]) -> None:
-        deadline = time.monotonic() + SECONDS
-        while not done():
-            assert time.monotonic() < deadline, self.log()[-2000:]
-            time.sleep(0.2)
+        try:
+            wait_for(done, seconds=SECONDS)
+        except AssertionError as error:
+            raise AssertionError(self.log()[-2000:]) from error
 
 
 @pytest.fixture

@@ -141,10 +141,10 @@ def test_lines_of_any_partition_are_joined_in_order_and_told_once_whatever_dies(
         site.producer.flush(30)
 
     put(lines[: len(lines) // 2])
-    for number, pause in enumerate((0.1, 0.4), 1):
+    for number, least in enumerate((0, 1), 1):  # at once, and in the midst of it
         process = site.start()
         site.wait(lambda number=number: site.log().count('"raw":3') == number)
-        time.sleep(pause)
+        site.wait(lambda least=least: len(site.events()) >= least)
         process.kill()
         process.wait()
     site.start()

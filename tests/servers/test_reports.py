@@ -8,7 +8,7 @@ import pytest
 
 from schemas.events import Bounce, Fact
 from streams.sources.intake.lmtp import Lmtp
-from tests.servers.conftest import ACCOUNTS, DEADLINE, LEFT, PASSWORD, REPORTS, MailServer
+from tests.servers.conftest import ACCOUNTS, LEFT, PASSWORD, REPORTS, MailServer
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("mail_server")]
@@ -34,13 +34,13 @@ def test_postfix_hands_its_reports_over(mail_server: MailServer, intake: Lmtp) -
         smtp.sendmail(REPORTS, [LEFT], letter)
     smtp.quit()
     events: list[Fact] = []
-    until = time.monotonic() + DEADLINE
-    while len(events) < 3:
-        assert time.monotonic() < until
-        _, found = intake.take()
-        events += found
+
+    def three() -> bool:
+        events.extend(intake.take()[1])
         intake.safe()
-        time.sleep(0.02)
+        return len(events) >= 3
+
+    wait_for(three, "three reports")
     bounces = [event for event in events if isinstance(event, Bounce)]
     assert sorted(b.about for b in bounces) == [f"m{number}@example.org" for number in range(3)]
     assert {(b.failed_recipient, b.recipient, b.code, b.enhanced, b.reason) for b in bounces} == {

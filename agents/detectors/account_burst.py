@@ -569,9 +569,10 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         )
 
     def _strangers(self, signs: list[Sign], seen: Seen, view: View) -> list[str]:
-        """Clients that are accused: who guessed, and where many send those that are new."""
+        """Clients that are accused: who guessed, and where many send, or what is sent cannot be
+        the owner's, those that are new."""
         spread = {"clients", "networks"} & set(signs)
-        if not signs or not (spread or "new_place" in signs):
+        if not {"new_place", *spread, *(OUTCOMES - {*BEFORE})} & set(signs):
             return list(seen.intruders)
         # Where many came, its owner may be in a new place as well, and was there before them.
         weak = {*BEFORE, *ALONE} if spread else BEFORE

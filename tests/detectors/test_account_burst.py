@@ -552,6 +552,17 @@ def test_with_little_past_nobody_is_accused_but_who_guessed() -> None:
     assert found(guessed(), many(20, 60, places=10), warm=False).clients == ["192.0.2.66"]
 
 
+def test_with_a_day_of_past_who_was_never_there_is_accused_where_mail_bounces() -> None:
+    yesterday = [opened(HOME, ANNA, at=-DAY), *moved(sending(2), -DAY)]
+    burst = sending(40, 20, gap=60, refused=200, client=AWAY)
+    assert found(yesterday, burst, warm=False).clients == [AWAY]
+    assert found(burst, warm=False).clients == []  # it may have been there for years
+    harmless = sending(40, 20, gap=60, client=AWAY)
+    assert found(yesterday, harmless, warm=False).clients == []
+    at_home = sending(40, 20, gap=60, refused=200)
+    assert found(yesterday, at_home, warm=False).clients == []
+
+
 def test_one_client_that_sends_much_is_not_accused() -> None:
     assert found(sending(20, 26, gap=100)).clients == []
 

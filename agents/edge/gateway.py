@@ -215,7 +215,7 @@ class Edge(Answering):
         self._state = msgspec.structs.replace(
             self._state,
             decisions=len(decisions),
-            enforced=sum(decision.enforced for decision in decisions),
+            enforced=len(decisions.enforced()),
         )
         self._enforcement.put(decisions)
         self._next_report = min(self._next_report, time.monotonic() + SETTLE)

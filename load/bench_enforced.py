@@ -205,7 +205,7 @@ def measure(folder: Path, held: int, count: int) -> dict[str, list[float]]:
 
 
 @click.command()
-@click.option("--held", default=10_000, show_default=True, help="Decisions that hold already.")
+@click.option("--held", default=1000, show_default=True, help="Decisions that hold already.")
 @click.option("--count", type=click.IntRange(4, 250), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True)
 def main(held: int, count: int, *, as_json: bool) -> None:

@@ -19,6 +19,7 @@ import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import Literal
 
 from schemas import net
@@ -40,6 +41,7 @@ ALWAYS = frozenset({"postmaster", "abuse"})
 Refusal = Literal["", "older", "target", "spared", "wide", "mailbox", "domain", "full"]
 """Why a decision is not taken; "" where it is."""
 
+_first = itemgetter(0)
 _Rank = tuple[int, float, float]
 _Row = tuple[str, Place, str, bytes]
 """A decision to be sorted: id, place, domain, and itself."""
@@ -163,15 +165,20 @@ class Blocklist:
         alike: dict[_Rank, list[_Row]] = {}
         for place, here in self._places.items():
             for packed in every(here):
-                decision = unpack(packed)
-                if decision.until > now:
-                    row = (decision.id, place, decision.domain, packed)
-                    alike.setdefault(_rank(decision, place), []).append(row)
+                one = unpack(packed)
+                if one.until > now:
+                    rank = _rank(one, place)
+                    rows = alike.get(rank)
+                    if rows is None:
+                        rows = alike[rank] = []
+                    rows.append((one.id, place, one.domain, packed))
         seen: dict[int, dict[int, set[int]]] = {4: {}, 6: {}}  # prefixes, by version and length
         named: set[Place] = set()
         found = []
         for rank in sorted(alike):
-            for _, place, domain, packed in sorted(alike[rank], key=_name):
+            rows = alike[rank]
+            rows.sort(key=_first)
+            for _, place, domain, packed in rows:
                 if type(place) is int:
                     version, length, prefix = _parts(place)
                     around = seen[version]
@@ -363,10 +370,6 @@ class Blocklist:
 
 def _age(decision: Decision) -> tuple[int, float]:
     return decision.generation, decision.since
-
-
-def _name(row: _Row) -> str:
-    return row[0]
 
 
 def _rank(decision: Decision, place: Place) -> _Rank:

@@ -37,7 +37,7 @@ from streams.signing import Keys
 log = logging.getLogger(__name__)
 
 TURN = 0.1  # seconds that a turn waits for news
-SHARE = 10.0  # to list what is in force may take a tenth of the time
+SHARE = 4.0  # to list what is in force may take a fifth of the time
 SAVE = 5.0  # seconds between two snapshots, at least
 REPORT = 10.0  # seconds between two reports, at most
 SETTLE = 1.0  # and at least

@@ -316,6 +316,7 @@ def _sinks(settings: Settings, where: str, of_domains: policies.Policies) -> lis
                 raise SettingsError(unknown(where, place, "detector", detector, NAMES))
         try:
             sink = kind(chosen, name)
+            sink.folder = state.sinks(settings)
         except SettingsError as error:
             raise SettingsError(f"{where}: {key}.{error}") from error
         if name in of_domains.sinks():

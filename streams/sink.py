@@ -1,6 +1,7 @@
 """What a sink is: one way of telling the SOC. The list is in streams/sinks/__init__.py."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from schemas.findings import SEVERITIES, Alert, Severity
@@ -35,6 +36,8 @@ class Sink:
     def __init__(self, settings: SinkSettings, name: str = "") -> None:
         self.settings = settings
         self.name = name or type(self).__name__.lower()
+        self.trouble = ""  # why it is believed that nothing arrives, although `send` returned
+        self.folder: Path | None = None  # where it may keep what outlives the process
         self._domains = {domain.lower().rstrip(".") for domain in settings.domains}
         # Whether domains that an alert concerns have chosen this sink; None: none ever does.
         self.concerned: Callable[[Sequence[str]], bool] | None = None

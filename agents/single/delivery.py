@@ -203,7 +203,9 @@ class Delivery:
             if 0 < digested < DIGEST:  # else there is more to tell at once
                 self._digest_due = now + self.sink.digest
             self._count()
-        if self.trouble:
+        if self.sink.trouble:
+            self._failed(self.sink.trouble)
+        elif self.trouble:
             log.info(said("sink works again", sink=self.sink.name))
             self.trouble = ""
 

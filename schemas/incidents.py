@@ -41,3 +41,4 @@ class Case(Struct, frozen=True, kw_only=True):
     seen: float = 0.0  # Unix seconds of its last event
     alerts: int = 0
     severity: Severity = "info"
+    parts: list[str] = field(default_factory=list)  # what its alerts named as `incident` by then

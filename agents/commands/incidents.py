@@ -12,7 +12,7 @@ from agents.commands.decisions import by_option, reason_option
 from agents.commands.kept import opened
 from agents.configuration import Config
 from agents.incidents.assembling import Found, incidents
-from agents.incidents.casework import Extent, after
+from agents.incidents.casework import after
 from agents.incidents.incident import Incident
 from agents.operator import incident_page, person, report
 from agents.operator.ledger import Ledger
@@ -242,11 +242,10 @@ def _one(found: Found, id: str) -> Incident:  # noqa: A002
 
 
 def _record(kept: Ledger, one: Incident, *deeds: Deed) -> None:
-    extent = Extent(one.last, one.alerts_count, one.severity)
     for deed in deeds:
         kept.change_case(
             one.id,
-            lambda case, deed=deed: after(case, deed, extent),  # type: ignore[misc]
+            lambda case, deed=deed: after(case, deed, one.extent),  # type: ignore[misc]
             Audit(
                 at=deed.at,
                 what=deed.what,

@@ -18,6 +18,7 @@ class Extent(Struct, frozen=True):
     last: float  # Unix seconds of its last event
     alerts: int
     severity: Severity
+    parts: list[str] = []  # what its alerts name as `incident`, the first of them
 
 
 def after(case: Case, deed: Deed, extent: Extent) -> Case:
@@ -40,6 +41,7 @@ def after(case: Case, deed: Deed, extent: Extent) -> Case:
         seen=extent.last,
         alerts=extent.alerts,
         severity=extent.severity,
+        parts=extent.parts,
     )
 
 

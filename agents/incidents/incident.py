@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from agents.incidents.casework import Extent
 from schemas.findings import Decision, Severity
 from schemas.incidents import Deed, State
 
@@ -63,6 +64,11 @@ class Incident(Struct, frozen=True, kw_only=True):
     timeline_count: int = 0
     deeds: list[Deed] = field(default_factory=list)  # who did what and when: the audit of it
     deeds_count: int = 0
+
+    @property
+    def extent(self) -> Extent:
+        """How far it has come: what a person sees who says something about it."""
+        return Extent(self.last, self.alerts_count, self.severity, self.parts)
 
     @property
     def notes(self) -> list[Deed]:

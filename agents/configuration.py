@@ -386,6 +386,11 @@ def _check(settings: Settings, where: str) -> None:
             all(_is_resolver(one) for one in listed.resolvers),
             "addresses such as 192.0.2.53 or 127.0.0.1:5353",
         ),
+        (
+            "abuse.resolvers",
+            all(_is_resolver(one) for one in settings.abuse.resolvers),
+            "addresses such as 192.0.2.53 or 127.0.0.1:5353",
+        ),
         ("http.listen", _is_listen(settings.http.listen), "host:port, or nothing"),
         (
             "kafka.bootstrap",

@@ -12,6 +12,7 @@ COMMANDS = {
     "check": "validate the configuration and say what would be done with it",
     "alerts": "list and show what was found",
     "incidents": "what belongs together, as one story, and who takes care of it",
+    "abuse": "a report to the network that an attack came from, as a draft",
     "report": "what was attacked and stopped, how soon, and whom to look after: a page",
     "explain": "why something was found about somebody, or why not",
     "decisions": "list, add, remove and export blocks",

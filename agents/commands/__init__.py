@@ -16,6 +16,7 @@ COMMANDS = {
     "report": "what was attacked and stopped, how soon, and whom to look after: a page",
     "explain": "why something was found about somebody, or why not",
     "decisions": "list, add, remove and export blocks",
+    "export": "what is blocked, for those who share indicators: STIX 2.1, a MISP feed",
     "phishing": "the site's list of addresses that phishers collect answers at",
     "listed": "our gateways on block lists, and who asked to be taken off",
     "gateways": "what each gateway has applied, and which are behind",

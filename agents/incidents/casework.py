@@ -3,7 +3,7 @@
 from msgspec import Struct, structs
 
 from schemas.findings import SEVERITIES, Severity
-from schemas.incidents import DEEDS, Case, Deed, State, Step
+from schemas.incidents import DEEDS, TICKS, Case, Deed, State, Step, Tick
 
 STATE_OF: dict[Step, State] = {
     "acknowledged": "acknowledged",
@@ -45,12 +45,24 @@ def after(case: Case, deed: Deed, extent: Extent) -> Case:
     )
 
 
+def ticked(case: Case, tick: Tick, *, done: bool) -> Case:
+    """The case after a task was done, or turned out not to be. A tick for all accounts takes the
+    place of those for each."""
+    left = [
+        one
+        for one in case.ticks
+        if one.task != tick.task or (tick.account and one.account != tick.account)
+    ]
+    return structs.replace(case, ticks=[*left, *([tick] if done else [])][-TICKS:])
+
+
 def merged(one: Case | None, other: Case | None) -> Case | None:
     """The case of two incidents that are one by now: of state and assignee the later word."""
     if one is None or other is None or one == other:
         return one or other
     ruling = max(one, other, key=lambda case: (case.since, case.id))
     handed = max(one, other, key=lambda case: (case.assigned, case.id))
+    ticks = sorted([*one.ticks, *other.ticks], key=lambda tick: (tick.at, tick.by))
     deeds = sorted([*one.deeds, *other.deeds], key=lambda deed: (deed.at, deed.by, deed.text))
     return structs.replace(
         ruling,
@@ -58,6 +70,7 @@ def merged(one: Case | None, other: Case | None) -> Case | None:
         assigned=handed.assigned,
         at=max(one.at, other.at),
         deeds=deeds[-DEEDS:],
+        ticks=ticks[-TICKS:],
         deeds_count=one.deeds_count + other.deeds_count,
     )
 

@@ -31,6 +31,7 @@ from agents.single.delivery import HELD, Delivery
 from agents.single.standing import Standing
 from agents.single.store import GATEWAYS, Store, StoreError
 from schemas import wire
+from schemas.audit import changed
 from schemas.events import Fact, Signal
 from schemas.findings import Alert, Decision
 from streams import metrics
@@ -161,7 +162,7 @@ class Embedded(Answering):
         alerts = list({alert.id: alert for alert in [*self._alerts, *outcome.alerts]}.values())
         self._alerts = []
         self._checkpoint.add(alerts, outcome.decisions, [d.sink.name for d in self._deliveries])
-        self._checkpoint.note(self._audit.take())
+        self._checkpoint.note([*self._audit.take(), *map(changed, outcome.changes)])
         for delivery in self._deliveries:
             self._checkpoint.told(delivery.told())
         memory = {JOINER: self._reader.pack(), PRESENCE: self._presence.pack()}

@@ -295,6 +295,7 @@ def _sinks(settings: Settings, where: str, of_domains: policies.Policies) -> lis
                 raise SettingsError(unknown(where, place, "detector", detector, NAMES))
         try:
             sink = kind(chosen, name)
+            sink.folder = state.sinks(settings)
         except SettingsError as error:
             raise SettingsError(f"{where}: {key}.{error}") from error
         if name in of_domains.sinks():
@@ -362,6 +363,11 @@ def _check(settings: Settings, where: str) -> None:
         (
             "listed.resolvers",
             all(_is_resolver(one) for one in listed.resolvers),
+            "addresses such as 192.0.2.53 or 127.0.0.1:5353",
+        ),
+        (
+            "abuse.resolvers",
+            all(_is_resolver(one) for one in settings.abuse.resolvers),
             "addresses such as 192.0.2.53 or 127.0.0.1:5353",
         ),
         ("http.listen", _is_listen(settings.http.listen), "host:port, or nothing"),

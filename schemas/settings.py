@@ -139,6 +139,16 @@ class EnrichmentSettings(Section, frozen=True):
     country: str = ""  # path, as GeoLite2-Country.mmdb
 
 
+class AbuseSettings(Section, frozen=True):
+    """``[abuse]``: drafts of reports to the networks that attacks come from."""
+
+    sender: str = ""  # the address that they are from, and answers come to
+    organisation: str = ""  # who we are; "" is the sender's domain
+    contacts: str = ""  # a file of NETWORK, ADDRESS or AS64496, ADDRESS a line, or an MMDB file
+    zone: str = ""  # of abuse contacts in the DNS, as abuse-contacts.abusix.zone; "" asks nobody
+    resolvers: tuple[str, ...] = ()  # for it, address or address:port; none: the system's
+
+
 class HttpSettings(Section, frozen=True):
     """``[http]``: metrics and health."""
 
@@ -233,6 +243,7 @@ class Settings(Section, frozen=True):
     hosts: HostsSettings = field(default_factory=HostsSettings)
     phishing: PhishingSettings = field(default_factory=PhishingSettings)
     enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)
+    abuse: AbuseSettings = field(default_factory=AbuseSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     domains: dict[str, Any] = {}  # tables, each a DomainSettings

@@ -1,6 +1,7 @@
 """`mailwarden incidents`: what belongs together, as one story, and what people do about it."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from agents.commands.decisions import by_option, reason_option
 from agents.commands.kept import opened
 from agents.configuration import Config
 from agents.incidents.assembling import Found, incidents
-from agents.incidents.casework import Extent, after
+from agents.incidents.casework import after, ticked
 from agents.incidents.incident import Incident
 from agents.operator import incident_page, person, report
 from agents.operator.ledger import Ledger
@@ -20,7 +21,7 @@ from agents.words import many
 from schemas import wire
 from schemas.audit import Audit
 from schemas.findings import SEVERITIES
-from schemas.incidents import Deed, Step
+from schemas.incidents import TASKS, Case, Deed, Step, Task, Tick
 
 MANY = 100_000  # alerts, and entries of the trail, that are looked through: the newest
 LONGEST = 4000  # characters of a note
@@ -32,7 +33,8 @@ def command() -> None:
     """Alerts that belong together, told as one story: who did what, to whom, what was decided.
 
     People take an incident on (`ack`), hand it on (`assign`), write down what they learn (`note`)
-    and end it (`close`). A closed one that goes on is open again. Each ID may be its beginning.
+    and end it (`close`). Of an account in other hands, `steps` says what is to be done, and `tick`
+    what is. A closed one that goes on is open again. Each ID may be its beginning.
 
     \b
     mailwarden incidents list
@@ -213,6 +215,72 @@ def assign(config: Path | None, kafka: bool, id: str, whom: str, by: str) -> Non
     click.echo(f"{one.id} is assigned to {report.printable(to) or 'nobody'}")
 
 
+@command.command("steps", short_help="what is to be done about an account in other hands")
+@options.config
+@options.kafka
+@click.argument("id", metavar="ID")
+@options.json_lines
+def steps(config: Path | None, kafka: bool, id: str, as_json: bool) -> None:  # noqa: A002
+    """Show the playbook of an incident in which an account was in other hands: what is done, by
+    whom, and what is left.
+
+    \b
+    mailwarden incidents steps 5f0c
+    mailwarden incidents steps 5f0c --json | jq -r 'select(.done == null) | .task'
+    """
+    settings = options.load(config)
+    with opened(settings, kafka=kafka) as kept:
+        one = _one(_found(kept, settings, whole=True), id)
+    if not options.for_eyes(as_json):
+        for entry in one.playbook:
+            click.echo(wire.encode(entry))
+    elif one.playbook:
+        Console(highlight=False).print(incident_page.steps(one))
+    else:
+        click.echo(f"{one.id}: no account was in other hands.")
+
+
+@command.command("tick", short_help="say that a step of the playbook is done")
+@options.config
+@options.kafka
+@click.argument("id", metavar="ID")
+@click.argument("step", type=click.Choice(TASKS))
+@click.option("--account", default="", help="Only for this account; else for all of them.")
+@click.option("--note", "text", default="", help="What colleagues should know.")
+@click.option("--undo", is_flag=True, help="It is not done after all.")
+@by_option
+def tick(
+    config: Path | None,
+    kafka: bool,
+    id: str,  # noqa: A002
+    step: Task,
+    account: str,
+    text: str,
+    undo: bool,
+    by: str,
+) -> None:
+    """Say that a step of the playbook is done, or, with --undo, that it is not.
+
+    \b
+    mailwarden incidents tick 5f0c password --note 'told her by phone'
+    mailwarden incidents tick 5f0c sessions --account anna@example.org
+    """
+    who = _who(by)
+    said = _short(text, LONGEST, "--note") if text else ""
+    settings = options.load(config)
+    with opened(settings, kafka=kafka) as kept:
+        one = _one(_found(kept, settings), id)
+        if not one.hijacked:
+            raise click.ClickException(f"{one.id}: no account was in other hands")
+        if account and account not in one.hijacked:
+            raise click.ClickException(f"{one.id}: {report.printable(account)} is not one of them")
+        done = Tick(task=step, account=account, at=time.time(), by=who, note=said)
+        words = " ".join(filter(None, (step, account))) + (f": {said}" if said else "")
+        deed = _deed("unticked" if undo else "ticked", who, words)
+        _change(kept, one, deed, lambda case: ticked(case, done, done=not undo))
+    click.echo(f"{one.id}: {step} is {'not ' if undo else ''}done")
+
+
 # -- what they share ----------------------------------------------------------------------------
 
 
@@ -242,21 +310,30 @@ def _one(found: Found, id: str) -> Incident:  # noqa: A002
 
 
 def _record(kept: Ledger, one: Incident, *deeds: Deed) -> None:
-    extent = Extent(one.last, one.alerts_count, one.severity)
     for deed in deeds:
-        kept.change_case(
-            one.id,
-            lambda case, deed=deed: after(case, deed, extent),  # type: ignore[misc]
-            Audit(
-                at=deed.at,
-                what=deed.what,
-                by=deed.by,
-                reason=deed.text or deed.what,
-                target=f"incident:{one.id}",
-                alert=one.id,
-                host=person.host(),
-            ),
-        )
+        _change(kept, one, deed)
+
+
+def _change(
+    kept: Ledger,
+    one: Incident,
+    deed: Deed,
+    more: Callable[[Case], Case] = lambda case: case,
+) -> None:
+    """A deed, and what else changes by it."""
+    kept.change_case(
+        one.id,
+        lambda case: more(after(case, deed, one.extent)),
+        Audit(
+            at=deed.at,
+            what=deed.what,
+            by=deed.by,
+            reason=deed.text or deed.what,
+            target=f"incident:{one.id}",
+            alert=one.id,
+            host=person.host(),
+        ),
+    )
 
 
 def _deed(what: Step, by: str, text: str = "") -> Deed:

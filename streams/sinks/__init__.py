@@ -7,6 +7,7 @@ SINKS: Loaded[Sink] = Loaded(
     __name__,
     {
         "alertmanager": "Alertmanager",
+        "chat": "Chat",
         "elasticsearch": "Elasticsearch",
         "email": "Email",
         "jsonl": "JsonLines",

@@ -12,19 +12,16 @@ from agents.commands.decisions import by_option, reason_option
 from agents.commands.kept import opened
 from agents.configuration import Config
 from agents.incidents.assembling import Found, incidents
-from agents.incidents.casework import Extent, after
 from agents.incidents.incident import Incident
-from agents.operator import incident_page, person, report
+from agents.operator import casebook, incident_page, person, report
+from agents.operator.casebook import LONGEST, LONGEST_NAME
 from agents.operator.ledger import Ledger
 from agents.words import many
 from schemas import wire
-from schemas.audit import Audit
 from schemas.findings import SEVERITIES
 from schemas.incidents import Deed, Step
 
 MANY = 100_000  # alerts, and entries of the trail, that are looked through: the newest
-LONGEST = 4000  # characters of a note
-LONGEST_NAME = 100
 
 
 @click.group("incidents")
@@ -127,10 +124,7 @@ def ack(config: Path | None, kafka: bool, id: str, by: str) -> None:  # noqa: A0
         one = _one(_found(kept, settings), id)
         if one.state != "open":
             raise click.ClickException(f"{one.id} is {_state(one)}: there is nothing to take on")
-        steps = [_deed("acknowledged", who)]
-        if not one.assignee:
-            steps.append(_deed("assigned", who, who))
-        _record(kept, one, *steps)
+        _record(kept, one, *casebook.taken_on(one, who, time.time()))
     click.echo(f"{one.id} is acknowledged by {report.printable(who)}")
 
 
@@ -242,21 +236,7 @@ def _one(found: Found, id: str) -> Incident:  # noqa: A002
 
 
 def _record(kept: Ledger, one: Incident, *deeds: Deed) -> None:
-    extent = Extent(one.last, one.alerts_count, one.severity)
-    for deed in deeds:
-        kept.change_case(
-            one.id,
-            lambda case, deed=deed: after(case, deed, extent),  # type: ignore[misc]
-            Audit(
-                at=deed.at,
-                what=deed.what,
-                by=deed.by,
-                reason=deed.text or deed.what,
-                target=f"incident:{one.id}",
-                alert=one.id,
-                host=person.host(),
-            ),
-        )
+    casebook.record(kept, one, deeds, person.host())
 
 
 def _deed(what: Step, by: str, text: str = "") -> Deed:

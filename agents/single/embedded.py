@@ -493,6 +493,8 @@ class Embedded(Answering):
         except StoreError as error:
             log.warning(said("store failed", reason=error, task="forgetting former sinks"))
         self._learn_taken()
+        for sink in self.config.sinks:
+            sink.case = self._taken.of
         self._deliveries = [
             Delivery(sink, self._owed(sink), taken=self._taken, clock=self._clock)
             for sink in self.config.sinks
@@ -500,7 +502,7 @@ class Embedded(Answering):
 
     def _learn_taken(self) -> None:
         """What people took on, where a sink waits for that."""
-        if any(sink.settings.unacknowledged for sink in self.config.sinks):
+        if any(sink.settings.unacknowledged or sink.people for sink in self.config.sinks):
             try:
                 self._taken.learn(self._store.cases())
             except StoreError as error:

@@ -21,6 +21,7 @@ from agents.single.embedded import Embedded
 from agents.single.store import Store, StoreError
 from schemas.findings import Alert
 from schemas.settings import SettingsError
+from streams import tracing
 from streams.sources.find import Found, NothingFoundError
 from streams.sources.follow import Follow
 from streams.sources.journal import Journal
@@ -110,6 +111,7 @@ def run(given: Given, *, once: bool) -> None:
     has begun."""
     config = given.load()
     found = reading.found(config)
+    tracing.begin(config.settings.traces, "mailwarden-run", config.host)
     with Store(state.store(config.settings)) as store:
         store.own()
         letters = DeadLetters(state.dead_letters(config.settings))
@@ -128,6 +130,7 @@ def run(given: Given, *, once: bool) -> None:
             embedded.run(control, once=once)
         finally:
             embedded.close()
+            tracing.end()
             letters.close()
             if server is not None:
                 server.close()

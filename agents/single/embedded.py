@@ -34,7 +34,7 @@ from schemas import wire
 from schemas.audit import changed
 from schemas.events import Fact, Signal
 from schemas.findings import Alert, Decision
-from streams import metrics
+from streams import metrics, tracing
 from streams.reader import DeadLine
 from streams.said import said
 from streams.sink import Sink
@@ -451,6 +451,7 @@ class Embedded(Answering):
     def _say(self, alerts: list[Alert], decisions: list[Decision]) -> None:
         for alert in alerts:
             metrics.FINDINGS.labels(alert.detector, alert.severity).inc()
+        tracing.made(alerts, self._clock())
         told = [alert for alert in alerts if alert.stage != "observe"]
         for alert in told:
             self._tell(alert)

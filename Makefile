@@ -80,8 +80,8 @@ schemas: $(STAMP) ## write the JSON Schema of each topic anew
 
 .PHONY: lock
 lock: ## pin every dependency anew, with hashes
-	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --allow-unsafe --extra chat -o constraints.txt pyproject.toml
-	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --allow-unsafe --extra chat --extra dev -o constraints-dev.txt pyproject.toml
+	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --allow-unsafe --extra chat --extra traces -o constraints.txt pyproject.toml
+	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --allow-unsafe --extra chat --extra traces --extra dev -o constraints-dev.txt pyproject.toml
 
 .PHONY: clean
 clean: ## remove what was set up here, the broker's data included

@@ -370,6 +370,11 @@ def _check(settings: Settings, where: str) -> None:
             all(_is_resolver(one) for one in settings.abuse.resolvers),
             "addresses such as 192.0.2.53 or 127.0.0.1:5353",
         ),
+        (
+            "traces.url",
+            not settings.traces.url or settings.traces.url.startswith(("http://", "https://")),
+            "http:// or https:// of a collector, as http://127.0.0.1:4318/v1/traces",
+        ),
         ("http.listen", _is_listen(settings.http.listen), "host:port, or nothing"),
         (
             "kafka.bootstrap",

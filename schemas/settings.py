@@ -149,6 +149,15 @@ class AbuseSettings(Section, frozen=True):
     resolvers: tuple[str, ...] = ()  # for it, address or address:port; none: the system's
 
 
+class TracesSettings(Section, frozen=True):
+    """``[traces]``: OpenTelemetry traces of an alert's way, by OTLP over HTTP."""
+
+    url: str = ""  # of a collector, as http://127.0.0.1:4318/v1/traces; "" traces nothing
+    headers: dict[str, str] = {}  # that the collector asks for; they may be secrets
+    ca: str = ""  # PEM file of authorities, in place of those that Mozilla trusts
+    timeout: float = 10.0  # seconds for one request
+
+
 class HttpSettings(Section, frozen=True):
     """``[http]``: metrics and health."""
 
@@ -278,6 +287,7 @@ class Settings(Section, frozen=True):
     phishing: PhishingSettings = field(default_factory=PhishingSettings)
     enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)
     abuse: AbuseSettings = field(default_factory=AbuseSettings)
+    traces: TracesSettings = field(default_factory=TracesSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     console: ConsoleSettings | None = None
     kafka: KafkaSettings = field(default_factory=KafkaSettings)

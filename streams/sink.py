@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from schemas.findings import SEVERITIES, Alert, Severity
+from schemas.incidents import Case
 from schemas.settings import Section
 from streams import summing
 from streams.quiet import Hours
@@ -40,6 +41,7 @@ class Sink:
     """
 
     Settings: ClassVar[type[SinkSettings]] = SinkSettings
+    people: ClassVar[bool] = False  # whether it asks what people made of an incident
 
     def __init__(self, settings: SinkSettings, name: str = "") -> None:
         self.settings = settings
@@ -48,6 +50,8 @@ class Sink:
         self.folder: Path | None = None  # where it may keep what outlives the process
         self.quiet = Hours(settings.quiet_hours, settings.quiet_zone)
         self._domains = {domain.lower().rstrip(".") for domain in settings.domains}
+        # What people made of an incident, by its id. From the thread of `send`.
+        self.case: Callable[[str], Case | None] = lambda incident: None
         # Whether domains that an alert concerns have chosen this sink; None: none ever does.
         self.concerned: Callable[[Sequence[str]], bool] | None = None
 

@@ -22,7 +22,7 @@ from agents.operator.ledger import AUDIT, BusLedger, Ledger
 from agents.single.store import Changes, Store
 from schemas import wire
 from schemas.audit import decided
-from schemas.findings import Alert, Decision
+from schemas.findings import Alert, Decision, Evidence, Subject
 from schemas.incidents import TASKS
 from schemas.settings import KafkaSettings
 from streams.memory_bus import MemoryBus
@@ -356,3 +356,33 @@ def test_what_has_no_playbook(place: Place) -> None:
     result = place.run("tick", "a1", "password", "--account", "nobody@example.org")
     assert "nobody@example.org is not one of them" in result.output
     assert place.run("tick", "a1", "prayer").exit_code == 2
+
+
+def test_a_false_positive_says_what_it_teaches(place: Place) -> None:
+    fields = {"rule": "auth_dictionary", "evidence": [Evidence("accounts", 7, 5)]}
+    place.tell(
+        client("c1", FAR, severity="high", **fields),
+        client("c2", "192.0.2.77", severity="high", **fields),
+        client("c3", "192.0.2.99", severity="high", first=-9 * DAY, last=-9 * DAY, **fields),
+        client("c4", "203.0.113.200", severity="high", **fields),
+    )
+    place.done("close", "c4", "--false-positive", "--reason", "theirs")
+    text = place.done("close", "c1", "--false-positive", "--reason", "ours", eyes=True)
+    assert "c1 is false positive: ours\n\nWhat it teaches:\n" in text
+    assert f'allow = ["{FAR}"]' in text
+    assert "It would have cost no other alert in the last 7 days." in text
+    assert "accounts = 8  # was 5" in text
+    assert "It would have cost 1 other alert in the last 7 days:" in text
+    assert f"mailwarden replay --suggest --innocent {FAR} /var/log/mail.log" in text
+    told = [json.loads(line) for line in place.done("learn", "c1").splitlines()]
+    # What is older does not count, nor what was a false positive itself.
+    assert [(one["kind"], one["lost"]) for one in told] == [("allow", []), ("threshold", ["c2"])]
+    assert place.done("learn", "c1", eyes=True) in text
+
+
+def test_where_nothing_would_have_helped(place: Place) -> None:
+    place.tell(account("c1", ANNA, severity="high"))
+    assert "No entry of a list and no threshold" not in place.done("learn", "c1", eyes=True)
+    place.tell(alert("s1", subject=Subject("site", "site"), severity="high"))
+    assert "No entry of a list and no threshold" in place.done("learn", "s1", eyes=True)
+    assert place.done("learn", "s1") == ""

@@ -7,7 +7,7 @@ import click
 from msgspec import structs
 from rich.console import Console
 
-from agents.commands import options
+from agents.commands import learning, options
 from agents.commands.decisions import by_option, reason_option
 from agents.commands.kept import opened
 from agents.configuration import Config
@@ -156,15 +156,48 @@ def close(
     step: Step = "false_positive" if false_positive else "closed"
     settings = options.load(config)
     with opened(settings, kafka=kafka) as kept:
-        one = _one(_found(kept, settings), id)
+        found = _found(kept, settings)
+        one = _one(found, id)
         _record(kept, one, _deed(step, who, _short(reason, LONGEST, "--reason")))
+        alerts = kept.alerts(limit=MANY) if false_positive else []
     click.echo(f"{one.id} is {step.replace('_', ' ')}: {report.printable(reason)}")
+    if false_positive and options.for_eyes(as_json=False):
+        told = learning.lesson(settings, found, one, alerts, time.time())
+        click.echo("\nWhat it teaches:")
+        Console(highlight=False).print(learning.shown(told))
     if one.decisions_count:
         click.echo(
             f"still in force: {many(one.decisions_count, 'decision')};"
             f" mailwarden incidents show {one.id}",
             err=True,
         )
+
+
+@command.command("learn", short_help="what a false positive teaches")
+@options.config
+@options.kafka
+@click.argument("id", metavar="ID")
+@options.json_lines
+def learn(config: Path | None, kafka: bool, id: str, as_json: bool) -> None:  # noqa: A002
+    """Propose what would have kept an incident silent that was none: an entry of a list, or another
+    threshold, each with what it would have cost in the last 7 days. By the counts of the alerts
+    that are kept; the logs say it exactly, by the command at the end. Nothing is changed.
+
+    \b
+    mailwarden incidents learn 5f0c
+    mailwarden incidents learn 5f0c --json | jq -r .settings
+    """
+    settings = options.load(config)
+    with opened(settings, kafka=kafka) as kept:
+        found = _found(kept, settings)
+        one = _one(found, id)
+        alerts = kept.alerts(limit=MANY)
+    told = learning.lesson(settings, found, one, alerts, time.time())
+    if options.for_eyes(as_json):
+        Console(highlight=False).print(learning.shown(told))
+        return
+    for each in told.proposals:
+        click.echo(wire.encode(learning.brief(each)))
 
 
 @command.command("note", short_help="write down what you learnt")

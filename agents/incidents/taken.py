@@ -23,6 +23,10 @@ class Taken:
                         found[name] = case
         self._by_incident = found
 
+    def of(self, incident: str) -> Case | None:
+        """What people made of an incident that they acknowledged or ended."""
+        return self._by_incident.get(incident)
+
     def __call__(self, alert: Alert) -> bool:
         """Whether somebody acknowledged or ended the alert's incident, and nothing came since that
         opens it again: a higher severity; of a closed one, a later event."""

@@ -16,6 +16,7 @@ from math import inf
 from agents.single.holding import Asked, Holding
 from agents.single.store import Told
 from schemas.findings import Alert
+from streams import tracing
 from streams.gathering import Gathering, Parcel
 from streams.metrics import SINK_FAILURES, SINK_WAITING
 from streams.said import said
@@ -159,17 +160,24 @@ class Delivery:
         pause = self._patience[0]
         while (step := self._next()) is not None:
             tell, batch = step
+            begun = self._clock()
             try:
                 tell()
             except Exception as error:
                 # Whatever a sink raises, its alerts are still owed and the thread goes on.
                 self._failed(str(error))
+                self._traced(batch, begun, str(error))
                 with self._changed:
                     self._changed.wait_for(lambda: self._closing, pause)
                 pause = min(pause * 2, self._patience[1])
                 continue
             pause = self._patience[0]
+            self._traced(batch, begun, self.sink.trouble)
             self._delivered(batch)
+
+    def _traced(self, batch: Iterable[Parcel], begun: float, trouble: str) -> None:
+        alerts = (parcel.alert for parcel in batch)
+        tracing.told(self.sink.name, alerts, begun, self._clock(), trouble)
 
     def _forget_received(self, owed: Sequence[Alert]) -> None:
         try:

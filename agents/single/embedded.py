@@ -34,7 +34,7 @@ from schemas import wire
 from schemas.audit import changed
 from schemas.events import Fact, Signal
 from schemas.findings import Alert, Decision
-from streams import metrics
+from streams import metrics, tracing
 from streams.reader import DeadLine
 from streams.said import said
 from streams.sink import Sink
@@ -451,6 +451,7 @@ class Embedded(Answering):
     def _say(self, alerts: list[Alert], decisions: list[Decision]) -> None:
         for alert in alerts:
             metrics.FINDINGS.labels(alert.detector, alert.severity).inc()
+        tracing.made(alerts, self._clock())
         told = [alert for alert in alerts if alert.stage != "observe"]
         for alert in told:
             self._tell(alert)
@@ -493,6 +494,8 @@ class Embedded(Answering):
         except StoreError as error:
             log.warning(said("store failed", reason=error, task="forgetting former sinks"))
         self._learn_taken()
+        for sink in self.config.sinks:
+            sink.case = self._taken.of
         self._deliveries = [
             Delivery(sink, self._owed(sink), taken=self._taken, clock=self._clock)
             for sink in self.config.sinks
@@ -500,7 +503,7 @@ class Embedded(Answering):
 
     def _learn_taken(self) -> None:
         """What people took on, where a sink waits for that."""
-        if any(sink.settings.unacknowledged for sink in self.config.sinks):
+        if any(sink.settings.unacknowledged or sink.people for sink in self.config.sinks):
             try:
                 self._taken.learn(self._store.cases())
             except StoreError as error:

@@ -54,6 +54,7 @@ class Reader:
         self._group = group
         self._clock = clock
         self._taken = Taken()
+        sink.case = self._taken.of
         self._delivery = Delivery(
             sink, patience=patience or PATIENCE, taken=self._taken, clock=clock
         )
@@ -97,7 +98,8 @@ class Reader:
 
     def _follow(self, bus: Bus) -> None:
         """Until closed. Raises BusError."""
-        cases = Cases(bus, self._taken) if self.sink.settings.unacknowledged else None
+        asked = self.sink.settings.unacknowledged or self.sink.people
+        cases = Cases(bus, self._taken) if asked else None
         subscription = bus.subscribe([TOPIC], self._group, self._clock() - NEW)
         try:
             ledger = Ledger()

@@ -27,7 +27,7 @@ from agents.worker.table import Slots, name
 from schemas import audit, keys, wire
 from schemas.events import Signal
 from schemas.findings import Decision
-from streams import metrics
+from streams import metrics, tracing
 from streams.signing import Keys
 
 DECISIONS = "mail.decisions"
@@ -63,6 +63,7 @@ class Flusher:
                 Send("mail.audit", b"", wire.encode(audit.changed(change)))
                 for change in outcome.changes
             ]
+            tracing.made(outcome.alerts, time.time())
             for alert in outcome.alerts:
                 alerts[alert.id.encode()] = wire.encode(alert)
                 metrics.FINDINGS.labels(alert.detector, alert.severity).inc()

@@ -10,8 +10,11 @@ SINKS: Loaded[Sink] = Loaded(
         "chat": "Chat",
         "elasticsearch": "Elasticsearch",
         "email": "Email",
+        "jira": "Jira",
         "jsonl": "JsonLines",
+        "servicenow": "ServiceNow",
         "syslog": "Syslog",
+        "thehive": "TheHive",
         "webhook": "Webhook",
     },
 )

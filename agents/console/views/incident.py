@@ -59,6 +59,7 @@ class Step(Struct, frozen=True, kw_only=True):
     value: str
     action: str  # of the decision that would be made, or is undone
     can: bool  # a gateway that is configured here can carry it out, or it is for others
+    id: str = ""  # of the decision that is undone or released
 
 
 class IncidentView(Struct, frozen=True, kw_only=True):
@@ -160,6 +161,7 @@ def _steps(desk: Desk, one: Incident, decisions: list[Decided]) -> Iterator[Step
                 value=decision.value,
                 action=decision.action,
                 can=True,
+                id=decision.id,
             )
         else:
             yield Step(
@@ -168,4 +170,5 @@ def _steps(desk: Desk, one: Incident, decisions: list[Decided]) -> Iterator[Step
                 value=decision.value,
                 action=decision.action,
                 can=True,
+                id=decision.id,
             )

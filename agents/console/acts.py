@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from agents.console.desk import Desk
 from agents.console.problems import ProblemError, missing
-from agents.console.views.fields import Id, Named, Reason, Seconds, Short
+from agents.console.views.fields import Id, IncidentId, Named, Reason, Seconds, Short
 from agents.console.views.incident import find
 from agents.console.views.reach import can
 from agents.incidents.incident import Incident
@@ -47,21 +47,21 @@ Act = tuple[Done, list[Audit]]
 
 
 class OfIncident(Struct, frozen=True, kw_only=True):
-    id: Id
+    id: IncidentId
 
 
 class Ending(Struct, frozen=True, kw_only=True):
-    id: Id
+    id: IncidentId
     reason: Reason
 
 
 class Noting(Struct, frozen=True, kw_only=True):
-    id: Id
+    id: IncidentId
     text: Reason
 
 
 class Assigning(Struct, frozen=True, kw_only=True):
-    id: Id
+    id: IncidentId
     whom: Short = ""  # "": nobody any more
 
 

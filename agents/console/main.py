@@ -17,6 +17,7 @@ from agents.console.desk import Desk
 from agents.console.follower import Follower
 from agents.console.from_bus import FromBus
 from agents.console.from_store import FromStore
+from agents.console.pages.pages import Pages
 from agents.console.server import Console, serving
 from agents.console.shelf import Shelf
 from agents.console.source import Source
@@ -85,7 +86,7 @@ async def serve(config: Config, *, kafka: bool, child: bool) -> Why:
     )
     work = Work(Desk(config, follower, path, desks.opener(config, kafka=kafka), kafka=kafka))
     try:
-        console = Console(guard, work, version("mailwarden"))
+        console = Pages(guard, work, version("mailwarden"))
         runner, port = await serving(console, console.app(), own.listen, tls)
         log.info(
             said(

@@ -92,7 +92,7 @@ class Console:
         except web.HTTPRequestEntityTooLarge:
             response = self.failed(request, ProblemError(413, f"{requests.LARGEST} bytes at most"))
         except web.HTTPException as error:
-            response = self.failed(request, ProblemError(error.status, _allowed(error)))
+            response = self.failed(request, _problem(error))
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -247,7 +247,8 @@ def _me(asked: Asking) -> openapi.Me:
     return openapi.Me(name=session.person.name, role=session.person.role, csrf=session.csrf)
 
 
-def _allowed(error: web.HTTPException) -> str:
-    if isinstance(error, web.HTTPMethodNotAllowed):
-        return f"allowed: {', '.join(sorted(error.allowed_methods))}"
-    return ""
+def _problem(error: web.HTTPException) -> ProblemError:
+    if not isinstance(error, web.HTTPMethodNotAllowed):
+        return ProblemError(error.status)
+    allowed = ", ".join(sorted(error.allowed_methods))
+    return ProblemError(405, f"allowed: {allowed}", {"Allow": allowed})

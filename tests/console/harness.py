@@ -25,6 +25,7 @@ from agents.console.access.people import hashed
 from agents.console.desk import Desk, Opener
 from agents.console.follower import Follower
 from agents.console.main import settings, source
+from agents.console.pages.pages import Pages
 from agents.console.server import Console, serving
 from agents.console.shelf import Shelf
 from agents.console.work import Work
@@ -237,7 +238,7 @@ def serving_place(
         )
         opened = ledger or desks.opener(config, kafka=kafka)
         work = Work(Desk(config, place.follower, path, opened, kafka=kafka))
-        place.console = Console(Guard(settings(config)), work, "test")
+        place.console = Pages(Guard(settings(config)), work, "test")
         runner: web.AppRunner | None = None
         try:
             runner, port = await serving(

@@ -44,13 +44,12 @@ def alert(name: str, severity: Severity = "high", ago: float = 60.0, **more: Any
 
 
 def client(name: str, address: str, **more: Any) -> Alert:
-    return alert(
-        name,
-        subject=Subject("client", address),
-        clients=[address],
-        summary=f"{address}: 15 wrong passwords at 1 account",
-        **more,
-    )
+    own = {
+        "subject": Subject("client", address),
+        "clients": [address],
+        "summary": f"{address}: 15 wrong passwords at 1 account",
+    }
+    return alert(name, **{**own, **more})
 
 
 def account(name: str, address: str, **more: Any) -> Alert:

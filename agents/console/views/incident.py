@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from agents.console.desk import Desk
 from agents.console.problems import missing
 from agents.console.views.decided import Decided, shown
-from agents.console.views.fields import Id
+from agents.console.views.fields import IncidentId
 from agents.console.views.reach import can
 from agents.incidents.assembling import Assembly
 from agents.incidents.incident import Incident
@@ -23,7 +23,7 @@ TARGETS = 8  # of one kind of step
 
 
 class IncidentWanted(Struct, frozen=True):
-    id: Id  # or the beginning of it, or of that of an alert in it
+    id: IncidentId  # or the beginning of it, or of that of an alert in it
 
 
 class Told(Struct, frozen=True, kw_only=True):
@@ -59,6 +59,7 @@ class Step(Struct, frozen=True, kw_only=True):
     value: str
     action: str  # of the decision that would be made, or is undone
     can: bool  # a gateway that is configured here can carry it out, or it is for others
+    id: str = ""  # of the decision that is undone or released
 
 
 class IncidentView(Struct, frozen=True, kw_only=True):
@@ -160,6 +161,7 @@ def _steps(desk: Desk, one: Incident, decisions: list[Decided]) -> Iterator[Step
                 value=decision.value,
                 action=decision.action,
                 can=True,
+                id=decision.id,
             )
         else:
             yield Step(
@@ -168,4 +170,5 @@ def _steps(desk: Desk, one: Incident, decisions: list[Decided]) -> Iterator[Step
                 value=decision.value,
                 action=decision.action,
                 can=True,
+                id=decision.id,
             )

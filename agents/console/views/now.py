@@ -14,7 +14,7 @@ from schemas.findings import DAY, SEVERITIES, Alert, Severity
 
 HOURS = 24
 HOUR = 3600.0
-INCIDENTS = 25
+INCIDENTS = 12
 SPENT = "budget"
 
 

@@ -28,6 +28,8 @@ INCIDENTS = 20
 TRAIL = 50
 COUNTS = 60
 
+EXACT = ("account", "address", "domain")
+
 Kind = Literal["auto", "network", "account", "address", "domain", "client_account"]
 
 
@@ -97,8 +99,26 @@ def meant(desk: Desk, wanted: SubjectWanted) -> tuple[str, str]:
     try:
         found = orders.target(text, desk.config)
     except OrderError as error:
+        kind = _told_of(desk, wanted)
+        if kind:
+            return kind, wanted.value
         raise ProblemError(422, str(error)) from error
     return found.kind, found.value
+
+
+def _told_of(desk: Desk, wanted: SubjectWanted) -> str:
+    """What kind of subject an alert or a decision calls exactly so, if any does: a name that an
+    attacker chose may be one that nobody could type."""
+    value = wanted.value
+    for kind in EXACT if wanted.kind == "auto" else (wanted.kind,):
+        if desk.shelf.about(desk.clock(), [(kind, value)]):
+            return kind
+    for alert in desk.picture.alerts:
+        if alert.subject.value == value and alert.subject.kind in EXACT:
+            return alert.subject.kind
+        if value in alert.accounts or value in alert.targets:
+            return "account"
+    return ""
 
 
 def _naming(desk: Desk, kind: str, value: str) -> Iterator[Alert]:

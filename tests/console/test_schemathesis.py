@@ -1,5 +1,5 @@
-"""The API against its own OpenAPI document: schemathesis asks what the document permits, and what it
-forbids. Nothing of it may end in a 500, or be answered otherwise than is written there."""
+"""The API against its own OpenAPI document: schemathesis asks what the document permits, and what
+it forbids. Nothing of it may end in a 500, or be answered otherwise than is written there."""
 
 import subprocess
 import sys

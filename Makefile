@@ -61,6 +61,13 @@ bench: setup ## measure speed beside the references; the tables are kept in load
 	$(BIN)/python -m load.bench_worker
 	$(BIN)/python -m load.bench_intake
 	$(BIN)/python -m load.bench_formats
+	$(BIN)/python -m load.bench_policy
+	$(BIN)/python -m load.bench_auth_policy
+	$(BIN)/python -m load.bench_lapi
+	$(BIN)/python -m load.bench_nftables
+	$(BIN)/python -m load.bench_edge
+	$(BIN)/python -m load.bench_enforced
+	$(BIN)/python -m load.bench_lookup
 	$(BIN)/python -m load.goals
 
 .PHONY: quality
@@ -73,8 +80,8 @@ schemas: $(STAMP) ## write the JSON Schema of each topic anew
 
 .PHONY: lock
 lock: ## pin every dependency anew, with hashes
-	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --allow-unsafe -o constraints.txt pyproject.toml
-	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --allow-unsafe --extra dev -o constraints-dev.txt pyproject.toml
+	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --allow-unsafe --extra chat --extra traces -o constraints.txt pyproject.toml
+	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --strip-extras --allow-unsafe --extra chat --extra traces --extra dev -o constraints-dev.txt pyproject.toml
 
 .PHONY: clean
 clean: ## remove what was set up here, the broker's data included

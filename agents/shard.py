@@ -6,9 +6,9 @@ for those of its keys that live here; signals to keys that live here are folded 
 wait in `Outcome.signals` for the bus. Records that have long been quiet can be kept packed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from agents.detector import Question
 from agents.engine import WARM, Engine, Listeners
@@ -18,7 +18,7 @@ from agents.reporters import Reporters
 from agents.response import Response
 from agents.windows import DAY, Past
 from schemas import keys
-from schemas.events import Auth, Fact, Signal
+from schemas.events import Auth, Change, Fact, Signal
 from schemas.findings import Alert, Decision, Evidence, Finding, Subject
 from schemas.keys import Key
 
@@ -27,6 +27,7 @@ SWEEP = 3600.0  # seconds of event time between two looks for what can be forgot
 DRAIN = 10.0  # seconds of event time between two drains, so that every run tells alike
 HOT = 20_000  # records that are kept unpacked
 KEPT = 30 * DAY  # what succeeded is remembered so long
+CHANGES = 1000  # that are kept until somebody takes them
 HOPS = 8  # signals that one event may cause in a row
 
 
@@ -37,6 +38,7 @@ class Outcome(Struct):
     decisions: list[Decision] = field(default_factory=list)
     signals: list[Signal] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)  # of accounts about which something stands
 
 
 class Shard:
@@ -106,6 +108,8 @@ class Shard:
                     self._fold(event, key, heard, absorbed)
             if engine.findings or engine.signals or engine.questions:
                 self._settle(place, absorbed, now)
+            if type(event) is Change:
+                self._note(event, about)
         if drain:
             self._drained = at // DRAIN * DRAIN
             self.drain(now)
@@ -232,6 +236,16 @@ class Shard:
         self.dirty.add(key)
         if record.episodes:
             self._pending.add(key)
+
+    def _note(self, event: Change, about: Iterable[Key]) -> None:
+        """Keep for the trail what happened to an account that something was found about."""
+        mine = self._mine
+        for key in about:
+            if key[0] == "m" and key in self and (mine is None or mine(key)):
+                if self._record(key).episodes and len(self.outcome.changes) < CHANGES:
+                    # The account is named as its alerts name it.
+                    self.outcome.changes.append(structs.replace(event, account=key[2:]))
+                return
 
     def _record(self, key: Key) -> Record:
         record = self.records.get(key)

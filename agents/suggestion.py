@@ -185,13 +185,14 @@ def with_values(config: Config, name: str, values: Values) -> Config:
 
 def _first(detector: Detector, accused: list[Alert]) -> list[Try]:
     """Each setting alone that a finding rested on, those of most findings first; then all."""
-    values = _values(detector, accused)
+    values = silencing(detector, accused)
     alone = [Try({name: value}) for name, value in list(values.items())[:TRIES]]
     return [*alone, Try(values)] if len(values) > 1 else alone
 
 
-def _values(detector: Detector, alerts: list[Alert]) -> Values:
-    """For each setting that the findings rest on, the value that none of their counts reaches."""
+def silencing(detector: Detector, alerts: list[Alert]) -> Values:
+    """For each setting that the findings rest on, the value that none of their counts reaches;
+    those of most findings first."""
     found: dict[str, list[float | None]] = {}
     for alert in alerts:
         for seen in alert.evidence:
@@ -209,7 +210,7 @@ def _raise(one: Try, usual: Detector) -> bool:
     alone = len(one.values) == 1
     before = dict(one.values)
     now = msgspec.structs.replace(usual, **one.values)
-    for name, value in _values(now, one.left).items():
+    for name, value in silencing(now, one.left).items():
         if name in one.values or not alone:
             one.values[name] = max(value, one.values.get(name, value))
     return one.values != before

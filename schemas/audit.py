@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from schemas.events import Change
 from schemas.findings import Decision
 
 What = Literal[
@@ -22,6 +23,9 @@ What = Literal[
     "false_positive",
     "noted",
     "assigned",
+    "ticked",
+    "unticked",
+    "changed",  # an account that something was found about, by whoever: a log tells of it
 ]
 
 MACHINE = "mailwarden"
@@ -70,3 +74,18 @@ def entry(what: What, decision: Decision, *, at: float, by: str, **more: str) ->
 def decided(decision: Decision) -> Audit:
     """The entry of what was decided by the machine."""
     return entry("decided", decision, at=decision.since, by=MACHINE)
+
+
+def changed(event: Change) -> Audit:
+    """The entry of what a log tells of an account: `action` is what was changed, `detail` from
+    where."""
+    return Audit(
+        at=event.at,
+        what="changed",
+        by=event.actor or event.account,
+        reason=event.detail or event.what,
+        target=f"account:{event.account}",
+        action=event.what,
+        host=event.gateway,
+        detail=event.client,
+    )

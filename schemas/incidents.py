@@ -3,7 +3,7 @@
 What an incident consists of follows from the alerts (agents/incidents/). Only this part is kept.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import Struct, field
 
@@ -11,7 +11,15 @@ from schemas.findings import Severity
 
 State = Literal["open", "acknowledged", "closed", "false_positive"]
 
-Step = Literal["acknowledged", "closed", "false_positive", "noted", "assigned"]
+Step = Literal[
+    "acknowledged", "closed", "false_positive", "noted", "assigned", "ticked", "unticked"
+]
+
+Task = Literal["password", "sessions", "mailbox", "queue", "recipients", "delisting", "release"]
+"""What is to be done about an account that was in other hands (agents/incidents/playbook.py)."""
+TASKS: tuple[Task, ...] = get_args(Task)
+
+TICKS = 200  # that are kept of one incident
 
 DEEDS = 200  # that are kept of one incident; all of them are counted, and are in the trail
 
@@ -23,6 +31,16 @@ class Deed(Struct, frozen=True, kw_only=True):
     what: Step
     by: str
     text: str = ""  # the reason, the note, whom it was assigned to ("": nobody)
+
+
+class Tick(Struct, frozen=True, kw_only=True):
+    """A task of the playbook that was done."""
+
+    task: Task
+    account: str = ""  # "": for all of them
+    at: float  # Unix seconds
+    by: str
+    note: str = ""
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -37,7 +55,9 @@ class Case(Struct, frozen=True, kw_only=True):
     at: float = 0.0  # of the last deed
     deeds: list[Deed] = field(default_factory=list)  # the newest, the oldest of them first
     deeds_count: int = 0
+    ticks: list[Tick] = field(default_factory=list)  # the newest of each task and account
     # What the incident was when `state` was set: whether it went on is measured by these.
     seen: float = 0.0  # Unix seconds of its last event
     alerts: int = 0
     severity: Severity = "info"
+    parts: list[str] = field(default_factory=list)  # what its alerts named as `incident` by then

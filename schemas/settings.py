@@ -139,6 +139,25 @@ class EnrichmentSettings(Section, frozen=True):
     country: str = ""  # path, as GeoLite2-Country.mmdb
 
 
+class AbuseSettings(Section, frozen=True):
+    """``[abuse]``: drafts of reports to the networks that attacks come from."""
+
+    sender: str = ""  # the address that they are from, and answers come to
+    organisation: str = ""  # who we are; "" is the sender's domain
+    contacts: str = ""  # a file of NETWORK, ADDRESS or AS64496, ADDRESS a line, or an MMDB file
+    zone: str = ""  # of abuse contacts in the DNS, as abuse-contacts.abusix.zone; "" asks nobody
+    resolvers: tuple[str, ...] = ()  # for it, address or address:port; none: the system's
+
+
+class TracesSettings(Section, frozen=True):
+    """``[traces]``: OpenTelemetry traces of an alert's way, by OTLP over HTTP."""
+
+    url: str = ""  # of a collector, as http://127.0.0.1:4318/v1/traces; "" traces nothing
+    headers: dict[str, str] = {}  # that the collector asks for; they may be secrets
+    ca: str = ""  # PEM file of authorities, in place of those that Mozilla trusts
+    timeout: float = 10.0  # seconds for one request
+
+
 class HttpSettings(Section, frozen=True):
     """``[http]``: metrics and health."""
 
@@ -267,6 +286,8 @@ class Settings(Section, frozen=True):
     hosts: HostsSettings = field(default_factory=HostsSettings)
     phishing: PhishingSettings = field(default_factory=PhishingSettings)
     enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)
+    abuse: AbuseSettings = field(default_factory=AbuseSettings)
+    traces: TracesSettings = field(default_factory=TracesSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     console: ConsoleSettings | None = None
     kafka: KafkaSettings = field(default_factory=KafkaSettings)

@@ -15,12 +15,12 @@ receiver takes it for an older revision of what it has.
 """
 
 import secrets
-from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct, field, structs
 
-from schemas.findings import LISTED, Alert, Evidence, Subject
+from schemas.findings import Alert, Evidence, Subject
+from streams.summing import common, union, whom
 
 GROUPS = 1000  # at the same time; beyond them every alert goes out as itself
 KNOWN = 20_000  # alerts of which is known how they were told; of older ones an update counts anew
@@ -142,7 +142,7 @@ class Gathering:
         before = [self._known.get((group.id, member.id)) for member in members]
         fresh = [member for member, how in zip(members, before, strict=True) if how is None]
         named = (each.subject.value for each in fresh)
-        group.named = _union([group.named, named], NAMED)
+        group.named = union([group.named, named], NAMED)
         gone = sum(member.state == "withdrawn" for member in members) - before.count("withdrawn")
         summary = _summary(group, members, fresh, gone, self._window)
         return Parcel(summary, members, held=True)
@@ -166,13 +166,13 @@ def _summary(
     evidence = [Evidence("alerts", count, 0)]
     if withdrawn:
         evidence.append(Evidence("withdrawn", withdrawn, 0))
-    clients, clients_count = _whom(every, fresh, "clients", ("client", "network"))
-    accounts, accounts_count = _whom(every, fresh, "accounts", ("account",))
-    targets, targets_count = _whom(every, fresh, "targets", ())
+    clients, clients_count = whom(every, fresh, "clients", ("client", "network"))
+    accounts, accounts_count = whom(every, fresh, "accounts", ("account",))
+    targets, targets_count = whom(every, fresh, "targets", ())
     return structs.replace(
         head,
         id=group.id,
-        shape=_common(every, "shape") or "several",
+        shape=common(every, "shape") or "several",
         subject=Subject("site", "site"),
         first=min(each.first for each in every),
         last=max(each.last for each in every),
@@ -189,9 +189,9 @@ def _summary(
         samples=[],
         events=(before.events if before else 0) + sum(each.events for each in fresh),
         checks=[],
-        origins=_union(each.origins for each in every),
-        domains=_union(each.domains for each in every),
-        decision=_common(every, "decision"),
+        origins=union(each.origins for each in every),
+        domains=union(each.domains for each in every),
+        decision=common(every, "decision"),
         undo="",
         revision=group.revision,
         state="withdrawn" if withdrawn == count else "open",
@@ -205,37 +205,3 @@ def _text(head: Alert, count: int, withdrawn: int, named: list[str]) -> str:
     more = count - len(named)
     said += f": {', '.join(named)}" + (f" and {more} more" if more > 0 else "")
     return f"{said}; `mailwarden alerts list --incident {head.incident}` shows them"
-
-
-def _whom(
-    every: list[Alert], fresh: list[Alert], name: str, kinds: tuple[str, ...]
-) -> tuple[list[str], int]:
-    """Whom the alerts list, with their own subjects where these are of such a kind; and how many
-    there are at least."""
-    found = _union(
-        (each.subject.value, *getattr(each, name))
-        if each.subject.kind in kinds
-        else getattr(each, name)
-        for each in every
-    )
-    subjects = sum(each.subject.kind in kinds for each in fresh)
-    if every[0] not in fresh:  # the last summary
-        subjects += getattr(every[0], f"{name}_count")
-    return found, max(len(found), subjects, *(getattr(a, f"{name}_count") for a in every))
-
-
-def _union(lists: Iterable[Iterable[str]], most: int = LISTED) -> list[str]:
-    """What stands in any of them, the first `most`, in order."""
-    found: dict[str, None] = {}
-    for values in lists:
-        for value in values:
-            if len(found) >= most:
-                return list(found)
-            found[value] = None
-    return list(found)
-
-
-def _common(alerts: list[Alert], name: str) -> str:
-    """What all of them say alike; else nothing."""
-    values = {getattr(each, name) for each in alerts}
-    return str(values.pop()) if len(values) == 1 else ""

@@ -22,7 +22,8 @@ from agents.operator.ledger import AUDIT, BusLedger, Ledger
 from agents.single.store import Changes, Store
 from schemas import wire
 from schemas.audit import decided
-from schemas.findings import Alert, Decision
+from schemas.findings import Alert, Decision, Evidence, Subject
+from schemas.incidents import TASKS
 from schemas.settings import KafkaSettings
 from streams.memory_bus import MemoryBus
 from tests.incidents.alerts import (
@@ -213,6 +214,7 @@ def test_the_commands_that_a_story_ends_with_can_be_run(place: Place, tmp_path: 
         f"decisions remove network:{GUESSER} --reason 'incident a1'",
         f"decisions pardon account:{ANNA} --reason 'incident a1'",
         "incidents ack a1",
+        "incidents tick a1 password",
         "incidents close a1 --reason WHY",
         "incidents close a1 --false-positive --reason WHY",
         "alerts list --incident a1",
@@ -319,3 +321,68 @@ def test_what_is_too_old_is_said_to_be_left_out(
     result = place.run("list")
     assert len(result.stdout.splitlines()) == 1
     assert "1 older ones were not looked at" in result.stderr
+
+
+def test_the_playbook_of_an_account_in_other_hands(place: Place) -> None:
+    place.tell(*hijack())
+    text = place.done("steps", "a1", eyes=True)
+    assert text.count("[ ]") == len(TASKS)
+    assert "a new password, and not the old one again (tell the owner by phone" in text
+    assert place.done("tick", "a1", "password", "--note", "by phone", "--by", "dora") == (
+        "a1: password is done\n"
+    )
+    place.done("tick", "a1", "sessions", "--account", ANNA)
+    left = [json.loads(line) for line in place.done("steps", "a1").splitlines()]
+    assert {one["task"] for one in left if one["done"]} == {"password", "sessions"}
+    text = place.done("show", "a1", eyes=True)
+    assert "[x]  password" in text
+    assert "a new password, and not the old one again (dora (carla), 2023-" in text
+    assert "password: by phone" in text  # in the timeline
+    place.done("tick", "a1", "password", "--undo")
+    assert place.done("steps", "a1", eyes=True).count("[x]") == 1
+    said = [entry.what for entry in place.ledger.audit() if entry.target == "incident:a1"]
+    assert sorted(said) == ["ticked", "ticked", "unticked"]
+    # A tick is no word about the state.
+    assert place.show("a1").state == "open"
+
+
+def test_what_has_no_playbook(place: Place) -> None:
+    place.tell(client("n1", FAR))
+    assert place.done("steps", "n1", eyes=True) == "n1: no account was in other hands.\n"
+    assert place.done("steps", "n1") == ""
+    result = place.run("tick", "n1", "password")
+    assert (result.exit_code, "no account was in other hands" in result.output) == (1, True)
+    place.tell(*hijack())
+    result = place.run("tick", "a1", "password", "--account", "nobody@example.org")
+    assert "nobody@example.org is not one of them" in result.output
+    assert place.run("tick", "a1", "prayer").exit_code == 2
+
+
+def test_a_false_positive_says_what_it_teaches(place: Place) -> None:
+    fields = {"rule": "auth_dictionary", "evidence": [Evidence("accounts", 7, 5)]}
+    place.tell(
+        client("c1", FAR, severity="high", **fields),
+        client("c2", "192.0.2.77", severity="high", **fields),
+        client("c3", "192.0.2.99", severity="high", first=-9 * DAY, last=-9 * DAY, **fields),
+        client("c4", "203.0.113.200", severity="high", **fields),
+    )
+    place.done("close", "c4", "--false-positive", "--reason", "theirs")
+    text = place.done("close", "c1", "--false-positive", "--reason", "ours", eyes=True)
+    assert "c1 is false positive: ours\n\nWhat it teaches:\n" in text
+    assert f'allow = ["{FAR}"]' in text
+    assert "It would have cost no other alert in the last 7 days." in text
+    assert "accounts = 8  # was 5" in text
+    assert "It would have cost 1 other alert in the last 7 days:" in text
+    assert f"mailwarden replay --suggest --innocent {FAR} /var/log/mail.log" in text
+    told = [json.loads(line) for line in place.done("learn", "c1").splitlines()]
+    # What is older does not count, nor what was a false positive itself.
+    assert [(one["kind"], one["lost"]) for one in told] == [("allow", []), ("threshold", ["c2"])]
+    assert place.done("learn", "c1", eyes=True) in text
+
+
+def test_where_nothing_would_have_helped(place: Place) -> None:
+    place.tell(account("c1", ANNA, severity="high"))
+    assert "No entry of a list and no threshold" not in place.done("learn", "c1", eyes=True)
+    place.tell(alert("s1", subject=Subject("site", "site"), severity="high"))
+    assert "No entry of a list and no threshold" in place.done("learn", "s1", eyes=True)
+    assert place.done("learn", "s1") == ""

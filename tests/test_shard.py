@@ -10,8 +10,8 @@ from agents.detectors.auth_dictionary import AuthDictionary
 from agents.detectors.auth_distributed import AuthDistributed
 from agents.engine import Engine
 from agents.record import pack
-from agents.shard import LATE
-from schemas.events import Auth, Signal
+from agents.shard import CHANGES, LATE
+from schemas.events import Auth, Change, Signal
 from schemas.findings import Evidence
 from schemas.keys import Key, partition
 from tests.detectors.stories import (
@@ -368,3 +368,50 @@ def test_a_detector_that_counts_over_a_week_keeps_its_state_so_long() -> None:
     shard.clock += 6 * DAY
     shard.sweep()
     assert KEY not in shard
+
+
+# -- changes of accounts -----------------------------------------------------------------------
+
+
+class Changing(Counting, frozen=True, kw_only=True):
+    """Finds something about an account by its first failure, and hears of its changes."""
+
+    name = "changing"
+    hears: ClassVar = {"m": (Auth, Change)}
+
+    def observe(self, event: Any, seen: Seen, view: View) -> Iterator[Mark | Signal]:
+        if type(event) is Auth:
+            seen.failures += 1
+            yield Mark(self.name, "failures", "medium")
+
+
+def change(account: str, at: float = START + MINUTE) -> Change:
+    return Change(at=at, gateway="mx1", account=account, what="password", actor="root")
+
+
+def test_a_change_of_an_account_about_which_something_stands_is_for_the_trail() -> None:
+    story = Story(Changing())
+    story.tell(
+        [
+            change("anna", START - MINUTE),
+            failed(CLIENT, "anna"),
+            change("anna@example.org"),
+            change("bob"),
+        ]
+    )
+    changes = story.shard.take().changes
+    assert [(one.account, one.actor) for one in changes] == [("anna@example.org", "root")]
+    assert story.shard.take().changes == []
+
+
+def test_changes_are_for_the_trail_of_one_shard_only() -> None:
+    story = Story(Changing())
+    story.shard._mine = lambda key: key != "m:anna@example.org"
+    story.tell([failed(CLIENT, "anna"), change("anna")])
+    assert story.shard.take().changes == []
+
+
+def test_changes_that_nobody_takes_are_bounded() -> None:
+    story = Story(Changing())
+    story.tell([failed(CLIENT, "anna"), *(change("anna") for _ in range(CHANGES + 5))])
+    assert len(story.shard.take().changes) == CHANGES

@@ -17,6 +17,7 @@ from agents.operator.listing import NARROW, Column, listing
 from agents.words import said, span
 from schemas import wire
 from schemas.findings import SEVERITIES, Alert
+from streams.rendering import words
 
 SHORT_ID = 8  # characters; `show` takes the beginning of an id
 
@@ -179,6 +180,7 @@ def whole(alert: Alert) -> RenderableType:
     row("checked", "; ".join(alert.checks))
     row("blind to", alert.blind_to)
     row("undo", alert.undo)
+    row("runbook", words.runbook(alert.detector))
     parts: list[RenderableType] = [report.finding(alert, [], []), Text(), report.indented(rows)]
     if alert.samples:
         parts += [Text(), Text(f"  {_which(alert)}", style="dim"), report.samples(alert.samples)]

@@ -7,11 +7,12 @@ import click
 from msgspec import structs
 from rich.console import Console
 
-from agents.commands import options
+from agents.commands import learning, options
 from agents.commands.decisions import by_option, reason_option
 from agents.commands.kept import opened
 from agents.configuration import Config
 from agents.incidents.assembling import Found, incidents
+from agents.incidents.casework import ticked
 from agents.incidents.incident import Incident
 from agents.operator import casebook, incident_page, person, report
 from agents.operator.casebook import LONGEST, LONGEST_NAME
@@ -19,7 +20,7 @@ from agents.operator.ledger import Ledger
 from agents.words import many
 from schemas import wire
 from schemas.findings import SEVERITIES
-from schemas.incidents import Deed, Step
+from schemas.incidents import TASKS, Deed, Step, Task, Tick
 
 MANY = 100_000  # alerts, and entries of the trail, that are looked through: the newest
 
@@ -29,7 +30,8 @@ def command() -> None:
     """Alerts that belong together, told as one story: who did what, to whom, what was decided.
 
     People take an incident on (`ack`), hand it on (`assign`), write down what they learn (`note`)
-    and end it (`close`). A closed one that goes on is open again. Each ID may be its beginning.
+    and end it (`close`). Of an account in other hands, `steps` says what is to be done, and `tick`
+    what is. A closed one that goes on is open again. Each ID may be its beginning.
 
     \b
     mailwarden incidents list
@@ -154,15 +156,48 @@ def close(
     step: Step = "false_positive" if false_positive else "closed"
     settings = options.load(config)
     with opened(settings, kafka=kafka) as kept:
-        one = _one(_found(kept, settings), id)
+        found = _found(kept, settings)
+        one = _one(found, id)
         _record(kept, one, _deed(step, who, _short(reason, LONGEST, "--reason")))
+        alerts = kept.alerts(limit=MANY) if false_positive else []
     click.echo(f"{one.id} is {step.replace('_', ' ')}: {report.printable(reason)}")
+    if false_positive and options.for_eyes(as_json=False):
+        told = learning.lesson(settings, found, one, alerts, time.time())
+        click.echo("\nWhat it teaches:")
+        Console(highlight=False).print(learning.shown(told))
     if one.decisions_count:
         click.echo(
             f"still in force: {many(one.decisions_count, 'decision')};"
             f" mailwarden incidents show {one.id}",
             err=True,
         )
+
+
+@command.command("learn", short_help="what a false positive teaches")
+@options.config
+@options.kafka
+@click.argument("id", metavar="ID")
+@options.json_lines
+def learn(config: Path | None, kafka: bool, id: str, as_json: bool) -> None:  # noqa: A002
+    """Propose what would have kept an incident silent that was none: an entry of a list, or another
+    threshold, each with what it would have cost in the last 7 days. By the counts of the alerts
+    that are kept; the logs say it exactly, by the command at the end. Nothing is changed.
+
+    \b
+    mailwarden incidents learn 5f0c
+    mailwarden incidents learn 5f0c --json | jq -r .settings
+    """
+    settings = options.load(config)
+    with opened(settings, kafka=kafka) as kept:
+        found = _found(kept, settings)
+        one = _one(found, id)
+        alerts = kept.alerts(limit=MANY)
+    told = learning.lesson(settings, found, one, alerts, time.time())
+    if options.for_eyes(as_json):
+        Console(highlight=False).print(learning.shown(told))
+        return
+    for each in told.proposals:
+        click.echo(wire.encode(learning.brief(each)))
 
 
 @command.command("note", short_help="write down what you learnt")
@@ -205,6 +240,74 @@ def assign(config: Path | None, kafka: bool, id: str, whom: str, by: str) -> Non
         one = _one(_found(kept, settings), id)
         _record(kept, one, _deed("assigned", who, to))
     click.echo(f"{one.id} is assigned to {report.printable(to) or 'nobody'}")
+
+
+@command.command("steps", short_help="what is to be done about an account in other hands")
+@options.config
+@options.kafka
+@click.argument("id", metavar="ID")
+@options.json_lines
+def steps(config: Path | None, kafka: bool, id: str, as_json: bool) -> None:  # noqa: A002
+    """Show the playbook of an incident in which an account was in other hands: what is done, by
+    whom, and what is left.
+
+    \b
+    mailwarden incidents steps 5f0c
+    mailwarden incidents steps 5f0c --json | jq -r 'select(.done == null) | .task'
+    """
+    settings = options.load(config)
+    with opened(settings, kafka=kafka) as kept:
+        one = _one(_found(kept, settings, whole=True), id)
+    if not options.for_eyes(as_json):
+        for entry in one.playbook:
+            click.echo(wire.encode(entry))
+    elif one.playbook:
+        Console(highlight=False).print(incident_page.steps(one))
+    else:
+        click.echo(f"{one.id}: no account was in other hands.")
+
+
+@command.command("tick", short_help="say that a step of the playbook is done")
+@options.config
+@options.kafka
+@click.argument("id", metavar="ID")
+@click.argument("step", type=click.Choice(TASKS))
+@click.option("--account", default="", help="Only for this account; else for all of them.")
+@click.option("--note", "text", default="", help="What colleagues should know.")
+@click.option("--undo", is_flag=True, help="It is not done after all.")
+@by_option
+def tick(
+    config: Path | None,
+    kafka: bool,
+    id: str,  # noqa: A002
+    step: Task,
+    account: str,
+    text: str,
+    undo: bool,
+    by: str,
+) -> None:
+    """Say that a step of the playbook is done, or, with --undo, that it is not.
+
+    \b
+    mailwarden incidents tick 5f0c password --note 'told her by phone'
+    mailwarden incidents tick 5f0c sessions --account anna@example.org
+    """
+    who = _who(by)
+    said = _short(text, LONGEST, "--note") if text else ""
+    settings = options.load(config)
+    with opened(settings, kafka=kafka) as kept:
+        one = _one(_found(kept, settings), id)
+        if not one.hijacked:
+            raise click.ClickException(f"{one.id}: no account was in other hands")
+        if account and account not in one.hijacked:
+            raise click.ClickException(f"{one.id}: {report.printable(account)} is not one of them")
+        done = Tick(task=step, account=account, at=time.time(), by=who, note=said)
+        words = " ".join(filter(None, (step, account))) + (f": {said}" if said else "")
+        deed = _deed("unticked" if undo else "ticked", who, words)
+        casebook.record(
+            kept, one, [deed], person.host(), lambda case: ticked(case, done, done=not undo)
+        )
+    click.echo(f"{one.id}: {step} is {'not ' if undo else ''}done")
 
 
 # -- what they share ----------------------------------------------------------------------------

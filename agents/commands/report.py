@@ -13,7 +13,7 @@ from agents.commands.replay import Dead, read_options
 from agents.configuration import Config
 from agents.operator import report as pages
 from agents.replay import Replay
-from agents.reporting import html, terminal
+from agents.reporting import html, pdf, terminal
 from agents.reporting.figures import Facts, Report, figures
 from agents.reporting.served import served
 from agents.words import many
@@ -42,6 +42,13 @@ MODE = 0o600  # of a new page: it names accounts
     metavar="FILE",
     help="Write one HTML file, which needs nothing else (mode 0600: it names accounts).",
 )
+@click.option(
+    "--pdf",
+    "paper",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the same as PDF, printed by Chromium, which must be installed.",
+)
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 def command(
     config: Path | None,
@@ -49,6 +56,7 @@ def command(
     last: float | None,
     as_json: bool,
     page: Path | None,
+    paper: Path | None,
     files: tuple[Path, ...],
     **reading: Any,
 ) -> None:
@@ -61,11 +69,17 @@ def command(
     \b
     mailwarden report
     mailwarden report --last 4w --html report.html
+    mailwarden report --last 4w --pdf report.pdf
     mailwarden report --kafka --json | jq .findings
     mailwarden report /var/log/mail.log.1 /var/log/mail.log
     """
-    if as_json and page is not None:
-        raise click.UsageError("--json and --html are two forms: ask for one at a time.")
+    if sum((as_json, page is not None, paper is not None)) > 1:
+        raise click.UsageError("--json, --html and --pdf are three forms: ask for one at a time.")
+    if paper is not None:
+        try:
+            pdf.browser()  # before the logs are read for it
+        except pdf.PdfError as error:
+            raise click.ClickException(str(error)) from error
     given = [name for name, value in reading.items() if value is not None]
     if given and not files:
         raise click.UsageError(f"--{given[0].replace('log_', '')} says how FILE is to be read.")
@@ -78,7 +92,7 @@ def command(
         facts = _replayed(settings, files, last, dead, broken, **reading)
     else:
         facts = _kept(settings, last or WEEK, kafka=kafka)
-    show(figures(facts), page, as_json=as_json)
+    show(figures(facts), page, paper, as_json=as_json)
     dead.tell()
     for word in broken:
         click.echo(f"mailwarden: {word}", err=True)
@@ -86,10 +100,16 @@ def command(
         raise click.exceptions.Exit(1)
 
 
-def show(report: Report, page: Path | None, *, as_json: bool) -> None:
+def show(report: Report, page: Path | None, paper: Path | None, *, as_json: bool) -> None:
     """As it was asked for. What cannot be written ends the command with exit 1."""
     if as_json:
         click.echo(wire.encode(report))
+    elif paper is not None:
+        try:
+            pdf.write(html.page(report), paper, MODE)
+        except pdf.PdfError as error:
+            raise click.ClickException(str(error)) from error
+        click.echo(f"{paper}: {many(report.findings, 'attack')}", err=True)
     elif page is None:
         pages.console().print(terminal.page(report))
     else:

@@ -22,6 +22,7 @@ from agents.single.embedded import Embedded
 from agents.single.store import Store, StoreError
 from schemas.findings import Alert
 from schemas.settings import SettingsError
+from streams import tracing
 from streams.sources.find import Found, NothingFoundError
 from streams.sources.follow import Follow
 from streams.sources.journal import Journal
@@ -112,6 +113,7 @@ def run(given: Given, *, once: bool) -> None:
     config = given.load()
     require(config)
     found = reading.found(config)
+    tracing.begin(config.settings.traces, "mailwarden-run", config.host)
     with Store(state.store(config.settings)) as store:
         store.own()
         letters = DeadLetters(state.dead_letters(config.settings))
@@ -140,6 +142,7 @@ def run(given: Given, *, once: bool) -> None:
         finally:
             console.close()
             embedded.close()
+            tracing.end()
             letters.close()
             if server is not None:
                 server.close()

@@ -10,7 +10,8 @@ from agents.running import introduction, logs, state
 from agents.running.control import Control
 from agents.running.http import serve
 from agents.telling.telling import Telling
-from schemas.settings import KafkaSettings
+from schemas.settings import KafkaSettings, SettingsError
+from streams import tracing
 from streams.bus import Bus
 
 
@@ -31,6 +32,10 @@ def command(config: Path | None) -> None:
     if not loaded.sinks:
         raise options.Unusable(f"{loaded.where}: no sink is configured: add [sinks.NAME]")
     settings = loaded.settings
+    try:
+        tracing.begin(settings.traces, "mailwarden-sinks", loaded.host)
+    except SettingsError as error:
+        raise options.Unusable(f"{loaded.where}: {error}") from error
     telling = Telling(loaded, lambda: _connect(settings.kafka), state.sinks(settings))
     server = serve(settings.http.listen, telling.pulse, "sinks")
     topic = introduction.topics(settings.kafka, "mail.alerts")
@@ -44,6 +49,7 @@ def command(config: Path | None) -> None:
         telling.run(Control(lambda: configuration.load(config)))
     finally:
         telling.close()
+        tracing.end()
         if server is not None:
             server.close()
 

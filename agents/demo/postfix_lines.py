@@ -179,6 +179,22 @@ class Postfix:
         self._line(at + 0.35, service, pid, f"disconnect from {who} {counts}")
         return queue_id
 
+    def refuse_content(
+        self, at: float, client: Client, sender: str, recipients: Sequence[str], reply: str
+    ) -> None:
+        """A milter refuses a message at the end of its data; nothing of it is kept."""
+        pid, queue_id, who = self._process(), self._queue_id(), client.namaddr
+        self._line(at, "smtpd", pid, f"connect from {who}")
+        self._line(at + 0.12, "smtpd", pid, f"{queue_id}: client={who}")
+        name = f"{queue_id}.{int(at)}@{client.greeting.strip('[]')}"
+        self._line(at + 0.2, "cleanup", 1207, f"{queue_id}: message-id=<{name}>")
+        text = f"{queue_id}: milter-reject: END-OF-MESSAGE from {who}: {reply}; "
+        text += f"from=<{sender}> to=<{recipients[0]}> proto=ESMTP helo=<{client.greeting}>"
+        self._line(at + 0.25, "cleanup", 1207, text)
+        n = len(recipients)
+        counts = f"ehlo=1 mail=1 rcpt={n} data=0/1 quit=1 commands={3 + n}/{4 + n}"
+        self._line(at + 0.35, "smtpd", pid, f"disconnect from {who} {counts}")
+
     def originate(
         self,
         at: float,

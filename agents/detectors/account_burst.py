@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from agents import habits
 from agents.account_signs import (
+    ALONE,
     AWAY,
     BEFORE,
     OUTCOMES,
@@ -52,7 +53,6 @@ HIDES = frozenset({"rule", "forward"})  # changes
 SIGNS_AS = frozenset({"identity", "signature"})  # changes that may send answers elsewhere
 ADDRESS = re.compile(r"[^\s<>,;:\"']+@[^\s<>,;:\"']+")
 
-ALONE = frozenset({"new_place", "strange_hour"})  # signs that owners make every day
 COMPLAINTS = frozenset({"complaints", "complained"})
 
 # Senders of lists and of mail about mail (RFC 2142, RFC 3834), where no login is behind them
@@ -91,6 +91,8 @@ class Seen(Struct, array_like=True):
     reports: Distinct = field(default_factory=Distinct)  # that came back about its mail, in a day
     arrived: dict[str, float] = field(default_factory=dict)  # networks: its first login there
     reached: list[str] = field(default_factory=list)  # colleagues it wrote to since a sign stood
+    tested: float = 0.0  # its first message from a new place, in a day
+    lone: bool = False  # that had one recipient, and nothing has followed it at once
 
 
 class AccountBurst(Detector, frozen=True, kw_only=True):
@@ -98,7 +100,8 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
     made, or a foreign return address), complaints, complained (fewer), clients, senders, bounces,
     volume, probing (ever more recipients), limits (it ran into ours), surge (an hour against its
     own past), pace (messages in 10 min), daily (a day against its own past), fan_out, inside,
-    networks, new_place, strange_hour, attacked (by many, and nobody is known to have come in).
+    networks, new_place, strange_hour, attacked (by many, and nobody is known to have come in),
+    tested (from a new place a lone message to one recipient, some time before all others).
 
     The subject is the login; without one, the sender of mail from our own hosts. An account
     that others guess at is a victim: that sign counts only beside what it sends itself.
@@ -145,6 +148,8 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
     networks: int = 10  # /16 or /32 that it sends from in a day *
     senders: int = 5  # envelope senders under one login in a day *
     nameless: int = 5  # messages with a login and the null sender in a day *
+    alone: float = 300.0  # seconds of silence after a first message that make it a test *
+    then: int = 5  # messages in 10 min that follow it *
     weights: Weights = field(default_factory=Weights)  # what each sign adds
     medium: int = 3  # sum of the weights that makes a finding
     high: int = 5  # sum that makes it grave
@@ -394,11 +399,23 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         about = seen.clients.estimated
         stands |= self._stand(seen, "clients", day, self.daily_clients, at, about=about)
         if view.past.homes(at) and not view.past.settled(net.network(client), at):
-            stands |= self._stand(seen, "new_place", 1, 1, at)
+            stands |= self._stand(seen, "new_place", 1, 1, at) | self._tests(event, seen)
         if day >= self.clients and PLACES.since(seen.places, at, 3600.0) >= self.client_places:
             hour = PLACES.since(seen.clients, at, 3600.0)
             stands |= self._stand(seen, "clients", hour, self.clients, at, about=about)
         return stands
+
+    def _tests(self, event: Message, seen: Seen) -> bool:
+        """Whether, before this message from a new place, one went to a single recipient, and
+        nothing for a while: a thief looks whether mail arrives."""
+        at = event.at
+        if at - seen.tested > DAY:
+            seen.tested, seen.lone = at, event.recipients <= 1
+            return False
+        seen.lone = seen.lone and at - seen.tested >= self.alone
+        if not seen.lone or SHORT.total(seen.short, at) < self.then:
+            return False
+        return self._stand(seen, "tested", 1, 1, at)
 
     def _delivery(self, event: Delivery, seen: Seen, view: View) -> bool:
         if not event.recipient:
@@ -534,6 +551,8 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         conduct: list[Sign] = [sign for sign in found if sign not in BEFORE]
         if not conduct:
             return []
+        if ALONE.issuperset(conduct) and "tested" in found:  # before what?
+            found.remove("tested")
         sent = max(seen.signs[sign].last for sign in conduct)
         return [sign for sign in found if sign not in BEFORE or seen.signs[sign].first <= sent]
 
@@ -569,9 +588,10 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         )
 
     def _strangers(self, signs: list[Sign], seen: Seen, view: View) -> list[str]:
-        """Clients that are accused: who guessed, and where many send those that are new."""
+        """Clients that are accused: who guessed, and where many send, or what is sent cannot be
+        the owner's, those that are new."""
         spread = {"clients", "networks"} & set(signs)
-        if not signs or not (spread or "new_place" in signs):
+        if not {"new_place", *spread, *(OUTCOMES - {*BEFORE})} & set(signs):
             return list(seen.intruders)
         # Where many came, its owner may be in a new place as well, and was there before them.
         weak = {*BEFORE, *ALONE} if spread else BEFORE

@@ -10,6 +10,7 @@ from agents.incidents.decided import Decided
 from agents.incidents.incident import Incident, Moment
 from agents.incidents.joining import Draft, joined
 from agents.incidents.named import NAMED, named
+from agents.incidents.playbook import playbook
 from agents.incidents.revisions import Turn, histories
 from agents.incidents.story import accused, attacked, hijacked, story
 from schemas.audit import MACHINE, Audit
@@ -132,6 +133,7 @@ def _incident(draft: Draft, decisions: list[Decision], trail: list[Audit]) -> In
         decisions_count=len(decisions),
         timeline=timeline.bounded(moments),
         timeline_count=len(moments),
+        playbook=playbook(used.names, case.ticks, trail),
         deeds=case.deeds,
         deeds_count=case.deeds_count,
     )

@@ -3,7 +3,7 @@
 from msgspec import Struct, structs
 
 from schemas.findings import SEVERITIES, Severity
-from schemas.incidents import DEEDS, Case, Deed, State, Step
+from schemas.incidents import DEEDS, TICKS, Case, Deed, State, Step, Tick
 
 STATE_OF: dict[Step, State] = {
     "acknowledged": "acknowledged",
@@ -18,6 +18,7 @@ class Extent(Struct, frozen=True):
     last: float  # Unix seconds of its last event
     alerts: int
     severity: Severity
+    parts: list[str] = []  # what its alerts name as `incident`, the first of them
 
 
 def after(case: Case, deed: Deed, extent: Extent) -> Case:
@@ -40,7 +41,19 @@ def after(case: Case, deed: Deed, extent: Extent) -> Case:
         seen=extent.last,
         alerts=extent.alerts,
         severity=extent.severity,
+        parts=extent.parts,
     )
+
+
+def ticked(case: Case, tick: Tick, *, done: bool) -> Case:
+    """The case after a task was done, or turned out not to be. A tick for all accounts takes the
+    place of those for each."""
+    left = [
+        one
+        for one in case.ticks
+        if one.task != tick.task or (tick.account and one.account != tick.account)
+    ]
+    return structs.replace(case, ticks=[*left, *([tick] if done else [])][-TICKS:])
 
 
 def merged(one: Case | None, other: Case | None) -> Case | None:
@@ -49,6 +62,7 @@ def merged(one: Case | None, other: Case | None) -> Case | None:
         return one or other
     ruling = max(one, other, key=lambda case: (case.since, case.id))
     handed = max(one, other, key=lambda case: (case.assigned, case.id))
+    ticks = sorted([*one.ticks, *other.ticks], key=lambda tick: (tick.at, tick.by))
     deeds = sorted([*one.deeds, *other.deeds], key=lambda deed: (deed.at, deed.by, deed.text))
     return structs.replace(
         ruling,
@@ -56,6 +70,7 @@ def merged(one: Case | None, other: Case | None) -> Case | None:
         assigned=handed.assigned,
         at=max(one.at, other.at),
         deeds=deeds[-DEEDS:],
+        ticks=ticks[-TICKS:],
         deeds_count=one.deeds_count + other.deeds_count,
     )
 

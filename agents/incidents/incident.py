@@ -4,6 +4,8 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from agents.incidents.casework import Extent
+from agents.incidents.playbook import Entry
 from schemas.findings import Decision, Severity
 from schemas.incidents import Deed, State
 
@@ -19,6 +21,9 @@ What = Literal[
     "closed",
     "false_positive",
     "reopened",
+    "ticked",
+    "unticked",
+    "changed",
 ]
 
 
@@ -61,8 +66,14 @@ class Incident(Struct, frozen=True, kw_only=True):
     decisions_count: int = 0
     timeline: list[Moment] = field(default_factory=list)  # the oldest first
     timeline_count: int = 0
+    playbook: list[Entry] = field(default_factory=list)  # of accounts in other hands
     deeds: list[Deed] = field(default_factory=list)  # who did what and when: the audit of it
     deeds_count: int = 0
+
+    @property
+    def extent(self) -> Extent:
+        """How far it has come: what a person sees who says something about it."""
+        return Extent(self.last, self.alerts_count, self.severity, self.parts)
 
     @property
     def notes(self) -> list[Deed]:

@@ -39,6 +39,9 @@ def of_alerts(histories: Iterable[History]) -> Iterator[Moment]:
 def of_trail(entries: Iterable[Audit]) -> Iterator[Moment]:
     """Decisions that were taken and taken back."""
     for entry in entries:
+        if entry.what == "changed":
+            text = f"{entry.action} of {entry.target.partition(':')[2]}"
+            yield Moment(at=entry.at, what="changed", text=text, by=entry.by or "somebody")
         if not entry.decision:
             continue
         what = "lifted" if 0 < entry.until <= entry.since else entry.what

@@ -1,21 +1,26 @@
 """What persons say about an incident, written down: by the command line and the console alike."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from agents.incidents.casework import Extent, after
+from agents.incidents.casework import after
 from agents.incidents.incident import Incident
 from agents.operator.ledger import Ledger
 from schemas.audit import Audit
-from schemas.incidents import Deed
+from schemas.incidents import Case, Deed
 
 LONGEST = 4000  # characters of a note or a reason
 LONGEST_NAME = 100
 
 
-def record(kept: Ledger, one: Incident, deeds: Iterable[Deed], host: str) -> list[Audit]:
-    """Write the deeds down, said at `host`; returns their entries in the trail of changes. Errors:
-    those of the ledger."""
-    extent = Extent(one.last, one.alerts_count, one.severity)
+def record(
+    kept: Ledger,
+    one: Incident,
+    deeds: Iterable[Deed],
+    host: str,
+    more: Callable[[Case], Case] = lambda case: case,
+) -> list[Audit]:
+    """Write the deeds down, said at `host`, with what else changes by each; returns their entries
+    in the trail of changes. Errors: those of the ledger."""
     entries = []
     for deed in deeds:
         said = Audit(
@@ -29,7 +34,7 @@ def record(kept: Ledger, one: Incident, deeds: Iterable[Deed], host: str) -> lis
         )
         kept.change_case(
             one.id,
-            lambda case, deed=deed: after(case, deed, extent),  # type: ignore[misc]
+            lambda case, deed=deed: more(after(case, deed, one.extent)),  # type: ignore[misc]
             said,
         )
         entries.append(said)

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.incidents.incident import Incident, Moment
+from agents.incidents.playbook import ACCOUNTS, MEANINGS
 from agents.operator import report
 from agents.operator.listing import NARROW, Column, listing, shortened
 from agents.operator.report import printable
@@ -68,7 +69,10 @@ def whole(one: Incident, *, kafka: bool) -> RenderableType:
         (report.period(one.first, one.last), "dim"),
     )
     parts: list[RenderableType] = [head, Text(printable(one.story)), Text(), _facts(one), Text()]
-    parts += [_timeline(one), Text(), _commands(one, kafka=kafka)]
+    parts += [_timeline(one), Text()]
+    if one.playbook:
+        parts += [steps(one, how=False), Text()]
+    parts.append(_commands(one, kafka=kafka))
     return Group(*parts)
 
 
@@ -122,6 +126,35 @@ def _timeline(one: Incident) -> RenderableType:
     return Group(shown, Text(f"  {left:,} in between are not shown", "dim")) if left else shown
 
 
+def steps(one: Incident, *, how: bool = True) -> RenderableType:
+    """The playbook, what is done beside what is not, and with `how`, where to do it."""
+    rows = Table.grid(padding=(0, 2, 0, 0))
+    for style in ("bold", "cyan", ""):
+        rows.add_column(no_wrap=True, style=style)
+    rows.add_column(overflow="fold")
+    for entry in one.playbook:
+        meaning = MEANINGS[entry.task]
+        tick = entry.done
+        said = meaning.what
+        if tick is not None:
+            note = f": {tick.note}" if tick.note else ""
+            said += f" ({tick.by}, {_clock(tick.at)}{note})"
+        elif entry.hint:
+            said += f" ({entry.hint})"
+        elif how:
+            said += f" ({meaning.how})"
+        style = "dim" if tick else ""
+        box = "[x]" if tick else "[ ]"
+        rows.add_row(
+            Text(box), entry.task, Text(printable(entry.account)), Text(printable(said), style)
+        )
+    left = one.hijacked_count - ACCOUNTS
+    shown = report.indented(rows)
+    if left <= 0:
+        return shown
+    return Group(shown, Text(f"  {left:,} more accounts: tick without --account", "dim"))
+
+
 def _text(moment: Moment) -> str:
     if moment.what == "assigned":
         return f"to {moment.text}" if moment.text else "to nobody"
@@ -151,6 +184,9 @@ def commands(one: Incident, *, kafka: bool) -> Iterator[tuple[str, str]]:
     own = shlex.quote(one.id)
     if one.state == "open":
         found.append(("take on", f"mailwarden incidents ack {own}"))
+    left = [entry.task for entry in one.playbook if entry.done is None]
+    if left:
+        found.append(("done", f"mailwarden incidents tick {own} {left[0]}"))
     if one.state in ("open", "acknowledged"):
         found.append(("end", f"mailwarden incidents close {own} --reason WHY"))
         found.append(("", f"mailwarden incidents close {own} --false-positive --reason WHY"))

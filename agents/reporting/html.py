@@ -39,7 +39,13 @@ rect.medium { fill: var(--medium); } rect.low { fill: var(--low); }
 @media (max-width: 34rem) { body { padding: .8rem; } td.bar, th.bar { width: 14%; }
   .wide .bar { display: none; } .wide th:nth-last-child(2), .wide td:nth-last-child(2) {
   padding-right: 0; } th, td { padding-right: .5rem; font-size: .8rem; } }
-@media print { body { max-width: none; } h2, tr, svg { break-inside: avoid; } }
+@page { size: A4; margin: 12mm; }
+@media print { body { max-width: none; padding: 0; font-size: .72rem; line-height: 1.35;
+  print-color-adjust: exact; } h1 { font-size: 1.1rem; } h2 { font-size: .85rem;
+  margin: .9rem 0 .2rem; break-after: avoid; } .lead { font-size: .8rem; margin: .6rem 0; }
+  table { font-size: .66rem; } th, td { padding: .05rem .5rem .05rem 0; } svg { height: 4rem; }
+  td.bar span { height: .5rem; margin-top: .2rem; }
+  tr, svg { break-inside: avoid; } }
 """
 # Nothing is fetched or run even if an escape were missing.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"

@@ -45,7 +45,7 @@ def alerts(settings: Settings) -> Path:
 
 
 def sinks(settings: Settings) -> Path:
-    """Where `mailwarden sinks` keeps what it told beyond what is committed."""
+    """Where sinks keep what they told, and `mailwarden sinks` what of that is not committed."""
     return store(settings).with_name("sinks")
 
 

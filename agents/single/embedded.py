@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 
 from agents.configuration import Config, build_blocklist, build_shard
+from agents.incidents.taken import Taken
 from agents.listed import DELISTING
 from agents.operator.orders import release
 from agents.presence import Presence
@@ -30,9 +31,10 @@ from agents.single.delivery import HELD, Delivery
 from agents.single.standing import Standing
 from agents.single.store import GATEWAYS, Store, StoreError
 from schemas import wire
+from schemas.audit import changed
 from schemas.events import Fact, Signal
 from schemas.findings import Alert, Decision
-from streams import metrics
+from streams import metrics, tracing
 from streams.reader import DeadLine
 from streams.said import said
 from streams.sink import Sink
@@ -88,6 +90,7 @@ class Embedded(Answering):
         self._intakes = open_intakes(config, positions)
         self._revised = store.revised()
         self._deliveries: list[Delivery] = []
+        self._taken = Taken()
         self._standing = self._new_standing(store.memory(ENFORCING))
         self._enforcement = Enforcement(())
         self._alerts: list[Alert] = []  # made by this loop itself
@@ -139,6 +142,7 @@ class Embedded(Answering):
         if now >= self._next_look:
             self._next_look = now + LOOK
             self._look_for_manual()
+            self._learn_taken()
         if now >= self._next_second:
             self._next_second = now + SECOND
             self._each_second()
@@ -158,7 +162,7 @@ class Embedded(Answering):
         alerts = list({alert.id: alert for alert in [*self._alerts, *outcome.alerts]}.values())
         self._alerts = []
         self._checkpoint.add(alerts, outcome.decisions, [d.sink.name for d in self._deliveries])
-        self._checkpoint.note(self._audit.take())
+        self._checkpoint.note([*self._audit.take(), *map(changed, outcome.changes)])
         for delivery in self._deliveries:
             self._checkpoint.told(delivery.told())
         memory = {JOINER: self._reader.pack(), PRESENCE: self._presence.pack()}
@@ -447,6 +451,7 @@ class Embedded(Answering):
     def _say(self, alerts: list[Alert], decisions: list[Decision]) -> None:
         for alert in alerts:
             metrics.FINDINGS.labels(alert.detector, alert.severity).inc()
+        tracing.made(alerts, self._clock())
         told = [alert for alert in alerts if alert.stage != "observe"]
         for alert in told:
             self._tell(alert)
@@ -488,7 +493,21 @@ class Embedded(Answering):
             self._store.forget_sinks([sink.name for sink in self.config.sinks])
         except StoreError as error:
             log.warning(said("store failed", reason=error, task="forgetting former sinks"))
-        self._deliveries = [Delivery(sink, self._owed(sink)) for sink in self.config.sinks]
+        self._learn_taken()
+        for sink in self.config.sinks:
+            sink.case = self._taken.of
+        self._deliveries = [
+            Delivery(sink, self._owed(sink), taken=self._taken, clock=self._clock)
+            for sink in self.config.sinks
+        ]
+
+    def _learn_taken(self) -> None:
+        """What people took on, where a sink waits for that."""
+        if any(sink.settings.unacknowledged or sink.people for sink in self.config.sinks):
+            try:
+                self._taken.learn(self._store.cases())
+            except StoreError as error:
+                log.warning(said("store failed", reason=error, task="looking for cases"))
 
     def _disconnect(self) -> None:
         self._enforcement.close()

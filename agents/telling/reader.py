@@ -11,8 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from agents.single.delivery import HELD, Delivery
+from agents.incidents.taken import Taken
+from agents.single.delivery import HELD, PATIENCE, Delivery
 from agents.single.store import Told
+from agents.telling.cases import Cases
 from agents.telling.ledger import KEPT, Ledger, Place
 from agents.telling.memory import Memory
 from schemas import wire
@@ -51,7 +53,11 @@ class Reader:
         self._connect = connect
         self._group = group
         self._clock = clock
-        self._delivery = Delivery(sink, patience=patience) if patience else Delivery(sink)
+        self._taken = Taken()
+        sink.case = self._taken.of
+        self._delivery = Delivery(
+            sink, patience=patience or PATIENCE, taken=self._taken, clock=clock
+        )
         self._memory = memory
         self._known = memory.load()  # told already, although not committed: revisions by alert
         self._asked: set[Place] = set()  # partitions whose first alerts the sink was asked about
@@ -92,12 +98,16 @@ class Reader:
 
     def _follow(self, bus: Bus) -> None:
         """Until closed. Raises BusError."""
+        asked = self.sink.settings.unacknowledged or self.sink.people
+        cases = Cases(bus, self._taken) if asked else None
         subscription = bus.subscribe([TOPIC], self._group, self._clock() - NEW)
         try:
             ledger = Ledger()
             self._asked.clear()
             next_commit = 0.0
             while not self._closing.is_set():
+                if cases is not None:
+                    cases.read()
                 subscription.hold(self._delivery.held() > FULL)
                 self._take(subscription.poll(POLL), ledger)
                 self._works()
@@ -111,6 +121,8 @@ class Reader:
             while len(self._known) > KEPT:
                 del self._known[next(iter(self._known))]
             subscription.close()
+            if cases is not None:
+                cases.close()
 
     def _commit(self, subscription: Subscription, ledger: Ledger) -> None:
         ledger.told(self._delivery.told())

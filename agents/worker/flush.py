@@ -27,7 +27,7 @@ from agents.worker.table import Slots, name
 from schemas import audit, keys, wire
 from schemas.events import Signal
 from schemas.findings import Decision
-from streams import metrics
+from streams import metrics, tracing
 from streams.signing import Keys
 
 DECISIONS = "mail.decisions"
@@ -57,7 +57,13 @@ class Flusher:
         alerts: dict[bytes, bytes] = {}
         decisions: dict[bytes, Decision] = {}
         signals: dict[tuple[int, int], list[Signal]] = {}
+        changes: list[Send] = []
         for partition, outcome in outcomes:
+            changes += [
+                Send("mail.audit", b"", wire.encode(audit.changed(change)))
+                for change in outcome.changes
+            ]
+            tracing.made(outcome.alerts, time.time())
             for alert in outcome.alerts:
                 alerts[alert.id.encode()] = wire.encode(alert)
                 metrics.FINDINGS.labels(alert.detector, alert.severity).inc()
@@ -69,6 +75,7 @@ class Flusher:
                 signals.setdefault((partition, target), []).append(signal)
         await self.send(
             [Send("mail.alerts", key, value) for key, value in alerts.items()]
+            + changes
             + [
                 message
                 for key, decision in decisions.items()

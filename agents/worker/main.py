@@ -22,7 +22,7 @@ from agents.worker.quiet import quieten
 from agents.worker.watchdog import Watchdog
 from agents.worker.worker import Worker
 from schemas.settings import KafkaSettings, SettingsError
-from streams import kafka_client
+from streams import kafka_client, tracing
 from streams.bus import BusError
 from streams.kafka_bus import KafkaBus
 
@@ -44,6 +44,7 @@ def run(config: Config, load: Callable[[], Config]) -> None:
     if settings.response.longest > LONGEST:
         raise SettingsError("response.longest: on Kafka a decision holds for 7 days at most")
     reload = Reload(load)
+    tracing.begin(settings.traces, "mailwarden-worker", config.host)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Faust listens to it
     topic = broker.ready(settings.kafka)
     gc.set_threshold(GENERATION_0, 50, 100)
@@ -69,6 +70,7 @@ def run(config: Config, load: Callable[[], Config]) -> None:
     finally:
         watchdog.stop()
         hearing.close()
+        tracing.end()
         if server is not None:
             server.close()
 

@@ -69,13 +69,20 @@ class Performance:
 
 def write(mix: Mix, folder: Path) -> None:
     """Leave in `folder` the log of a mix, its truth, and the settings that its admin would make:
-    the domain, the own network, and who may send much."""
+    the domain, the own network, who may send much, and the hosted filter."""
     folder.mkdir(parents=True, exist_ok=True)
     performance = Performance(mix)
     with (folder / "mail.log").open("wb") as file:
         file.writelines(performance.lines())
     truth.write(performance.truth, folder / "truth.jsonl")
-    bulk = ", ".join(f'"{name}"' for name in performance.stage.bulk)
+    stage = performance.stage
     (folder / "mailwarden.toml").write_text(
-        f'[site]\ndomains = ["{mix.nature.domain}"]\nbulk = [{bulk}]\n[network]\nown = ["{OWN}"]\n'
+        f'[site]\ndomains = ["{mix.nature.domain}"]\nbulk = {_list(stage.bulk)}\n'
+        f'[network]\nown = ["{OWN}"]\nfilters = {_list(stage.filters)}\n'
     )
+
+
+def _list(names: list[str]) -> str:
+    """As TOML writes it."""
+    quoted = ", ".join(f'"{name}"' for name in names)
+    return f"[{quoted}]"

@@ -82,13 +82,7 @@ class Organisation:
         self.domain = nature.domain
         self.log = Log(nature.stamp)
         self.addresses = Addresses(random)
-        dovecot = Dovecot if nature.talkative else TerseDovecot
-        self.gateways = []
-        for number in range(nature.gateways):
-            host = f"gw{number + 1}"
-            letters = dovecot(self.log, host, random)
-            postfix = Postfix(self.log, host, random, domain=self.domain, dovecot=letters)
-            self.gateways.append(Gateway(postfix, letters, host))
+        self.gateways = [self.gateway(f"gw{number + 1}") for number in range(nature.gateways)]
         self.office = Client("192.0.2.10", f"office.{self.domain}", "[192.168.20.31]")
         self._carriers = [self.addresses.carrier() for _ in range(max(4, nature.people // 25))]
         self.partners = [
@@ -98,6 +92,13 @@ class Organisation:
         self.provider = [self.addresses.server(f"out-{n}.bigpost.example") for n in range(12)]
         self.people = [self._person(n) for n in range(nature.people)]
         self.departed = [f"{given}.former@{self.domain}" for given in GIVEN]
+
+    def gateway(self, host: str) -> Gateway:
+        """One of that name, which writes to the log."""
+        dovecot = Dovecot if self.nature.talkative else TerseDovecot
+        letters = dovecot(self.log, host, self.random)
+        postfix = Postfix(self.log, host, self.random, domain=self.domain, dovecot=letters)
+        return Gateway(postfix, letters, host)
 
     def any_gateway(self) -> Gateway:
         return self.random.choice(self.gateways)

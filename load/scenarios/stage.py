@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from random import Random
 
 from agents.demo.addresses import Client
-from agents.demo.postfix_lines import Outcome
+from agents.demo.postfix_lines import Outcome, Postfix
 from load.scenarios.organisation import DAY, GIVEN, HOUR, Gateway, Organisation, Person
 from load.scenarios.truth import Attack, Form, Innocent, Noise, Record, Truth
 
+FILTERED = 60  # messages a day that a hosted filter lets pass
 Recipients = Sequence[str | tuple[str, Outcome]]
 
 
@@ -122,6 +123,8 @@ class Stage:
         self.days = days
         self.truth = Truth()
         self.bulk: list[str] = []  # mailboxes whose owner told the admin that they send much
+        self.filters: list[str] = []  # addresses of the hosted filter, where there is one
+        self._filtered: Postfix | None = None
         self._seed = seed
         self.random = Random(f"{seed} stage")
         self._cast = list(organisation.people)
@@ -131,6 +134,22 @@ class Stage:
         """Draw as this story does, whatever others drew before; only people and addresses are
         given out in turn."""
         self.random.seed(f"{self._seed} {story}")
+
+    def behind_filter(self) -> Postfix:
+        """One more gateway, to which a hosted filter delivers. Its ordinary mail is written when
+        it is first asked for."""
+        if self._filtered is None:
+            self._filtered = self.organisation.gateway("gwf").postfix
+            part = self.innocent("everyday: the hosted filter in front of a gateway")
+            hosts = [self.organisation.addresses.server(f"f{n}.filter.example") for n in range(3)]
+            self.filters += [host.ip for host in hosts]
+            for day in range(self.days):
+                for at in self.times(self.at(day, 5.0), self.at(day, 22.0), FILTERED):
+                    domain, _ = self.organisation.partner()
+                    host = self.random.choice(hosts)
+                    part.note(at, host)
+                    self._filtered.accept(at, host, f"office@{domain}", self.names(1))
+        return self._filtered
 
     @property
     def end(self) -> float:

@@ -80,6 +80,7 @@ def _rows(alert: Alert) -> list[tuple[str, str]]:
         "undo": words.plain(alert.undo),
         "incident": alert.incident,
         "more": _show(alert),
+        "runbook": words.runbook(alert.detector),
     }
     return [(name, value) for name, value in rows.items() if value]
 

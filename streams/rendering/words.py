@@ -49,6 +49,11 @@ def evidence(alert: Alert) -> str:
     )
 
 
+def runbook(detector: str) -> str:
+    """Where it says how to confirm an alert of a detector, and what to do: a file of the source."""
+    return f"docs/runbooks/{detector}.md"
+
+
 def stamp(at: float) -> str:
     """RFC 3339, in UTC, to the millisecond."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -7,10 +7,14 @@ SINKS: Loaded[Sink] = Loaded(
     __name__,
     {
         "alertmanager": "Alertmanager",
+        "chat": "Chat",
         "elasticsearch": "Elasticsearch",
         "email": "Email",
+        "jira": "Jira",
         "jsonl": "JsonLines",
+        "servicenow": "ServiceNow",
         "syslog": "Syslog",
+        "thehive": "TheHive",
         "webhook": "Webhook",
     },
 )

@@ -220,6 +220,7 @@ def _annotations(alert: Alert) -> dict[str, str]:
         "targets": words.listed(alert.targets, alert.targets_count),
         "technique": alert.technique,
         "shape": alert.shape,
+        "runbook": words.runbook(alert.detector),
         "revision": str(alert.revision),
     }
     return {name: value for name, value in values.items() if value}

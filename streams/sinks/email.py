@@ -19,10 +19,12 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
 from typing import Literal
+from urllib.parse import quote
 
 from schemas.findings import SEVERITIES, Alert, Severity
 from schemas.settings import SettingsError
 from streams import server_place, tls
+from streams.mailed import Mailed
 from streams.metrics import SINK_REFUSED
 from streams.rendering import mail, words
 from streams.said import said
@@ -32,7 +34,6 @@ log = logging.getLogger(__name__)
 
 PORTS = {"plain": 25, "starttls": 587, "tls": 465}
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
-MAILED = 10_000  # alerts of which is remembered that a mail told of them
 POLICY = SMTP.clone(cte_type="7bit")  # no relay needs 8BITMIME for it
 
 
@@ -92,8 +93,19 @@ class Email(Sink):
         self._tls = tls.to_server(chosen.ca, chosen.certificate, chosen.key)
         self._domain = chosen.sender.rpartition("@")[2]
         self._clock = clock
-        # By alert: the revision and the severity that a mail told.
-        self._mailed: dict[str, tuple[int, Severity]] = {}
+        self._memory: Mailed | None = None
+
+    @property
+    def _mailed(self) -> Mailed:
+        """Read when it is first asked, as a command that only looks at the settings may not."""
+        if self._memory is None:
+            path = self.folder / f"{quote(self.name, safe='')}.mailed.json" if self.folder else None
+            self._memory = Mailed(path)
+        return self._memory
+
+    def received(self, alerts: Sequence[Alert]) -> set[tuple[str, int]]:
+        """Those that a mail told of, as the file of an earlier process says."""
+        return {(one.id, one.revision) for one in alerts if self._mailed.told(one)}
 
     def about(self) -> str:
         chosen = self.settings
@@ -113,7 +125,7 @@ class Email(Sink):
         """A mild one, and more evidence for what a mail told of: not worth another mail."""
         if _rank(alert.severity) < _rank(self.settings.single):
             return True
-        told = self._mailed.get(alert.id)
+        told = self._mailed.single(alert.id)
         return (
             told is not None and alert.state == "open" and _rank(alert.severity) <= _rank(told[1])
         )
@@ -121,14 +133,15 @@ class Email(Sink):
     def deliver(self, alerts: Sequence[Alert]) -> None:
         with self._relay() as relay:
             for alert in alerts:
-                if self._mailed.get(alert.id, (0, ""))[0] == alert.revision:
+                told = self._mailed.single(alert.id)
+                if told is not None and told[0] == alert.revision:
                     continue  # it left before the one that failed
                 message = self._single(alert)
                 if message is None:
                     self._untold(alert.id, "it accuses every recipient")
                 else:
                     self._send(relay, message)
-                self._remember(alert)
+                self._mailed.note_single(alert)
 
     def deliver_digest(self, alerts: Sequence[Alert]) -> None:
         """Recipients that some of the alerts accuse get a digest without these."""
@@ -145,11 +158,7 @@ class Email(Sink):
         for one in alerts:
             if one.id not in told:
                 self._untold(one.id, "it accuses every recipient")
-
-    def _remember(self, alert: Alert) -> None:
-        self._mailed[alert.id] = alert.revision, alert.severity
-        while len(self._mailed) > MAILED:
-            del self._mailed[next(iter(self._mailed))]
+        self._mailed.note_digest(alerts)
 
     # -- what a mail says ---------------------------------------------------------------------
 

@@ -4,7 +4,8 @@ One request for each alert, its body ``{"type": "alert", "timestamp": ..., "data
 a format of others, the alert alone, which is what their intakes take. The
 headers ``webhook-id`` (the alert's id and revision: what a receiver has seen it can drop),
 ``webhook-timestamp`` and ``webhook-signature`` are those of the Standard Webhooks specification,
-the signature being ``v1,`` and the base64 HMAC-SHA256 of ``id.timestamp.body``.
+the signature being ``v1,`` and the base64 HMAC-SHA256 of ``id.timestamp.body``. An alert that the
+receiver refuses for good is put aside (streams/posted.py).
 """
 
 import base64
@@ -19,7 +20,8 @@ from schemas import wire
 from schemas.findings import Alert
 from schemas.settings import SettingsError
 from streams import tls
-from streams.posting import Request, Server
+from streams.posted import Posted
+from streams.posting import Answer, Request, Server
 from streams.rendering import formats
 from streams.rendering.formats import Format
 from streams.sink import Sink, SinkSettings
@@ -56,6 +58,7 @@ class Webhook(Sink):
         self._key = _key(self.settings)
         context = tls.to_server(self.settings.ca)
         self._server = Server(self.settings.url, context, self.settings.timeout)
+        self._posted = Posted(self.name)
 
     def about(self) -> str:
         """The path and the query often are the password: they are not shown."""
@@ -63,12 +66,25 @@ class Webhook(Sink):
         return f"POST{form} to {self._server.shown}"
 
     def deliver(self, alerts: Sequence[Alert]) -> None:
-        self._server.send(map(self._message, alerts))
+        named = {f"{one.id}-{one.revision}": one for one in alerts}
+        left = self._posted.begin(named)
+        answering = iter(left)
 
-    def _message(self, alert: Alert) -> Request:
+        def judge(answer: Answer) -> None:
+            name = next(answering)
+            if 200 <= answer.status < 300:
+                self._posted.taken(name)
+            elif not self._posted.refused(name, answer.status, answer.reason):
+                self._server.expect_success(answer)
+
+        if left:
+            self._server.send((self._message(name, named[name]) for name in left), judge)
+        self._posted.end(self._server.shown)
+        self.trouble = self._posted.trouble
+
+    def _message(self, name: str, alert: Alert) -> Request:
         now = self._clock()
         body = self._body(alert, now)
-        name = f"{alert.id}-{alert.revision}"
         headers = {"content-type": "application/json", **signed(name, int(now), body, self._key)}
         return Request(body, headers)
 

@@ -165,6 +165,7 @@ def test_a_bundle_of_indicators() -> None:
         "valid_from": "1970-01-01T00:16:40.250Z",
         "valid_until": "1970-01-01T00:33:20.000Z",
         "labels": ["auth_dictionary"],
+        "confidence": 75,
     }
 
 

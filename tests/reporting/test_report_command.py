@@ -1,7 +1,9 @@
 """The command: where it takes the facts from, and in which form it tells them."""
 
 import json
+import shutil
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from agents.commands.report import command
 from agents.operator.ledger import ALERTS, AUDIT, DECISIONS
+from agents.reporting import pdf
 from agents.running.http import Pulse, Server
 from agents.single.store import Changes, Store
 from schemas import wire
@@ -140,3 +143,61 @@ def test_without_a_store_it_says_so(run: Run) -> None:
     result = run()
     assert result.exit_code == 1
     assert "nothing is kept here yet" in result.output
+
+
+@pytest.mark.servers
+def test_as_pdf_it_says_the_same(run: Run, tmp_path: Path) -> None:
+    assert shutil.which("chromium"), "chromium is missing: run tools/debian-setup"
+    assert shutil.which("pdftotext"), "poppler-utils is missing: run tools/debian-setup"
+    keep(tmp_path)
+    paper = tmp_path / "report.pdf"
+    result = run("--pdf", str(paper))
+    assert result.exit_code == 0, result.output
+    assert result.stderr == f"{paper}: 1 attack\n"
+    assert stat.S_IMODE(paper.stat().st_mode) == 0o600
+    assert paper.read_bytes().startswith(b"%PDF-")
+    shown = subprocess.run(["pdftotext", paper, "-"], check=True, capture_output=True, text=True)
+    assert "192.0.2.0/24" in shown.stdout
+    assert str(tmp_path) not in shown.stdout  # no path of ours in a header or footer
+    assert {path.name for path in tmp_path.iterdir()} >= {"report.pdf", "mailwarden.db"}
+    assert not list(tmp_path.glob("tmp*"))
+
+
+def test_without_a_browser_it_says_what_to_install(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = run("--pdf", str(tmp_path / "report.pdf"))
+    assert result.exit_code == 1
+    assert "no browser to print it with: apt-get install chromium" in result.stderr
+    assert not (tmp_path / "report.pdf").exists()
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("exit 1", "exit 1"),
+        ("echo one >&2; echo 'no memory' >&2", "no memory"),
+        ("sleep 30", "did not end within 0.2 s"),
+    ],
+)
+def test_a_browser_that_fails_leaves_the_file_as_it_was(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
+) -> None:
+    keep(tmp_path)
+    program = tmp_path / "bin" / "chromium"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    monkeypatch.setattr(pdf, "SECONDS", 0.2)
+    paper = tmp_path / "report.pdf"
+    paper.write_text("before")
+    result = run("--pdf", str(paper))
+    assert (result.exit_code, said in result.stderr) == (1, True), result.output
+    assert paper.read_text() == "before"
+
+
+def test_one_form_at_a_time(run: Run, tmp_path: Path) -> None:
+    result = run("--pdf", str(tmp_path / "a"), "--html", str(tmp_path / "b"))
+    assert (result.exit_code, "three forms" in result.stderr) == (2, True)

@@ -17,6 +17,10 @@ PAGE = (Path(__file__).parents[2] / "docs/sinks.md").read_text()
 EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 SECRETS = {
     "webhook.secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "chat.url": "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7",
+    "jira.token": "token",
+    "servicenow.password": "right",
+    "thehive.key": "key",
     "elastic.key": "aWQ6a2V5",
     "relay.password": "right",
 }

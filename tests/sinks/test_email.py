@@ -17,7 +17,7 @@ from agents import configuration
 from agents.single.delivery import Delivery
 from agents.single.store import Told
 from schemas.findings import Sample, Subject
-from schemas.settings import Settings, SettingsError
+from schemas.settings import Settings, SettingsError, convert
 from streams import metrics
 from streams.sink import SinkError
 from streams.sinks.email import Email, EmailSettings, accuses
@@ -279,6 +279,44 @@ def test_what_left_before_a_failure_is_not_sent_again(relay: Relay) -> None:
         sink.send(batch)
     sink.send(batch)
     assert [mail["X-Mailwarden-Alert"] for mail in relay.mails] == ["a1-1", "a2-1", "a3-1"]
+
+
+def test_a_restart_mails_nothing_twice(relay: Relay, tmp_path: Path) -> None:
+    sink = relay.sink()
+    sink.folder = tmp_path / "sinks"
+    sink.send([alert("a1", revision=2)])
+    sink.deliver_digest([alert("a2", "low")])
+    again = relay.sink()
+    again.folder = tmp_path / "sinks"
+    # What a process told that died before it could say so.
+    owed = [alert("a1", revision=2), alert("a2", "low"), alert("a3")]
+    assert again.received(owed) == {("a1", 2), ("a2", 1)}
+    delivery = Delivery(again, owed)
+    wait_for(delivery.idle)
+    assert len(relay.mails) == 3
+    # And more evidence for what that one mailed is not another mail.
+    assert again.waits(alert("a1", revision=3))
+    assert not again.waits(alert("a1", "critical", revision=4))
+    assert not again.waits(alert("a2", "high", revision=5))
+    delivery.close()
+    assert len(relay.mails) == 3
+
+
+def test_a_sink_of_the_settings_keeps_it_in_the_state_directory(tmp_path: Path) -> None:
+    example = """
+        [storage]
+        path = "%s/mailwarden.db"
+        [sinks."desk/1"]
+        kind = "email"
+        server = "localhost:1"
+        sender = "mailwarden@example.org"
+        recipients = ["soc@example.org"]
+    """
+    table = tomllib.loads(example % tmp_path)
+    [sink] = configuration.build(convert(table, Settings, "")).sinks
+    assert isinstance(sink, Email)
+    sink._mailed.note_single(alert("a1"))
+    assert (tmp_path / "sinks" / "desk%2F1.mailed.json").is_file()
 
 
 def test_a_text_that_the_relay_will_never_take_holds_up_no_other(

@@ -5,17 +5,20 @@ import json
 import socket
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from agents.single.delivery import Delivery
 from schemas.findings import Alert, Subject
 from schemas.settings import SettingsError
 from streams.rendering import formats
 from streams.sink import SinkError
 from streams.sinks.webhook import Webhook, WebhookSettings, signed
+from tests.waiting import wait_for
 
 KEY = b"a key of twenty-four byt"
 SECRET = f"whsec_{base64.b64encode(KEY).decode()}"
@@ -42,6 +45,7 @@ class Receiver:
     def __init__(self) -> None:
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.status = 204
+        self.statuses: dict[str, int] = {}  # of messages, by their id
         self.silent = False
         self.stop = threading.Event()
         receiver = self
@@ -54,7 +58,8 @@ class Receiver:
                 if receiver.silent:
                     receiver.stop.wait(30)
                     return
-                self.send_response(receiver.status)
+                status = receiver.statuses.get(headers["webhook-id"], receiver.status)
+                self.send_response(status)
                 self.send_header("location", "/elsewhere")
                 self.send_header("content-length", "0")
                 self.end_headers()
@@ -163,6 +168,56 @@ def test_any_other_answer_is_an_error_and_no_redirect_is_followed(
         sink(receiver.url).send([alert()])
     assert "hidden" not in str(caught.value)
     assert len(receiver.requests) == 1
+
+
+def tried(receiver: Receiver) -> list[str]:
+    return [headers["webhook-id"] for _, headers, _ in receiver.requests]
+
+
+def test_an_alert_that_is_refused_for_good_is_put_aside(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver.statuses = {"bad-1": 400}
+    told = sink(receiver.url)
+    for _ in range(2):
+        with pytest.raises(SinkError, match="answered 400 Bad Request"):
+            told.send([alert("a1"), alert("bad"), alert("a2")])
+    told.send([alert("a1"), alert("bad"), alert("a2")])
+    assert tried(receiver) == ["a1-1", "bad-1", "a2-1", "bad-1", "bad-1"]
+    assert 'alert refused sink=webhook alert=bad-1 reason="400 Bad Request"' in caplog.text
+    assert "refused the last alerts for good: 400 Bad Request" in told.trouble
+    told.send([alert("bad"), alert("a3")])
+    assert tried(receiver)[5:] == ["a3-1"]
+    assert told.trouble == ""
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+def test_what_may_change_is_waited_for(receiver: Receiver, status: int) -> None:
+    receiver.status = status
+    told = sink(receiver.url)
+    for _ in range(15):
+        with pytest.raises(SinkError, match=f"answered {status} "):
+            told.send([alert("a1"), alert("a2")])
+    assert tried(receiver) == ["a1-1"] * 15
+    receiver.status = 200
+    told.send([alert("a1"), alert("a2")])
+    assert tried(receiver)[15:] == ["a1-1", "a2-1"]
+
+
+def test_a_receiver_that_is_gone_holds_up_no_alert_for_ever(receiver: Receiver) -> None:
+    receiver.status = 410
+    told = sink(receiver.url)
+    delivery = Delivery(told, patience=(0.001, 0.002))
+    delivery.put([alert("a1"), alert("a2")])
+    wait_for(delivery.idle)
+    assert Counter(tried(receiver)) == {"a1-1": 10, "a2-1": 10}
+    assert "410 Gone" in delivery.trouble
+    receiver.status = 204
+    delivery.put([alert("a3")])
+    wait_for(delivery.idle)
+    delivery.close()
+    assert delivery.trouble == ""
+    assert tried(receiver)[-1] == "a3-1"
 
 
 def test_a_receiver_that_does_not_answer_is_given_up(receiver: Receiver) -> None:

@@ -11,7 +11,7 @@ from agents.worker.flush import SIGNALS, Flusher, Send, flush
 from agents.worker.slots import Write
 from agents.worker.table import Slots
 from schemas import audit, keys, wire
-from schemas.events import Signal
+from schemas.events import Change, Signal
 from schemas.findings import Alert, Decision, Subject, Target
 from schemas.settings import KafkaSettings
 from streams.signing import Keys
@@ -116,6 +116,19 @@ def test_each_step_is_safe_before_the_next_begins() -> None:
     ]
     assert site.producer.done == [0, 0, 0, 3, 4, 4, 6]
     assert site.events[0].acked_after == 7
+
+
+def test_what_was_changed_of_an_account_goes_into_the_trail() -> None:
+    site = Site()
+    change = Change(
+        at=5.0, gateway="m365", account="anna@example.org", what="password", actor="root"
+    )
+    site.flush(Of(0, Outcome(changes=[change]), None))
+    [(topic, key, value, *_)] = site.producer.sent
+    assert (topic, key) == ("site.mail.audit", b"")
+    entry = wire.decode_audit(value)
+    assert (entry.what, entry.action, entry.by) == ("changed", "password", "root")
+    assert entry.target == "account:anna@example.org"
 
 
 @pytest.mark.parametrize(

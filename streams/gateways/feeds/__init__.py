@@ -1,14 +1,14 @@
 """Lists of what is blocked, to be fetched by HTTP: by firewalls, mail filters, scripts, a SOC.
 
-``/feeds/NAME``. A list is written once for each change of the decisions, when it is first asked
-for. While nothing is to be enforced the lists are empty, not missing: whoever fetches them holds
-on to its copy when there is none.
+``/feeds/NAME``, and by TAXII those in STIX (taxii.py). A list is written once for each change of
+the decisions, when it is first asked for. While nothing is to be enforced the lists are empty, not
+missing: whoever fetches them holds on to its copy when there is none.
 """
 
 import asyncio
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
@@ -17,8 +17,9 @@ from schemas.findings import Decision
 from schemas.settings import SettingsError
 from streams import http_health
 from streams.gateway import GatewaySettings, Note
+from streams.gateways.feeds import taxii
 from streams.gateways.feeds.formats import FORMATS
-from streams.gateways.feeds.item import passes
+from streams.gateways.feeds.item import Item, items, passes
 from streams.gateways.feeds.rendered import Rendered, render
 from streams.gateways.feeds.settings import FeedsSettings, ListSettings
 from streams.http_bodies import Aside, send, takes_gzip
@@ -54,6 +55,9 @@ class Feeds(HttpServing):
         self._clock = clock
         self._decisions: tuple[int, Sequence[Decision]] = (0, ())  # with their generation
         self._rendered: dict[str, Rendered] = {}
+        self._taxii = taxii.Taxii(
+            self._lists, self._generation, self._items, clock, self.settings.largest
+        )
         self._asked = http_health.Asked()
         self._aside = Aside(self.name)
         self._sending = asyncio.Semaphore(SENDING)
@@ -70,6 +74,8 @@ class Feeds(HttpServing):
 
     def review(self) -> list[Note]:
         names = ", ".join(self._lists)
+        if taxii.known(self._lists.values()):
+            names += f"; TAXII at {taxii.DISCOVERY}"
         notes = [http_health.look(self.settings, "reader"), Note("ok", f"{FOLDER}: {names}")]
         if not self._tokens:
             remedy = (
@@ -84,6 +90,9 @@ class Feeds(HttpServing):
     # -- on the loop ----------------------------------------------------------------------------
 
     async def handle(self, request: "web.BaseRequest", holder: str) -> "web.StreamResponse":
+        if taxii.below(request.path):
+            self._asked.now()
+            return await self._turn(lambda: self._exchange(request, holder))
         if request.method not in ("GET", "HEAD"):
             return answer(status=405, headers={"Allow": "GET, HEAD"})
         if request.path == http_health.PATH:
@@ -96,6 +105,12 @@ class Feeds(HttpServing):
         if chosen.keys and holder not in chosen.keys:
             ANSWERS.labels(self.name, "forbidden").inc()
             return answer(status=403)
+        return await self._turn(lambda: self._list(request, name, chosen))
+
+    async def _turn(
+        self, reply: "Callable[[], Awaitable[web.StreamResponse]]"
+    ) -> "web.StreamResponse":
+        """The answer, when it is this one's turn."""
         try:
             async with asyncio.timeout(WAIT):
                 await self._sending.acquire()
@@ -103,9 +118,17 @@ class Feeds(HttpServing):
             SHED.labels(self.name).inc()
             return answer(status=503)
         try:
-            return await self._list(request, name, chosen)
+            return await reply()
         finally:
             self._sending.release()
+
+    async def _exchange(self, request: "web.BaseRequest", holder: str) -> "web.StreamResponse":
+        """By TAXII."""
+        found = await self._aside.do(lambda: self._taxii.answer(request, holder))
+        ANSWERS.labels(self.name, "taxii" if found.status == 200 else "refused").inc()
+        response = answer(found.body, found.status, taxii.KIND, found.headers)
+        await send(request, response)
+        return response
 
     async def _list(
         self, request: "web.BaseRequest", name: str, chosen: ListSettings
@@ -132,6 +155,12 @@ class Feeds(HttpServing):
         return response
 
     # -- in the thread --------------------------------------------------------------------------
+
+    def _generation(self) -> int:
+        return self._decisions[0]
+
+    def _items(self, chosen: ListSettings) -> Sequence[Item]:
+        return items(self._decisions[1], chosen)
 
     def _current(self, name: str, chosen: ListSettings) -> Rendered:
         generation, decisions = self._decisions

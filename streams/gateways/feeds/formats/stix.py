@@ -15,19 +15,22 @@ from streams.gateways.feeds.item import Item
 SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:mailwarden:decisions")
 LAST = 253402300799.0  # of the year 9999
 EPOCH = "1970-01-01T00:00:00.000Z"
+# Where a confidence lies in the scales of appendix A: from "unlikely" to "very likely".
+CONFIDENCE: dict[str, int] = {"info": 15, "low": 30, "medium": 50, "high": 75, "critical": 90}
+PERSON = 90  # somebody looked at it
 AUTHOR = f"identity--{uuid.uuid5(SPACE, 'author')}"
 
 _encode = msgspec.json.Encoder().encode
 
 
 def stix(items: Sequence[Item]) -> Iterator[str]:
-    named = [(item, f"indicator--{_id(item)}") for item in items]
-    whole = uuid.uuid5(SPACE, "\n".join(name for _, name in named))
+    named = [(item, name(item)) for item in items]
+    whole = uuid.uuid5(SPACE, "\n".join(own for _, own in named))
     yield f'{{"type":"bundle","id":"bundle--{whole}","objects":[\n'
-    yield _encode(_author()).decode()
-    for item, name in named:
+    yield _encode(author()).decode()
+    for item, own in named:
         yield ",\n"
-        yield _encode(_indicator(item, name)).decode()
+        yield _encode(indicator(item, own)).decode()
     yield "\n]}\n"
 
 
@@ -46,13 +49,14 @@ def pattern(item: Item) -> str:
             return f"[user-account:account_login = '{value}']"
 
 
-def _indicator(item: Item, name: str) -> dict[str, object]:
+def indicator(item: Item, own: str) -> dict[str, object]:
+    """The object of an item, whose `name` is `own`."""
     by = item.decision
-    since = _time(by.since)
+    since = time(by.since)
     found: dict[str, object] = {
         "type": "indicator",
         "spec_version": "2.1",
-        "id": name,
+        "id": own,
         "created_by_ref": AUTHOR,
         "created": since,
         "modified": since,
@@ -62,11 +66,12 @@ def _indicator(item: Item, name: str) -> dict[str, object]:
         "pattern_type": "stix",
         "valid_from": since,
         "labels": [by.detector or by.origin],
+        "confidence": CONFIDENCE.get(by.severity, PERSON),
     }
     if by.reason:
         found["description"] = by.reason
     if by.until - by.since >= 0.001:  # milliseconds are written
-        found["valid_until"] = _time(by.until)
+        found["valid_until"] = time(by.until)
     return found
 
 
@@ -74,7 +79,7 @@ def _type(item: Item) -> str:
     return "compromised" if item.decision.target.kind == "account" else "malicious-activity"
 
 
-def _author() -> dict[str, object]:
+def author() -> dict[str, object]:
     return {
         "type": "identity",
         "spec_version": "2.1",
@@ -86,11 +91,13 @@ def _author() -> dict[str, object]:
     }
 
 
-def _id(item: Item) -> uuid.UUID:
+def name(item: Item) -> str:
+    """The id of its indicator."""
     by = item.decision
-    return uuid.uuid5(SPACE, f"{by.id}|{by.generation}|{by.since}|{item.value}")
+    known = uuid.uuid5(SPACE, f"{by.id}|{by.generation}|{by.since}|{item.value}")
+    return f"indicator--{known}"
 
 
-def _time(seconds: float) -> str:
+def time(seconds: float) -> str:
     moment = datetime.fromtimestamp(min(seconds, LAST), UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -166,6 +166,7 @@ def _introduce(config: Config, found: Found, store: Store, server: Server | None
         f"{introduction.settings(config)}; state: {store.path}",
         f"alerts to {', '.join(_where(config))}; `mailwarden alerts list` shows them",
         introduction.metrics(config.settings.http.listen, server),
+        *introduction.console(config),
     )
 
 

@@ -19,7 +19,7 @@ from streams.said import said
 
 log = logging.getLogger(__name__)
 
-SHARE = 10.0  # to draw may take a tenth of the time
+SHARE = 4.0  # to draw may take a fifth of the time
 PAUSES = (0.5, 5.0)  # seconds between two attempts to reach the source, doubled each time
 LOOK = 1.0  # seconds between two looks at gateways and dead letters
 HOUR = 3600.0

@@ -38,7 +38,9 @@ class FromBus:
     def __init__(self, bus: Bus, shelf: Shelf, kafka: KafkaSettings, keys: Keys | None) -> None:
         self.name = f"kafka {','.join(sorted(kafka.bootstrap))} {kafka.prefix}"
         shelf.belong(self.name)
+        shelf.last()  # offsets are committed after that
         group = f"{kafka.group}-console-{shelf.identity}"
+        self._bus = bus
         self._keys = keys
         self._said: dict[str, tuple[str, str]] = {}
         self._letters: deque[DeadLetter] = deque(maxlen=LETTERS)
@@ -90,8 +92,7 @@ class FromBus:
         return list(self._letters)
 
     def close(self) -> None:
-        self._news.close()
-        self._dead.close()
+        self._bus.close()
 
     def _alert(self, message: Message, batch: Batch) -> None:
         if message.value is not None:

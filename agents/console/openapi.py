@@ -17,6 +17,7 @@ PROBLEMS = {
     401: "Nobody is logged in",
     403: "The role does not permit it, or the page that asks is not ours",
     404: "It is not known",
+    408: "The body did not come in time",
     409: "It cannot be done as things are",
     413: "The body is too large",
     422: "It names nobody, or gives no reason",
@@ -92,7 +93,7 @@ def _operation(one: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
                 "description": "As asked",
                 "content": {"application/json": {"schema": _reference(one.answer.__name__)}},
             },
-            **_problems((400, 401, 403, 404, 409, 413, 422, 429, 503)),
+            **_problems((400, 401, 403, 404, 408, 409, 413, 422, 429, 503)),
         },
     }
     parameters = [

@@ -1,7 +1,9 @@
 """What a request says, as the struct that its operation takes; ProblemError where it does not
 fit."""
 
-from typing import Any
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -11,12 +13,15 @@ from agents.console.access.guard import Asking
 from agents.console.operations import Operation
 from agents.console.problems import ProblemError
 
+T = TypeVar("T")
+
 HEADERS = web.RequestKey("headers", dict[str, str])
 """Of the answer to a request, whatever it is."""
 ASKED = web.RequestKey("asked", Asking)
 """Who asks."""
 
 LARGEST = 65536  # bytes of a body
+PATIENCE = 10.0  # seconds for it
 
 
 def of_query(one: Operation, request: web.Request) -> Struct:
@@ -39,7 +44,7 @@ async def of_body(one: Operation, request: web.Request) -> Struct:
     """From path and a JSON object."""
     if request.content_type != "application/json":
         raise ProblemError(400, "expected a body of application/json")
-    data = await request.read()
+    data = await _in_time(request.read())
     try:
         said = msgspec.json.decode(data, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -67,10 +72,19 @@ async def of_form(one: Operation, request: web.Request) -> tuple[Struct, dict[st
 
 async def form_fields(request: web.Request) -> dict[str, str]:
     try:
-        form = await request.post()
+        form = await _in_time(request.post())
     except (ValueError, LookupError) as error:
         raise ProblemError(400, "the form cannot be read") from error
     return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+async def _in_time(reading: Awaitable[T]) -> T:
+    """What is sent, within a bounded time."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await reading
+    except TimeoutError:
+        raise ProblemError(408, f"the body did not come within {PATIENCE:g} s") from None
 
 
 def _converted(one: Operation, said: dict[str, Any], *, strict: bool) -> Struct:

@@ -12,6 +12,7 @@ from aiohttp import web
 from agents.console import openapi, requests
 from agents.console.access.attempts import Attempts
 from agents.console.access.guard import (
+    EVENTS,
     HEADER,
     Asking,
     Guard,
@@ -74,7 +75,7 @@ class Console:
         app.router.add_get(f"{BASE}/session", self._who)
         app.router.add_post(f"{BASE}/session", self._log_in)
         app.router.add_post(f"{BASE}/session/end", self._log_out)
-        app.router.add_get("/events", self._events)
+        app.router.add_get(EVENTS, self._events)
         return app
 
     # -- what every request goes through --------------------------------------------------------

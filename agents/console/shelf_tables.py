@@ -36,7 +36,8 @@ CREATE INDEX decisions_target ON decisions (kind, value);
 CREATE INDEX decisions_until ON decisions (until);
 CREATE INDEX decisions_since ON decisions (since);
 CREATE INDEX decisions_alert ON decisions (alert);
-CREATE INDEX decisions_standing ON decisions (standing, until);
+CREATE INDEX decisions_counted ON decisions (standing, action, until);
+CREATE INDEX decisions_decided ON decisions (detector, since);
 CREATE TABLE audit (
     place TEXT PRIMARY KEY,
     at REAL NOT NULL,

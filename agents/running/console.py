@@ -5,6 +5,7 @@ import logging
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 from agents.configuration import Config
@@ -39,6 +40,7 @@ class ConsoleProcess:
         self._config: Config | None = None
         self._changed = threading.Event()
         self._closing = False
+        self._begun = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._run, name="console", daemon=True)
         self._thread.start()
@@ -57,9 +59,8 @@ class ConsoleProcess:
         pause = PAUSES[0]
         wait = 0.0
         while not self._closing:
-            fresh = self._changed.wait(wait or LOOK)
-            self._changed.clear()
-            if fresh:
+            if self._changed.wait(wait or LOOK):
+                self._changed.clear()  # what is said from here on is heard in the next turn
                 self._end()
                 pause, wait = PAUSES[0], 0.0
                 if self._config is not None and not self._closing:
@@ -72,10 +73,13 @@ class ConsoleProcess:
             elif self._process is not None and self._process.poll() is not None:
                 log.error(said("console ended", status=self._process.returncode, again_in=pause))
                 self._end()
+                if time.monotonic() - self._begun > PAUSES[1]:
+                    pause = PAUSES[0]
                 wait, pause = pause, min(2 * pause, PAUSES[1])
         self._end()
 
     def _begin(self, config: Config) -> None:
+        self._begun = time.monotonic()
         named = ["-c", str(config.path)] if config.path else []
         self._process = subprocess.Popen(
             [sys.executable, str(PROGRAM), "console", "--child", *named], stdin=subprocess.PIPE

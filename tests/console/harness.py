@@ -46,7 +46,7 @@ USERS = {
 }
 NOBODY = "nobody"
 ROLES = {"viewer": "vera", "analyst": "anton", "admin": "ada"}
-NOW = time.time()
+NOT_SERVED = '[http]\nlisten = ""'
 
 
 class Answer:
@@ -183,7 +183,11 @@ class Place:
 
 
 def configured(
-    folder: Path, console: ConsoleSettings | None = None, toml: str = "", response: str = ""
+    folder: Path,
+    console: ConsoleSettings | None = None,
+    toml: str = "",
+    response: str = "",
+    http: str = "",
 ) -> Config:
     text = f"""
 [site]
@@ -194,8 +198,7 @@ path = "{folder}/mailwarden.db"
 enforce = true
 panic = "{folder}/panic"
 {response}
-[http]
-listen = ""
+{http or NOT_SERVED}
 {toml}
 """
     path = folder / "mailwarden.toml"

@@ -252,6 +252,17 @@ def test_sessions_end_by_themselves() -> None:
     assert sessions.find(token) is None
 
 
+def test_a_page_that_looks_again_by_itself_keeps_no_session_alive() -> None:
+    clock = Clock()
+    sessions = Sessions(600.0, clock)
+    token, _ = sessions.begin(Person("ada", "admin"))
+    for _ in range(5):
+        clock.now += 100
+        assert sessions.find(token, by_itself=True)
+    clock.now += 101
+    assert sessions.find(token) is None
+
+
 def test_sessions_are_bounded() -> None:
     sessions = Sessions(600.0)
     first, _ = sessions.begin(Person("ada", "admin"))

@@ -137,7 +137,7 @@ def test_the_console_alone_reloads_and_keeps_what_was_right(tmp_path: Path) -> N
     site = Site(tmp_path)
     with site.running("console") as process:
         wait_for(site.now, "the console")
-        wait_for(lambda: "nothing is kept here yet" in site.now()["trouble"], "the word")
+        wait_for(lambda: "nothing is kept here yet" in site.now()["trouble"], "the trouble")
         text = site.settings.read_text()
         site.settings.write_text(text.replace("127.0.0.1", "0.0.0.0"))
         process.send_signal(signal.SIGHUP)

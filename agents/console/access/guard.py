@@ -13,6 +13,8 @@ from schemas.settings import ConsoleSettings, Role
 
 HEADER = "X-CSRF-Token"
 FIELD = "csrf"
+PART = "X-Part"  # by which a page's script asks for what changes alone
+EVENTS = "/events"
 _LOOPBACK = net.Networks(net.LOOPBACK)
 
 
@@ -38,7 +40,9 @@ class Guard:
     def asking(self, request: web.BaseRequest) -> Asking | None:
         """The session of who asks; None: nobody we know. Raises ProblemError where the request
         came on a way that is not trusted."""
-        session = self.sessions.find(request.cookies.get(self.cookie(request), ""))
+        by_itself = PART in request.headers or request.path == EVENTS
+        token = request.cookies.get(self.cookie(request), "")
+        session = self.sessions.find(token, by_itself=by_itself)
         if self.open:
             _local(request)
             if session is not None:

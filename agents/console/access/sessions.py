@@ -61,7 +61,8 @@ class Sessions:
             self._known.popitem(last=False)
         return token, session
 
-    def find(self, token: str) -> Session | None:
+    def find(self, token: str, *, by_itself: bool = False) -> Session | None:
+        """The session of a cookie. A page that looks again `by_itself` keeps none alive."""
         key, now = _digest(token), self._clock()
         session = self._known.get(key)
         if session is None:
@@ -69,7 +70,8 @@ class Sessions:
         if now - session.used > self._idle or now - session.begun > LONGEST:
             del self._known[key]
             return None
-        session.used = now
+        if not by_itself:
+            session.used = now
         self._known.move_to_end(key)
         return session
 

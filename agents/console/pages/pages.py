@@ -9,7 +9,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from agents.console import requests
-from agents.console.access.guard import FIELD, Asking, proven, same_origin
+from agents.console.access.guard import FIELD, PART, Asking, proven, same_origin
 from agents.console.operations import Operation
 from agents.console.pages.render import Templates
 from agents.console.pages.table import FORMS, PAGES, Page
@@ -19,7 +19,6 @@ from schemas.settings import Role
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-PART = "X-Part"  # the header by which a page's script asks for what changes alone
 BACK = "back"
 LONGEST_BACK = 2000
 FOREVER = "public, max-age=31536000, immutable"  # the name changes with the content

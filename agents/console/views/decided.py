@@ -74,10 +74,8 @@ def places(kind: str, value: str) -> Iterator[tuple[str, str]]:
         found = net.parse_network(value)
     except ValueError:
         return
-    for length in range(found.prefixlen, SHORTEST[found.version] - 1, -1):
-        around = ip_network((found.network_address, length), strict=False)
-        single = length == found.max_prefixlen
-        yield "network", str(around.network_address) if single else str(around)
+    for length in range(found.prefixlen - 1, SHORTEST[found.version] - 1, -1):
+        yield "network", str(ip_network((found.network_address, length), strict=False))
 
 
 def of_target(desk: Desk, kind: str, value: str) -> list[Decision]:

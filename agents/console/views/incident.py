@@ -72,16 +72,23 @@ class IncidentView(Struct, frozen=True, kw_only=True):
 
 def incident(desk: Desk, wanted: IncidentWanted) -> IncidentView:
     one = whole(desk, wanted.id)
-    alerts = desk.shelf.alerts(desk.picture.assembly.alerts(one.alerts[0])[:2000])
-    alerts.sort(key=lambda a: (a.state != "open", -SEVERITIES.index(a.severity), -a.last, a.id))
+    inside = set(desk.picture.assembly.alerts(one.alerts[0]))
+    known = sorted((a for a in desk.picture.alerts if a.id in inside), key=_gravest)[:ALERTS]
+    alerts = sorted(desk.shelf.alerts([a.id for a in known]), key=_gravest)
     decisions = shown(desk, one.decisions)
     return IncidentView(
         incident=structs.replace(one, decisions=[]),
         state=one.state,
-        alerts=[told(alert) for alert in alerts[:ALERTS]],
+        alerts=[told(alert) for alert in alerts],
         decisions=decisions,
         steps=list(_steps(desk, one, decisions)),
     )
+
+
+def _gravest(alert: Alert) -> tuple[bool, int, float, str]:
+    """Sorts what stands before what was withdrawn, the worst first, of alike the newest."""
+    severity = SEVERITIES.index(alert.severity)
+    return alert.state != "open", -severity, -alert.last, alert.id
 
 
 def find(desk: Desk, name: str) -> Incident:

@@ -96,7 +96,7 @@ def now(desk: Desk, _: Asked) -> Now:
     return Now(
         at=at,
         headline=_headline(severities, len(found), blocks, desk, gateways),
-        calm=not severities,
+        calm=not severities and around.complete and not around.trouble,
         lifted=desk.lifted(),
         enforcing=response.enforce,
         trouble=around.trouble,
@@ -162,7 +162,9 @@ def _headline(
     gateways: list[Relay],
 ) -> str:
     """The sentence that somebody reads who reads no more."""
-    if severities:
+    if not desk.around.complete and not severities:
+        said = "What there is is being read; nothing open was seen yet."
+    elif severities:
         worst = max(severities, key=SEVERITIES.index)
         said = f"{many(severities.total(), 'open incident')}, the worst {worst}."
     elif unfinished:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from agents.demo.addresses import Client
 from agents.demo.dovecot_lines import Dovecot
-from agents.demo.postfix_lines import USER_UNKNOWN, Postfix
+from agents.demo.postfix_lines import USER_UNKNOWN, Delivered, Postfix
 from load.scenarios.servers.roles import House, Recipients, Refusal
 
 REPLIES: dict[Refusal, str] = {
@@ -34,26 +34,16 @@ def dovecot(house: House) -> Dovecot:
     return make(house.log, house.host, house.random)
 
 
-class PostfixWithDovecot:
-    """Postfix asks Dovecot about passwords, and delivers to it."""
+class PostfixServer:
+    """Postfix, which delivers to the mailboxes of another program."""
 
-    def __init__(self, house: House, boxes: Dovecot) -> None:
-        self._dovecot = boxes
+    def __init__(self, house: House, boxes: Delivered) -> None:
         self._postfix = Postfix(
             house.log, house.host, house.random, domain=house.domain, dovecot=boxes
         )
 
     def look(self, at: float, client: Client) -> None:
         self._postfix.look(at, client)
-
-    def fail_login(
-        self, at: float, client: Client, account: str, password: str, *, known: bool = True
-    ) -> None:
-        self._dovecot.refuse_for_postfix(at + 0.1, client, account, password, known=known)
-        self._postfix.fail_login(at, client, account)
-
-    def cannot_check(self, at: float, client: Client, account: str) -> None:
-        self._postfix.fail_login(at, client, account, reason=DOWN)
 
     def refuse(
         self,
@@ -85,3 +75,20 @@ class PostfixWithDovecot:
 
     def originate(self, at: float, sender: str, recipients: Recipients) -> None:
         self._postfix.originate(at, sender, recipients)
+
+
+class PostfixWithDovecot(PostfixServer):
+    """Postfix asks Dovecot about passwords, and delivers to it."""
+
+    def __init__(self, house: House, boxes: Dovecot) -> None:
+        super().__init__(house, boxes)
+        self._dovecot = boxes
+
+    def fail_login(
+        self, at: float, client: Client, account: str, password: str, *, known: bool = True
+    ) -> None:
+        self._dovecot.refuse_for_postfix(at + 0.1, client, account, password, known=known)
+        self._postfix.fail_login(at, client, account)
+
+    def cannot_check(self, at: float, client: Client, account: str) -> None:
+        self._postfix.fail_login(at, client, account, reason=DOWN)

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from agents.demo.addresses import Client
-from agents.demo.postfix_lines import MAILBOXES, Outcome, exchanger_of
+from agents.demo.postfix_lines import Outcome
 from load.scenarios.log import CarriedLog
 
 Refusal = Literal["unknown", "relay", "listed", "greylisted"]
@@ -105,11 +105,3 @@ class House(Struct, frozen=True):
     random: Random
     domain: str
     talkative: bool
-
-
-def outcome_of(given: str | tuple[str, Outcome], domain: str) -> tuple[str, Outcome]:
-    """A recipient with its outcome; the usual one where none is given."""
-    if not isinstance(given, str):
-        return given
-    its = given.rpartition("@")[2]
-    return given, Outcome(MAILBOXES if its == domain else exchanger_of(its))

@@ -5,9 +5,12 @@ from collections.abc import Callable
 from load.scenarios.servers.courier import Courier, CourierMailboxes
 from load.scenarios.servers.cyrus import Cyrus, PostfixWithCyrus
 from load.scenarios.servers.exim import Exim
+from load.scenarios.servers.haraka import Haraka
+from load.scenarios.servers.opensmtpd import OpenSmtpd
 from load.scenarios.servers.postfix import PostfixWithDovecot, dovecot
 from load.scenarios.servers.roles import Gateway, House
 from load.scenarios.servers.sendmail import Sendmail
+from load.scenarios.servers.stalwart import Stalwart
 
 
 def postfix_dovecot(house: House) -> Gateway:
@@ -39,6 +42,21 @@ def cyrus(house: House) -> Gateway:
     return Gateway(PostfixWithCyrus(house, boxes), boxes, house.host)
 
 
+def haraka(house: House) -> Gateway:
+    boxes = dovecot(house)
+    return Gateway(Haraka(house, boxes), boxes, house.host)
+
+
+def opensmtpd(house: House) -> Gateway:
+    boxes = dovecot(house)
+    return Gateway(OpenSmtpd(house, boxes), boxes, house.host)
+
+
+def stalwart(house: House) -> Gateway:
+    both = Stalwart(house)
+    return Gateway(both, both, house.host)
+
+
 SERVERS: dict[str, Callable[[House], Gateway]] = {
     "postfix": postfix_dovecot,
     "exim": exim,
@@ -46,5 +64,8 @@ SERVERS: dict[str, Callable[[House], Gateway]] = {
     "sendmail": sendmail,
     "courier": courier,
     "cyrus": cyrus,
+    "haraka": haraka,
+    "opensmtpd": opensmtpd,
+    "stalwart": stalwart,
 }
 """By the name that ``--server`` takes."""

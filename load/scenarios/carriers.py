@@ -91,6 +91,12 @@ def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
+def stamp(at: float) -> str:
+    """Unix seconds as programs write them in UTC, to a millisecond."""
+    second = int(at)
+    return _z(second * SECOND + int((at - second) * 1e6), 3)
+
+
 def _filled(value: dict[str, Any]) -> dict[str, Any]:
     """Without the fields that say nothing, as shippers leave them out."""
     return {name: one for name, one in value.items() if one != ""}

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 from load.scenarios.servers.courier import Courier, CourierMailboxes
 from load.scenarios.servers.cyrus import Cyrus, PostfixWithCyrus
+from load.scenarios.servers.exchange import Exchange, ExchangeMailboxes, Tables
 from load.scenarios.servers.exim import Exim
 from load.scenarios.servers.haraka import Haraka
 from load.scenarios.servers.opensmtpd import OpenSmtpd
 from load.scenarios.servers.postfix import PostfixWithDovecot, dovecot
+from load.scenarios.servers.qmail import Qmail, Vpopmail
 from load.scenarios.servers.roles import Gateway, House
 from load.scenarios.servers.sendmail import Sendmail
 from load.scenarios.servers.stalwart import Stalwart
@@ -57,6 +59,16 @@ def stalwart(house: House) -> Gateway:
     return Gateway(both, both, house.host)
 
 
+def exchange(house: House) -> Gateway:
+    tables = Tables(house)
+    return Gateway(Exchange(house, tables), ExchangeMailboxes(house, tables), house.host)
+
+
+def qmail(house: House) -> Gateway:
+    boxes = Vpopmail(house)
+    return Gateway(Qmail(house, boxes), boxes, house.host)
+
+
 SERVERS: dict[str, Callable[[House], Gateway]] = {
     "postfix": postfix_dovecot,
     "exim": exim,
@@ -67,5 +79,7 @@ SERVERS: dict[str, Callable[[House], Gateway]] = {
     "haraka": haraka,
     "opensmtpd": opensmtpd,
     "stalwart": stalwart,
+    "exchange": exchange,
+    "qmail": qmail,
 }
 """By the name that ``--server`` takes."""

@@ -127,7 +127,8 @@ def run(given: Given, *, once: bool) -> None:
         )
         server = serve(config.settings.http.listen, embedded.pulse, "run")
         console = ConsoleProcess()
-        console.follow(config)
+        if not once:
+            console.follow(config)
         _introduce(config, found, store, server)
 
         def reload() -> Config:

@@ -11,6 +11,7 @@ from agents.console.problems import ProblemError, missing
 from agents.console.views.fields import Id, IncidentId, Named, Reason, Seconds, Short
 from agents.console.views.incident import find
 from agents.console.views.reach import can
+from agents.incidents.casework import ticked
 from agents.incidents.incident import Incident
 from agents.operator import blocking, casebook, killswitch, orders
 from agents.operator.blocking import Who
@@ -20,7 +21,7 @@ from agents.running import state
 from agents.words import many, printable, span
 from schemas.audit import Audit
 from schemas.findings import Decision, Target
-from schemas.incidents import Deed, Step
+from schemas.incidents import Deed, Step, Task, Tick
 
 T = TypeVar("T")
 
@@ -96,6 +97,31 @@ def assign(desk: Desk, kept: Ledger, who: Who, given: Assigning) -> Act:
     return _recorded(kept, one, [deed], who, f"{one.id} is assigned to {whom or 'nobody'}")
 
 
+class Ticking(Struct, frozen=True, kw_only=True):
+    id: IncidentId
+    task: Task
+    account: Short = ""  # "": for all of them
+    note: Short = ""
+    undo: bool = False  # it is not done after all
+
+
+def tick(desk: Desk, kept: Ledger, who: Who, given: Ticking) -> Act:
+    """Say that a step of the playbook is done, or that it is not."""
+    one = find(desk, given.id)
+    if not one.hijacked:
+        raise ProblemError(409, f"{one.id}: no account was in other hands")
+    if given.account and given.account not in one.hijacked:
+        raise ProblemError(409, f"{one.id}: {printable(given.account)} is not one of them")
+    now, said = desk.clock(), given.note.strip()
+    done = Tick(task=given.task, account=given.account, at=now, by=who.login, note=said)
+    words = " ".join(filter(None, (given.task, given.account))) + (f": {said}" if said else "")
+    deed = Deed(at=now, what="unticked" if given.undo else "ticked", by=who.login, text=words)
+    entries = casebook.record(
+        kept, one, [deed], who.host, lambda case: ticked(case, done, done=not given.undo)
+    )
+    return Done(said=f"{given.task} is {'not ' if given.undo else ''}done"), entries
+
+
 def _ended(desk: Desk, kept: Ledger, who: Who, given: Ending, step: Step) -> Act:
     one = find(desk, given.id)
     deed = Deed(at=desk.clock(), what=step, by=who.login, text=_said(given.reason))
@@ -104,6 +130,9 @@ def _ended(desk: Desk, kept: Ledger, who: Who, given: Ending, step: Step) -> Act
     if count:
         warning = f"{many(count, 'decision')} of it stay in force"
         act = Done(said=act.said, warnings=[warning])
+    if step == "false_positive":
+        learnt = f"what would have kept it silent: mailwarden incidents learn {one.id}"
+        act = Done(said=act.said, warnings=[*act.warnings, learnt])
     return act, entries
 
 

@@ -63,7 +63,7 @@ class Follower:
         self._news = threading.Condition()
         self._heard: deque[Audit] = deque(maxlen=HEARD)
         self._drawing = Drawing(window)
-        self._undrawn = True
+        self._taken = self._drawn = 0  # batches: known, and in the picture
         self._next_draw = self._next_look = self._next_hour = 0.0
         self._told = ""
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
@@ -77,8 +77,12 @@ class Follower:
         """Wait until the read model has this entry of the trail, and the picture what changed
         with it."""
         deadline = time.monotonic() + seconds
+        wanted = 0  # batches; the entry is in one of them
         with self._news:
-            while entry not in self._heard or self._undrawn:
+            while not wanted or self._drawn < wanted:
+                if not wanted and entry in self._heard:
+                    wanted = self._taken
+                    continue
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return False
@@ -111,7 +115,7 @@ class Follower:
     def _follow(self, shelf: Shelf, source: Source) -> None:
         self._drawing = Drawing(self._window, self.picture)
         self._drawing.take(shelf.newest_alerts(ALERTS), shelf.cases())
-        self._undrawn = True
+        self._taken += 1
         while not self._closing.is_set():
             batch = source.take()
             if batch:
@@ -123,7 +127,7 @@ class Follower:
             if now >= self._next_look or source.complete() != self.around.complete:
                 self._next_look = now + LOOK
                 self._look(source)
-            if self._undrawn and source.complete() and now >= self._next_draw:
+            if self._drawn < self._taken and source.complete() and now >= self._next_draw:
                 self._draw()
             if now >= self._next_hour:
                 self._next_hour = now + HOUR
@@ -131,15 +135,15 @@ class Follower:
 
     def _hear(self, batch: Batch) -> None:
         with self._news:
-            self._undrawn = True
+            self._taken += 1
             self._heard.extend(entry for _, entry in batch.audit)
 
     def _draw(self) -> None:
-        begun = time.monotonic()
+        begun, taken = time.monotonic(), self._taken
         self.picture = self._drawing.draw()
         took = time.monotonic() - begun
         with self._news:
-            self._undrawn = False
+            self._drawn = taken
             self._next_draw = time.monotonic() + SHARE * took
             self._news.notify_all()
         self._changed()

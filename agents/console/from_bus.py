@@ -139,8 +139,8 @@ def _case(message: Message, batch: Batch) -> None:
 
 def _entry(message: Message, batch: Batch) -> None:
     if message.value is not None:
-        place = f"{message.partition}:{message.offset}"
-        batch.audit.append((place, wire.decode_audit(message.value)))
+        entry = wire.decode_audit(message.value)
+        batch.audit.append((f"{message.partition}:{message.offset} {entry.at!r}", entry))
 
 
 def _yesterday() -> float:

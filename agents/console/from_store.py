@@ -65,7 +65,7 @@ class FromStore:
             ),
             decisions=decisions,
             gone=gone,
-            audit=[(str(row), entry) for row, entry in trail],
+            audit=[(f"{row} {entry.at!r}", entry) for row, entry in trail],
             memory={PLACE: msgspec.json.encode(self._place)},
         )
 

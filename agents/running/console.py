@@ -71,7 +71,9 @@ class ConsoleProcess:
                 if self._config is not None:
                     self._begin(self._config)
             elif self._process is not None and self._process.poll() is not None:
-                log.error(said("console ended", status=self._process.returncode, again_in=pause))
+                status = self._process.returncode
+                level = logging.ERROR if status else logging.INFO  # 0: told to, by a signal
+                log.log(level, said("console ended", status=status, again_in=pause))
                 self._end()
                 if time.monotonic() - self._begun > PAUSES[1]:
                     pause = PAUSES[0]

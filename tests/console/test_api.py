@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -198,6 +199,25 @@ def test_persons_take_an_incident_on_and_end_it(place: Place, browser: Browser) 
         "closed",
     ]
     assert {entry.by for entry in trail} == {"ada"}
+
+
+def test_the_playbook_of_an_account_in_other_hands_is_ticked(
+    place: Place, browser: Browser
+) -> None:
+    place.tell(account("a1", ANNA), client("b2", OTHER))
+
+    def steps() -> dict[str, Any]:
+        found = browser.api("/incidents/a1")["incident"]["playbook"]
+        return {one["task"]: one["done"] for one in found}
+
+    assert {"password", "sessions", "release"} <= steps().keys()
+    done = browser.order("/incidents/a1/tick", task="password", account=ANNA, note="by phone")
+    assert done.json()["said"] == "password is done"
+    assert (steps()["password"]["by"], steps()["password"]["note"]) == ("ada", "by phone")
+    assert browser.order("/incidents/a1/tick", task="password", undo=True).status == 200
+    assert steps()["password"] is None
+    assert browser.order("/incidents/a1/tick", task="queue", account="x@y").status == 409
+    assert browser.order("/incidents/b2/tick", task="queue").status == 409
 
 
 def test_a_block_is_seen_at_once_and_undone(place: Place, browser: Browser) -> None:

@@ -258,6 +258,20 @@ def test_one_logs_in_acts_undoes_and_logs_out_by_forms_alone(place: Place) -> No
     assert page(browser, "/").status == 303
 
 
+def test_the_playbook_is_ticked_by_a_form(place: Place) -> None:
+    place.tell(account("a1", ANNA))
+    browser = place.browser("anton")
+    text = page(browser, "/incidents/a1").text
+    browser.csrf = token(text)
+    assert "a new password, and not the old one again" in text
+    found = browser.form("/do/tick", id="a1", task="password", account=ANNA, back="/incidents/a1")
+    assert found.status == 303
+    text = Tags(page(browser, "/incidents/a1").text).text
+    assert "password is done" in text
+    assert "Not done: password" in text
+    assert "/do/tick" not in page(place.browser("vera"), "/incidents/a1").text
+
+
 def test_what_cannot_be_done_is_told_on_the_page_one_came_from(place: Place) -> None:
     browser = place.browser("ada")
     found = browser.form("/do/block", target="10.0.0.1", reason="a slip", back="/blocks?text=10")

@@ -8,8 +8,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from agents.console.pages.charts import bars, measure
 from agents.console.pages.words import FILTERS
+from agents.incidents.playbook import MEANINGS
 from agents.words import many, printable
 from schemas.findings import SEVERITIES
+from streams.rendering.words import runbook
 
 HERE = Path(__file__).parent
 STATIC = {
@@ -37,6 +39,8 @@ class Templates:
             "bars": bars,
             "measure": measure,
             "many": many,
+            "meanings": MEANINGS,
+            "runbook": runbook,
             "plain": printable,
             "severities": tuple(reversed(SEVERITIES)),
             "static": {name: f"/static/{name}?v={self._mark(name)}" for name in STATIC},

@@ -61,6 +61,7 @@ bench: setup ## measure speed beside the references; the tables are kept in load
 	$(BIN)/python -m load.bench_worker
 	$(BIN)/python -m load.bench_intake
 	$(BIN)/python -m load.bench_formats
+	$(BIN)/python -m load.bench_sinks
 	$(BIN)/python -m load.goals
 
 .PHONY: quality

@@ -22,6 +22,7 @@ from schemas.findings import ACTIONS, Action, Decision
 from streams.gateways.rspamd import Rspamd, RspamdSettings
 from streams.writing import HEADER
 from tests.gateways.decided import decided, pardoned
+from tests.gateways.loop import Loop
 from tools.kafka import free_ports
 
 ALL = {"clients": "clients", "accounts": "accounts", "senders": "senders", "domains": "domains"}
@@ -335,6 +336,72 @@ def test_postfix_holds_the_mail_of_an_account_by_its_milter(
     until(lambda: send("bob") == len(list(held.iterdir())) == send("carol"))
     last = send("bob")
     assert send("bob") == last
+
+
+ATTACKER, INNOCENT = "203.0.113.9", "198.51.100.1"
+HARVEST = """
+[detectors.directory_harvest]
+stage = "enforce"
+"""
+
+
+@pytest.mark.servers
+def test_a_guesser_is_refused_until_its_lease_ends_and_nobody_else(
+    rspamd: Server, postfix: Any, documented: Callable[..., str], tmp_path: Path, until: Until
+) -> None:
+    """The closed loop: Postfix logs, Mailwarden sees and decides, rspamd refuses by its milter."""
+    section = documented("rspamd", "mailwarden.toml", rspamd.maps)
+    gateway = Rspamd(convert(tomllib.loads(section)["gateways"]["rspamd"], RspamdSettings))
+    gateway.apply([])
+    rspamd.start(until)
+    watches(rspamd, gateway, until)
+    for assignment in (
+        f"smtpd_milters=inet:127.0.0.1:{rspamd.milter}",
+        "smtpd_authorized_xclient_hosts=127.0.0.1",
+        "smtpd_error_sleep_time=0",
+        "smtpd_hard_error_limit=1000",
+        "local_recipient_maps=inline:{ { bob@example.org = there } }",
+    ):
+        postfix.set("-e", assignment)
+    postfix.start()
+
+    def speaks(client: str) -> smtplib.SMTP:
+        smtp = smtplib.SMTP("127.0.0.1", postfix.port, "client.example.net", timeout=30)
+        smtp.ehlo()
+        smtp.docmd("XCLIENT", f"ADDR={client} NAME=[UNAVAILABLE]")
+        smtp.ehlo()
+        return smtp
+
+    def serves(client: str) -> bool:
+        with speaks(client) as smtp:
+            smtp.mail("a@example.net")
+            smtp.rcpt("bob@example.org")
+            try:
+                return smtp.data(MAIL.encode())[0] == 250
+            except smtplib.SMTPDataError:
+                return False
+
+    def harvests() -> None:
+        with speaks(ATTACKER) as smtp:
+            for number in range(12):
+                smtp.mail("a@example.net")
+                smtp.rcpt(f"name{number}@example.org")
+                smtp.rset()
+
+    loop = Loop(tmp_path, postfix.folder / "log", section + HARVEST)
+    try:
+        assert serves(ATTACKER)
+
+        def refused() -> bool:
+            harvests()  # first it would be slowed, which is not for rspamd; who goes on is refused
+            return not serves(ATTACKER)
+
+        until(refused)
+        assert serves(INNOCENT)
+        loop.end_leases()
+        until(lambda: serves(ATTACKER))
+    finally:
+        loop.close()
 
 
 @pytest.mark.servers

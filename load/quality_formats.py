@@ -36,7 +36,7 @@ SHORT = ("journal", "rfc3164", "filebeat", "otlp", "docker")  # carriers in the 
 
 def smaller(mix: Mix) -> Mix:
     """Three days of a part of the organisation."""
-    people = mix.nature.people * 2 // 3
+    people = mix.nature.people // 2
     return replace(mix, days=3, nature=replace(mix.nature, people=people))
 
 

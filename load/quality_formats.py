@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 from msgspec import Struct
 from msgspec.structs import replace
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 from load import accusations
@@ -36,7 +36,7 @@ SHORT = ("journal", "rfc3164", "filebeat", "otlp", "docker")  # carriers in the 
 
 def smaller(mix: Mix) -> Mix:
     """Three days of a part of the organisation."""
-    people = mix.nature.people * 2 // 3
+    people = mix.nature.people // 2
     return replace(mix, days=3, nature=replace(mix.nature, people=people))
 
 
@@ -71,6 +71,11 @@ def measure(form: Form) -> Result:
             judgements.append(judge(mix.title, mix.nature.domain, lines, told, said, {}))
             lost += said.lost
     return Result(form, judgements, lost)
+
+
+def tables(results: Sequence[Result]) -> list[RenderableType]:
+    """What is shown of some formats; the first one is the measure."""
+    return [one for each in (_all, _classes, _less, _hit) for one in (each(results), "")]
 
 
 def _all(results: Sequence[Result]) -> Table:
@@ -153,8 +158,8 @@ def main(jobs: int, only: tuple[str, ...]) -> None:
         forms += [Form("postfix", name) for name in CARRIERS if name in SHORT]
     with ProcessPoolExecutor(jobs) as pool:
         results = list(pool.map(measure, [PLAIN, *forms]))
-    tables = [one for each in (_all, _classes, _less, _hit) for one in (each(results), "")]
-    Console(width=WIDTH).print(*tables, sep="\n")
+    shown = tables(results)
+    Console(width=WIDTH).print(*shown, sep="\n")
     if only:
         return
     with (RESULTS / "quality_formats.md").open("w") as file:
@@ -162,7 +167,7 @@ def main(jobs: int, only: tuple[str, ...]) -> None:
         when = f"{datetime.now(UTC):%Y-%m-%d}"
         head = f"# Quality by format\n\n`python -m load.quality_formats`, {when}; seed {SEED}\n"
         console.print(head, markup=False, highlight=False)
-        console.print(*tables, markup=False, highlight=False, sep="\n")
+        console.print(*shown, markup=False, highlight=False, sep="\n")
 
 
 if __name__ == "__main__":

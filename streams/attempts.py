@@ -234,6 +234,8 @@ class Attempts:
         client = self._stories.get((event.gateway, "@" + event.client))
         for story in (session, client):
             for index, detail in enumerate(story.details if story else ()):
+                if not _served(event, detail.event):
+                    continue
                 if not event.account or not detail.event.account or _same(event, detail.event):
                     return story.details.pop(index).event  # type: ignore[union-attr]
         return self._nobodys(event)

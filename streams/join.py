@@ -39,6 +39,9 @@ KEEP: Final[dict[str, float]] = {
     "trace": 600.0,  # rows of one message, one for each recipient
 }
 
+# The recipient of a mail that has one: where several lines tell of another one each, none is it
+SOLE: Final = "sole_recipient"
+
 FILLED: Final[dict[type[Fact], tuple[tuple[str, str], ...]]] = {
     # the event's field, what it is remembered as
     Message: (
@@ -59,6 +62,7 @@ FILLED: Final[dict[type[Fact], tuple[tuple[str, str], ...]]] = {
         ("recipient", "failed_recipient"),
         # told before the line that says what became of it
         ("recipient", "recipient"),
+        ("recipient", SOLE),
         ("enhanced", "enhanced"),
         ("reason", "reason"),
     ),
@@ -261,7 +265,9 @@ class Joiner:
             if "failed_status" in keeps:
                 self._fail(part, keeps, known, room)
             for name, value in keeps.items():
-                if value or name not in known:
+                if name == SOLE and known.get(SOLE, value) != value:
+                    known[SOLE] = ""
+                elif value or name not in known:
                     known[name] = value
             if memory.waiting and "origin" in keeps:
                 self._release(memory, out)

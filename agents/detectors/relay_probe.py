@@ -43,7 +43,10 @@ class RelayProbe(Detector, frozen=True, kw_only=True):
 
     name = "relay_probe"
     technique = "T1595"  # Active Scanning
-    blind_to = "servers that refuse relaying with the words of another refusal"
+    blind_to = (
+        "where our domains are not set: servers that refuse relaying with the words of another"
+        " refusal"
+    )
     hears: ClassVar = {"c": (Recipient, Message), "n": (Recipient,)}
     state = Seen
 
@@ -67,7 +70,7 @@ class RelayProbe(Detector, frozen=True, kw_only=True):
     def minds(self, event: Any, view: View) -> bool:
         if view.trusted or event.account:
             return False
-        return type(event) is Message or event.verdict == "relay_denied"
+        return type(event) is Message or _denied(event, view.site)
 
     def observe(self, event: Any, seen: Seen, view: View) -> Iterable[Mark]:
         if not self.minds(event, view):
@@ -148,6 +151,16 @@ class RelayProbe(Detector, frozen=True, kw_only=True):
             checks=["no login from the network in 30 days"],
             wish=Wish("reject", target, self.seconds, against=COLD if view.cold else ""),
         )
+
+
+def _denied(event: Recipient, site: Site) -> bool:
+    """Whether a stranger was refused who wanted mail relayed. Some servers (OpenSMTPD) refuse a
+    recipient of another domain with the words for a mailbox that nobody has."""
+    if event.verdict != "unknown" or event.command or not site.domains:
+        return event.verdict == "relay_denied"
+    if "@" not in event.recipient or site.local(event.recipient):
+        return False
+    return event.client not in site.own
 
 
 def _is_customer(sender: str, site: Site) -> bool:

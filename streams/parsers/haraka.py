@@ -250,6 +250,9 @@ def _recipient(line: _Line, begin: int) -> Items:
         refusal = {"verdict": "relay_denied", "code": 550, "reason": "relay_denied"}
     elif said in _DENIED:
         refusal = _refusal(fields, _DENIED[said])
+    elif said == "OK":
+        # No line on a delivery names its recipients
+        return (_queue(line, {"sole_recipient": recipient, "origin": "haraka"}, None, {}),)
     else:
         return ()
     values = {

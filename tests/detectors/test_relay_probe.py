@@ -182,3 +182,18 @@ def test_after_a_quiet_hour_it_begins_anew() -> None:
     assert "insistent" not in shapes(
         every(MINUTE, asking(4)), every(MINUTE, asking(4), start=2 * HOUR)
     )
+
+
+def test_the_words_for_a_mailbox_that_nobody_has_may_mean_another_domain() -> None:
+    asked = [replace(one, verdict="unknown", sender="") for one in asking(8, 4)]
+    assert told(every(MINUTE, asked)).shapes.get(NAME)
+    ours = [replace(one, recipient="nobody@example.org") for one in asked]
+    assert not told(every(MINUTE, ours)).shapes.get(NAME)
+    nothing_known = replace(SITE, domains=frozenset())
+    assert not told(every(MINUTE, asked), site=nothing_known).shapes.get(NAME)
+
+
+def test_a_host_of_ours_that_mistypes_a_domain_asks_nothing() -> None:
+    asked = [replace(one, verdict="unknown") for one in asking(8, 4)]
+    own = replace(SITE, own=Networks(("203.0.113.0/24",)))
+    assert not told(every(MINUTE, asked), site=own).shapes.get(NAME)

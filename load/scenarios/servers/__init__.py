@@ -13,6 +13,7 @@ from load.scenarios.servers.qmail import Qmail, Vpopmail
 from load.scenarios.servers.roles import Gateway, House
 from load.scenarios.servers.sendmail import Sendmail
 from load.scenarios.servers.stalwart import Stalwart
+from load.scenarios.servers.zimbra import PostfixWithZimbra, ZimbraMailboxes
 
 
 def postfix_dovecot(house: House) -> Gateway:
@@ -69,6 +70,11 @@ def qmail(house: House) -> Gateway:
     return Gateway(Qmail(house, boxes), boxes, house.host)
 
 
+def zimbra(house: House) -> Gateway:
+    boxes = ZimbraMailboxes(house)
+    return Gateway(PostfixWithZimbra(house, boxes), boxes, house.host)
+
+
 SERVERS: dict[str, Callable[[House], Gateway]] = {
     "postfix": postfix_dovecot,
     "exim": exim,
@@ -81,5 +87,6 @@ SERVERS: dict[str, Callable[[House], Gateway]] = {
     "stalwart": stalwart,
     "exchange": exchange,
     "qmail": qmail,
+    "zimbra": zimbra,
 }
 """By the name that ``--server`` takes."""

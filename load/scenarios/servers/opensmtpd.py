@@ -92,7 +92,7 @@ class OpenSmtpd:
         self, at: float, client: Client, sender: str, recipients: Sequence[str]
     ) -> None:
         session = self._comes(at, client, tls=False)
-        self._fails(at + 0.25, session, ".", SPAM)
+        self._fails(at + 0.25, session, "DATA", SPAM)
         self._goes(at + 0.35, session)
 
     # -- mail -----------------------------------------------------------------------------------

@@ -46,7 +46,9 @@ def opened(record: Record, session: str, address: str, host: str) -> Items:
     keeps = {"client": client, "origin": "smtpd" if client else "pickup"}
     if not client:
         return (part(record, session, keeps=keeps),)
-    values = {"client": client, "name": name}
+    # smtpd asks the resolver, and writes so where there is no name
+    reason = "no_reverse_name" if host.startswith("<unknown>") else ""
+    values = {"client": client, "name": name, "reason": reason}
     return (part(record, session, Connection, values, keeps),)
 
 

@@ -61,6 +61,13 @@ bench: setup ## measure speed beside the references; the tables are kept in load
 	$(BIN)/python -m load.bench_worker
 	$(BIN)/python -m load.bench_intake
 	$(BIN)/python -m load.bench_formats
+	$(BIN)/python -m load.bench_policy
+	$(BIN)/python -m load.bench_auth_policy
+	$(BIN)/python -m load.bench_lapi
+	$(BIN)/python -m load.bench_nftables
+	$(BIN)/python -m load.bench_edge
+	$(BIN)/python -m load.bench_enforced
+	$(BIN)/python -m load.bench_lookup
 	$(BIN)/python -m load.bench_sinks
 	$(BIN)/python -m load.goals
 

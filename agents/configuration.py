@@ -3,7 +3,6 @@
 Wrong settings raise SettingsError: the file, the key, and what was expected.
 """
 
-import logging
 import math
 import os
 import socket
@@ -23,7 +22,6 @@ from agents.naming import NAMES
 from agents.phishing import PhishingList
 from agents.running import state
 from schemas import net
-from schemas.events import Fact
 from schemas.keys import Key, Site
 from schemas.settings import (
     CustomSettings,
@@ -37,7 +35,6 @@ from streams import signing as signing_keys
 from streams.blocklist import Blocklist
 from streams.gateway import Gateway
 from streams.gateways import GATEWAYS
-from streams.said import said
 from streams.sink import Sink
 from streams.sinks import SINKS
 
@@ -45,8 +42,6 @@ if TYPE_CHECKING:
     from agents.engine import Variants
     from agents.shard import Shard
     from streams.parsers.part import Format
-
-log = logging.getLogger(__name__)
 
 P = TypeVar("P")
 
@@ -141,6 +136,7 @@ def build_shard(
     """A shard that watches the keys which `mine` names; `budget_share` is its part of the
     budget of new decisions, where there are several."""
     # An edge that starts again, and every command, must not wait for what thinks.
+    from agents.broken import Broken  # noqa: PLC0415
     from agents.engine import Engine  # noqa: PLC0415
     from agents.response import Response  # noqa: PLC0415
     from agents.shard import Shard  # noqa: PLC0415
@@ -176,23 +172,6 @@ def signing(config: Config) -> signing_keys.Keys | None:
         return signing_keys.load(Path(named)) if named else None
     except signing_keys.SigningError as error:
         raise SettingsError(f"{config.where}: response.signing_key_file: {error}") from error
-
-
-class Broken:
-    """Hears of each exception of a detector and logs the first of its kind."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._told: set[tuple[str, type[Exception]]] = set()
-
-    def __call__(self, detector: Detector, event: Fact, error: Exception) -> None:
-        self.count += 1
-        if (detector.name, type(error)) not in self._told:
-            self._told.add((detector.name, type(error)))
-            what = said(
-                "detector failed", detector=detector.name, event=event.type, event_at=event.at
-            )
-            log.error(what, exc_info=error)
 
 
 # -- sections ---------------------------------------------------------------------------------

@@ -1,4 +1,8 @@
-"""Numbers as people say them."""
+"""Numbers and events as people say them."""
+
+import msgspec
+
+PLAIN = {"type", "at", "offset", "message_id"}  # of an event: said otherwise, or for machines
 
 
 def many(count: float, noun: str, plural: str = "", *, about: bool = False) -> str:
@@ -29,3 +33,15 @@ def number(value: float) -> str:
 def printable(text: str) -> str:
     """The text without anything that a terminal would obey."""
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def event(text: str) -> str:
+    """``auth  client=192.0.2.1  outcome=failed``; a text that is no event, as it is."""
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+    if not isinstance(found, dict):
+        return text
+    said = [f"{name}={value}" for name, value in found.items() if name not in PLAIN]
+    return "  ".join([str(found.get("type", "event")), *said])

@@ -26,6 +26,7 @@ from pathlib import Path
 
 from agents.commands.topics import make
 from agents.configuration import build, build_blocklist
+from agents.edge import snapshot
 from schemas import wire
 from schemas.findings import Decision, Target, decision_id
 from schemas.gateways import GatewayState
@@ -37,6 +38,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "edge.json"
 COMMAND = "python -m load.bench_edge"
 DEADLINE = 120.0
+SNAPSHOT = "decisions.snapshot"
 SETTINGS = """
 [http]
 listen = ""
@@ -71,6 +73,14 @@ def decisions(count: int) -> list[Decision]:
             )
         )
     return found
+
+
+def keep(path: Path, found: list[Decision]) -> None:
+    """As an edge with the settings of the benchmark keeps them."""
+    blocklist = build_blocklist(build(Settings()))
+    for decision in found:
+        blocklist.put(decision)
+    snapshot.write(path, blocklist.image({}))
 
 
 @contextmanager
@@ -137,7 +147,7 @@ def from_topic(folder: Path, found: list[Decision], runs: int) -> list[float]:
         states = bus.subscribe(["mail.gateways"], None)
         times = []
         for _ in range(runs):
-            (folder / "decisions.json").unlink(missing_ok=True)
+            (folder / SNAPSHOT).unlink(missing_ok=True)
             begun = time.monotonic()
             with gateway(folder, broker.bootstrap) as (process, _):
                 said: list[GatewayState] = []
@@ -154,18 +164,14 @@ def from_topic(folder: Path, found: list[Decision], runs: int) -> list[float]:
         broker.stop()
 
 
-def weight(found: list[Decision]) -> dict[str, float]:
+def weight(folder: Path) -> dict[str, float]:
     """Bytes of a decision in memory, as it comes from a snapshot, and processor time of a list."""
-    data = wire.encode(found)
+    blocklist = build_blocklist(build(Settings()))
     gc.collect()
     before = _resident()
-    known = wire.decode_decisions(data)
-    blocklist = build_blocklist(build(Settings()))
-    for decision in known:
-        blocklist.put(decision)
-    del known
+    blocklist.adopt(snapshot.read(folder / SNAPSHOT))
     gc.collect()
-    size = (_resident() - before) / len(found)
+    size = (_resident() - before) / len(blocklist)
     begun = time.process_time()
     blocklist.in_force(time.time())
     return {"bytes": round(size), "list_s": round(time.process_time() - begun, 3)}
@@ -184,10 +190,10 @@ def main() -> None:
     options = parser.parse_args()
     found = decisions(options.decisions)
     result: dict[str, object] = {"decisions": options.decisions, "runs": options.runs}
-    result |= weight(found)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "decisions.json").write_bytes(wire.encode(found))
+        keep(folder / SNAPSHOT, found)
+        result |= weight(folder)
         last = found[-1].target.value
         runs = [restart(folder, f"{last}/32 ") for _ in range(options.runs)]
         for what in ("known", "known_processor", "written", "written_processor"):

@@ -53,10 +53,15 @@ def timed(work: Callable[[], object], clock: Callable[[], float]) -> float:
     return clock() - began
 
 
+def _written(given: list[Decision]) -> list[ruleset.Command]:
+    now = time.time()
+    return ruleset.elements("mailwarden", ruleset.content(given, now), now)
+
+
 def measured(gateway: Nftables, given: list[Decision]) -> tuple[float, ...]:
     """Seconds to write, to write and load, and to look at, the best of a few turns."""
     work = (
-        (lambda: ruleset.elements("mailwarden", given, time.time()), spent),
+        (lambda: _written(given), spent),
         (lambda: gateway.enforce(given), spent),
         (lambda: gateway.enforce(given), time.perf_counter),
         (gateway._look, time.perf_counter),

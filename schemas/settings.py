@@ -164,6 +164,40 @@ class HttpSettings(Section, frozen=True):
     listen: str = "127.0.0.1:9473"  # host:port; "" serves nothing
 
 
+Role = Literal["viewer", "analyst", "admin"]
+"""What a person may do at the console: look; act on incidents and blocks; the kill switch too."""
+
+
+class UserSettings(Section, frozen=True):
+    """``[console.users.NAME]``: a person who may use the console."""
+
+    role: Role = "viewer"
+    password: str = ""  # its hash, as `mailwarden console password` makes it; "": the proxy knows
+
+
+class ProxySettings(Section, frozen=True):
+    """``[console.proxy]``: a reverse proxy that says who somebody is."""
+
+    addresses: tuple[str, ...] = ()  # of the proxy: from nobody else the headers are believed
+    header: str = "X-Remote-User"  # that names the person; the proxy must set it itself
+    role: Literal["", "viewer", "analyst", "admin"] = ""  # of those that console.users does not
+    # name; "": they are refused
+
+
+class ConsoleSettings(Section, frozen=True):
+    """``[console]``: the operator's console. Its section switches it on in `run`."""
+
+    listen: str = "127.0.0.1:8025"  # host:port
+    users: dict[str, UserSettings] = {}  # none: whoever reaches loopback is an admin
+    users_file: str = ""  # more of them, one a line: NAME ROLE HASH
+    proxy: ProxySettings | None = None
+    certificate: str = ""  # PEM file: TLS
+    certificate_key: str = ""  # PEM file, where the certificate's does not hold it
+    plain: bool = False  # off loopback without TLS: only where the network between is ours
+    idle: float = 28800.0  # seconds without a request after which a session ends
+    path: str = ""  # the read model, an SQLite file; "" is console.db, beside the store
+
+
 class KafkaSettings(Section, frozen=True):
     """``[kafka]``: the bus of many servers."""
 
@@ -255,6 +289,7 @@ class Settings(Section, frozen=True):
     abuse: AbuseSettings = field(default_factory=AbuseSettings)
     traces: TracesSettings = field(default_factory=TracesSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
+    console: ConsoleSettings | None = None
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     domains: dict[str, Any] = {}  # tables, each a DomainSettings
     detectors: dict[str, Any] = {}  # tables, which their registries convert

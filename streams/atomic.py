@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 
-def replace(path: Path, text: str, mode: int = 0o644) -> None:
-    """Make `text` the content of `path`, safe on disk when this returns.
+def replace(path: Path, content: str | bytes, mode: int = 0o644) -> None:
+    """Make `content` the content of `path`, safe on disk when this returns.
 
     Mode and owner of an existing file are kept, `mode` is for a new one; a symbolic link is
     followed. Raises OSError, and then the file is as it was.
@@ -16,8 +16,8 @@ def replace(path: Path, text: str, mode: int = 0o644) -> None:
     real = Path(os.path.realpath(path))
     descriptor, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             _dress(file.fileno(), real, mode)
             os.fsync(file.fileno())

@@ -15,11 +15,17 @@ One thread changes a block list; `lookup` may be asked by others meanwhile. What
 replaced, never changed in place.
 """
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import Literal
 
 from schemas import net
 from schemas.findings import ACTIONS, Decision, decision_id
+from streams import image as images
+from streams.image import Held, Image, Place, every
 from streams.leases import Leases
 from streams.packed import Packed, pack, unpack
 
@@ -35,16 +41,10 @@ ALWAYS = frozenset({"postmaster", "abuse"})
 Refusal = Literal["", "older", "target", "spared", "wide", "mailbox", "domain", "full"]
 """Why a decision is not taken; "" where it is."""
 
+_first = itemgetter(0)
 _Rank = tuple[int, float, float]
-_Place = int | str
-"""Where a target is found: a network as one number (`_numbered`), what has a name by kind and
-value. One object each, not tuples: there are as many as decisions."""
-
-_Row = tuple[str, _Place, str, bytes]
+_Row = tuple[str, Place, str, bytes]
 """A decision to be sorted: id, place, domain, and itself."""
-
-_Held = bytes | tuple[bytes, ...]
-"""Packed decisions: nearly always one, and looked at seldom (streams/packed.py)."""
 
 
 class Blocklist:
@@ -67,20 +67,20 @@ class Blocklist:
         self._spared = spared or net.Networks()
         self._widest = {4: widest[0], 6: widest[1]}
         self._limit = limit
-        self._places: dict[_Place, _Held] = {}
-        self._named: dict[str, _Place] = {}  # of ids which do not say where that is
+        self._places: dict[Place, Held] = {}
+        self._named: dict[str, Place] = {}  # of ids which do not say where that is
         self._count = 0
         self._lengths: dict[int, int] = {}  # places, by the end of their number: version, length
         # by version, how places of these lengths are made of an address: the bits that fall away,
         # and the end of the number
         self._cuts: dict[int, tuple[tuple[int, int], ...]] = {4: (), 6: ()}
-        self._leases: Leases[_Place] = Leases(self._ends)
+        self._leases: Leases[Place] = Leases(self._ends)
 
     def __len__(self) -> int:
         return self._count
 
     def __iter__(self) -> Iterator[Decision]:
-        return (unpack(packed) for here in self._places.values() for packed in _all(here))
+        return (unpack(packed) for here in self._places.values() for packed in every(here))
 
     def get(self, name: str) -> Decision | None:
         place = self._where(name)
@@ -123,7 +123,7 @@ class Blocklist:
             if type(place) is int:
                 self._count_length(place, 1)
         else:
-            self._places[place] = (*_all(here), packed)
+            self._places[place] = (*every(here), packed)
         self._leases.add(decision.until, place)
         if len(self._leases) > 2 * self._count + 1024:
             self._forget_replaced()
@@ -136,7 +136,7 @@ class Blocklist:
             return False
         self._named.pop(name, None)
         self._count -= 1
-        here = tuple(one for one in _all(self._places[place]) if unpack(one).id != name)
+        here = tuple(one for one in every(self._places[place]) if unpack(one).id != name)
         if here:
             self._places[place] = here[0] if len(here) == 1 else here
         else:
@@ -149,7 +149,7 @@ class Blocklist:
         """Take out, and return, the leases that have ended."""
         ended = []
         for place in self._leases.due(now):
-            for decision in map(unpack, _all(self._places.get(place, ()))):
+            for decision in map(unpack, every(self._places.get(place, ()))):
                 if decision.until <= now:
                     self.remove(decision.id)
                     ended.append(decision)
@@ -164,16 +164,21 @@ class Blocklist:
         everywhere are left out."""
         alike: dict[_Rank, list[_Row]] = {}
         for place, here in self._places.items():
-            for packed in _all(here):
-                decision = unpack(packed)
-                if decision.until > now:
-                    row = (decision.id, place, decision.domain, packed)
-                    alike.setdefault(_rank(decision, place), []).append(row)
+            for packed in every(here):
+                one = unpack(packed)
+                if one.until > now:
+                    rank = _rank(one, place)
+                    rows = alike.get(rank)
+                    if rows is None:
+                        rows = alike[rank] = []
+                    rows.append((one.id, place, one.domain, packed))
         seen: dict[int, dict[int, set[int]]] = {4: {}, 6: {}}  # prefixes, by version and length
-        named: set[_Place] = set()
+        named: set[Place] = set()
         found = []
         for rank in sorted(alike):
-            for _, place, domain, packed in sorted(alike[rank], key=_name):
+            rows = alike[rank]
+            rows.sort(key=_first)
+            for _, place, domain, packed in rows:
                 if type(place) is int:
                     version, length, prefix = _parts(place)
                     around = seen[version]
@@ -209,13 +214,13 @@ class Blocklist:
             places.append(f"domain:{domain}")
         if not any(map(self._places.get, places)):  # most that are asked about are in none
             return None
-        found: list[tuple[Decision, _Place]] = []
+        found: list[tuple[Decision, Place]] = []
         for place in places:
             here = self._places.get(place)
             if here is not None:
                 found += [
                     (decision, place)
-                    for decision in map(unpack, _all(here))
+                    for decision in map(unpack, every(here))
                     if decision.until > now and decision.domain in ("", ours)
                 ]
         if not found:
@@ -225,21 +230,63 @@ class Blocklist:
             ruling = min(found, key=lambda one: (_rank(*one), one[0].id))[0]
         return None if ruling.origin == "pardon" else ruling
 
+    # -- as a whole -------------------------------------------------------------------------
+
+    def image(self, made: Mapping[str, Decision]) -> Image:
+        """All that is here, with these decisions, by id, in the place of what they count as."""
+        held = dict(self._places) if made else self._places
+        for name, decision in made.items():
+            place = self._where(name)
+            if place is not None and place in held:
+                rows = (pack(decision) if unpack(o).id == name else o for o in every(held[place]))
+                held[place] = tuple(rows)
+        return images.draw(self._rules(), held, self._leases.pages(), self._named)
+
+    def adopt(self, image: Image) -> bool:
+        """Take in all of an image at once, in the place of what is here; False, and nothing is
+        done, where other rules hold here than where it was made. Raises ValueError where it
+        contradicts itself."""
+        if image.rules != self._rules():
+            return False
+        places = images.places(image)
+        try:
+            held = dict(zip(places, image.held, strict=True))
+            named = {name: places[number] for name, number in image.named.items()}
+            pages = [
+                (start, [places[number] for number in array("I", numbers)])
+                for start, numbers in image.pages
+            ]
+        except IndexError as error:
+            raise ValueError("a place that is not there") from error
+        self._places, self._named = held, named
+        self._count = sum(1 if type(here) is bytes else len(here) for here in held.values())
+        self._lengths = Counter(place & 0x1FF for place in held if type(place) is int)
+        self._cut()
+        self._leases = Leases(self._ends)
+        for start, there in pages:
+            self._leases.add_page(start, there)
+        return True
+
+    def _rules(self) -> bytes:
+        """A fingerprint of all that `admit` objects to."""
+        rules = (sorted(self._spared), self._widest, SHORTEST, self._limit, sorted(self._domains))
+        return hashlib.sha256(repr(rules).encode()).digest()
+
     # -- what is behind it ------------------------------------------------------------------
 
-    def _where(self, name: str) -> _Place | None:
+    def _where(self, name: str) -> Place | None:
         return self._named[name] if name in self._named else _place(name)
 
-    def _find(self, place: _Place, name: str) -> Decision | None:
+    def _find(self, place: Place, name: str) -> Decision | None:
         """The decision of this id among those about one target."""
-        for packed in _all(self._places.get(place, ())):
+        for packed in every(self._places.get(place, ())):
             decision = unpack(packed)
             if decision.id == name:
                 return decision
         return None
 
-    def _ends(self, place: _Place) -> list[float]:
-        return [unpack(packed).until for packed in _all(self._places.get(place, ()))]
+    def _ends(self, place: Place) -> list[float]:
+        return [unpack(packed).until for packed in every(self._places.get(place, ()))]
 
     def _forget_replaced(self) -> None:
         self._leases = Leases(self._ends)
@@ -253,14 +300,17 @@ class Blocklist:
         count = self._lengths.get(length, 0) + change
         self._lengths[length] = count
         if (change, count) in ((1, 1), (-1, 0)):  # the first one came, or the last one went
-            known = [one for one, many in self._lengths.items() if many]
-            self._cuts = {
-                version: tuple((bits - _parts(one)[1], one) for one in known if one & 1 == six)
-                for version, bits, six in ((4, 32, 0), (6, 128, 1))
-            }
+            self._cut()
 
-    def _about(self, address: str, account: str) -> list[_Place]:
-        places: list[_Place] = []
+    def _cut(self) -> None:
+        known = [one for one, many in self._lengths.items() if many]
+        self._cuts = {
+            version: tuple((bits - _parts(one)[1], one) for one in known if one & 1 == six)
+            for version, bits, six in ((4, 32, 0), (6, 128, 1))
+        }
+
+    def _about(self, address: str, account: str) -> list[Place]:
+        places: list[Place] = []
         if address:
             places += self._around(address)
         if account:
@@ -273,7 +323,7 @@ class Blocklist:
         version, _, value = net.number(address)
         return [value >> away << 9 | end for away, end in self._cuts[version]]
 
-    def _place_of(self, decision: Decision) -> tuple[_Place, Refusal]:
+    def _place_of(self, decision: Decision) -> tuple[Place, Refusal]:
         """Where a decision is found, or what speaks against its target. Raises ValueError where
         it is none."""
         target = decision.target
@@ -322,15 +372,7 @@ def _age(decision: Decision) -> tuple[int, float]:
     return decision.generation, decision.since
 
 
-def _all(held: _Held) -> tuple[bytes, ...]:
-    return held if type(held) is tuple else (held,)  # type: ignore[return-value]
-
-
-def _name(row: _Row) -> str:
-    return row[0]
-
-
-def _rank(decision: Decision, place: _Place) -> _Rank:
+def _rank(decision: Decision, place: Place) -> _Rank:
     """Sorts what rules first; of what is alike, the id decides. The number says: only observed;
     the machine's; then a person's by the length of the prefix (the longest first), the machine's
     by severity and that length (the shortest first)."""
@@ -361,7 +403,7 @@ def _parts(place: int) -> tuple[int, int, int]:
     return 6 if place & 1 else 4, place >> 1 & 0xFF, place >> 9
 
 
-def _place(name: str) -> _Place | None:
+def _place(name: str) -> Place | None:
     """Where the decision of this id is found, if the id is what `decision_id` makes."""
     place = name.rpartition(":")[0]
     kind, _, value = place.partition(":")

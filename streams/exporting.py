@@ -35,7 +35,7 @@ BY: dict[str, tuple[str, ...]] = {
     "evicted_records": _THINKING,
     "late_events": _THINKING,
     "gateways_silent": _THINKING,
-    "detector_failures": ("run",),
+    "detector_failures": _THINKING,
     "questions": _THINKING,
     "questions_dropped": _THINKING,
     "listed_answering": _THINKING,

@@ -17,6 +17,7 @@ from schemas.audit import Audit
 from schemas.events import Fact
 from schemas.findings import Decision
 from schemas.settings import Section
+from streams.packed import enforced
 
 
 class GatewayError(Exception):
@@ -96,7 +97,7 @@ class Gateway:
         self.settings = settings
         self.name = name or type(self).__name__.lower()
         self._lifted = lifted
-        self._given: list[Decision] | None = None  # as enforced; None: not yet, or unfinished
+        self._given: Sequence[Decision] | None = None  # as enforced; None: not yet, or unfinished
 
     def apply(self, decisions: Sequence[Decision]) -> bool:
         """Enforce exactly these; True when it is done, False while work is left.
@@ -106,7 +107,7 @@ class Gateway:
         observed are passed over. Raises GatewayError where it failed; call again then, too.
         """
         stop = not self.settings.enabled or self._lifted()
-        wanted = [] if stop else [decision for decision in decisions if decision.enforced]
+        wanted: Sequence[Decision] = [] if stop else enforced(decisions)
         if wanted == self._given:
             return True
         self._given = None

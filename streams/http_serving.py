@@ -63,7 +63,7 @@ class HttpServing(Serving):
         """Raises SettingsError where the settings cannot be used."""
         super().__init__(settings, name, lifted)
         self._tokens = _tokens(self.settings)
-        if not _near(self.settings.listen):
+        if not near(self.settings.listen):
             if not self._tokens:
                 raise SettingsError("listen: off loopback, key or key_file is needed")
             if not self.settings.certificate and not self.settings.plain:
@@ -75,7 +75,7 @@ class HttpServing(Serving):
         if not self.settings.certificate:
             return super().needs()
         try:
-            _tls(self.settings)
+            tls_context(self.settings.certificate, self.settings.certificate_key)
         except (OSError, ValueError) as error:
             return [*super().needs(), Note("failed", str(error))]
         return [*super().needs(), Note("ok", f"{self.settings.certificate} can be used")]
@@ -104,7 +104,7 @@ class HttpServing(Serving):
         from streams.http_server import Server  # noqa: PLC0415 - see _aiohttp
 
         web = _aiohttp()
-        tls = _tls(self.settings)
+        tls = tls_context(self.settings.certificate, self.settings.certificate_key)
         taken = bound(self.settings)
         server = Server(
             self._answer,
@@ -219,7 +219,7 @@ def _tokens(settings: HttpServingSettings) -> tokens.Tokens:
     return held
 
 
-def _near(listen: str) -> bool:
+def near(listen: str) -> bool:
     """Whether only this machine can reach it."""
     host = listen.rpartition(":")[0]
     return listen.startswith("unix:") or host == "localhost" or net.address(host) in _LOOPBACK
@@ -228,15 +228,14 @@ def _near(listen: str) -> bool:
 _LOOPBACK = net.Networks(net.LOOPBACK)
 
 
-def _tls(settings: HttpServingSettings) -> ssl.SSLContext | None:
-    """Raises OSError where a file cannot be used: a renewed certificate may come in time."""
-    if not settings.certificate:
+def tls_context(certificate: str, key: str = "") -> ssl.SSLContext | None:
+    """For a server with these PEM files; None without a certificate. Raises OSError where a file
+    cannot be used: a renewed certificate may come in time."""
+    if not certificate:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        context.load_cert_chain(settings.certificate, settings.certificate_key or None)
+        context.load_cert_chain(certificate, key or None)
     except OSError as error:
-        raise ValueError(
-            f"certificate: {settings.certificate}: {error.strerror or error}"
-        ) from error
+        raise ValueError(f"certificate: {certificate}: {error.strerror or error}") from error
     return context

@@ -7,7 +7,7 @@ before its time: what has been replaced since is passed over when its page comes
 import heapq
 import itertools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -43,6 +43,24 @@ class Leases(Generic[T]):
             heapq.heappush(self._pages, page)
         else:
             there.append(place)
+
+    def pages(self) -> Iterator[tuple[float, list[T]]]:
+        """All of them, replaced ones included: the start of a page in Unix seconds, and the places
+        where something ends in it. `add` takes such a start for each of the places."""
+        yield from ((page * PAGE, there) for page, there in self._later.items())
+        for until, _, place in self._near:
+            yield until, [place]
+
+    def add_page(self, until: float, places: list[T]) -> None:
+        """Likewise `add`, for many places where something ends in one page."""
+        page = until // PAGE
+        if page <= self._opened or page in self._later:
+            for place in places:
+                self.add(until, place)
+            return
+        self._count += len(places)
+        self._later[page] = places
+        heapq.heappush(self._pages, page)
 
     def due(self, now: float) -> list[T]:
         """Takes out, the first to end first, the places where something has ended by `now`."""

@@ -15,6 +15,7 @@ from schemas.findings import Decision, Target
 
 _encode = msgpack.Encoder().encode
 _decode = msgpack.Decoder(tuple[Any, ...]).decode
+ENFORCED = 11  # the place of that field
 
 
 def pack(decision: Decision) -> bytes:
@@ -81,13 +82,21 @@ def unpack(packed: bytes) -> Decision:
     )
 
 
+def enforced(decisions: Sequence[Decision]) -> Sequence[Decision]:
+    """Those that are enforced, packed where they were."""
+    if isinstance(decisions, Packed):
+        return decisions.enforced()
+    return [decision for decision in decisions if decision.enforced]
+
+
 class Packed(Sequence[Decision]):
     """A list of decisions that unpacks each when it is looked at, and keeps none."""
 
-    __slots__ = ("_rows",)
+    __slots__ = ("_enforced", "_rows")
 
     def __init__(self, rows: Sequence[bytes]) -> None:
         self._rows = rows
+        self._enforced: Sequence[bytes] | None = None  # rows; not known yet
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -104,7 +113,16 @@ class Packed(Sequence[Decision]):
             return Packed(self._rows[place])
         return unpack(self._rows[place])
 
+    def enforced(self) -> "Packed":
+        """Those that are enforced. Found out once: each gateway asks every second."""
+        if self._enforced is None:
+            rows = [row for row in self._rows if _decode(row)[ENFORCED]]
+            self._enforced = rows if len(rows) < len(self._rows) else self._rows
+        return Packed(self._enforced)
+
     def __eq__(self, other: object) -> bool:
+        if isinstance(other, Packed):
+            return self._rows is other._rows or self._rows == other._rows
         if not isinstance(other, Sequence):
             return NotImplemented
         return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))

@@ -20,6 +20,7 @@ import uvloop
 
 from schemas.findings import Decision
 from streams.gateway import Gateway, GatewayError, GatewaySettings, Note, Site
+from streams.packed import enforced
 
 T = TypeVar("T")
 
@@ -65,7 +66,7 @@ class Serving(Gateway):
             except (OSError, ValueError) as error:
                 raise GatewayError(f"{self.settings.listen}: {_words(error)}") from error
             self._begun = True
-        wanted = [decision for decision in decisions if decision.enforced] if self._open else []
+        wanted = enforced(decisions) if self._open else []
         if wanted != self._given:
             self.take(wanted)
             self._given = wanted

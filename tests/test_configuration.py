@@ -3,16 +3,10 @@ from pathlib import Path
 import pytest
 
 from agents import configuration
-from agents.detector import Detector
 from agents.detectors import DETECTORS
-from schemas.events import Auth
 from schemas.settings import SettingsError
 from streams.gateways import GATEWAYS
 from streams.sinks import SINKS
-
-
-class Watch(Detector, frozen=True):
-    name = "watch"
 
 
 def written(folder: Path, text: str) -> Path:
@@ -268,17 +262,6 @@ def test_a_shard_watches_what_it_is_told_to() -> None:
     shard = configuration.build_shard(config, mine=lambda key: key == "m:a@example.org")
     assert shard.engine.site is config.site
     assert shard.records == {}
-
-
-def test_a_detector_that_fails_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    broken = configuration.Broken()
-    detector = Watch()
-    for _ in range(3):
-        broken(detector, Auth(at=1.0, client="192.0.2.1"), KeyError("x"))
-    broken(detector, Auth(at=1.0, client="192.0.2.1"), TypeError("x"))
-    assert broken.count == 4
-    assert len(caplog.records) == 2
-    assert "detector failed detector=watch event=auth" in caplog.text
 
 
 def test_mailbox_detectors_take_settings_for_a_domain(tmp_path: Path) -> None:

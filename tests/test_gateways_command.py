@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agents.commands import gateways, options
-from agents.commands.gateways import rows
 from agents.commands.topics import make
+from agents.operator.relays import rows
 from agents.single.store import GATEWAYS, Changes, Store
 from schemas import wire
 from schemas.gateways import GatewayState

@@ -1,8 +1,6 @@
 import math
 
-from schemas.findings import Decision, Target
 from streams.leases import Leases
-from streams.packed import Packed, pack, unpack
 
 
 def test_what_ends_is_named_in_order_and_once() -> None:
@@ -22,16 +20,3 @@ def test_what_was_replaced_is_passed_over() -> None:
     leases.add(10.0, "a")
     leases.add(300.0, "a")
     assert leases.first() == 300.0
-
-
-def test_a_decision_is_the_same_unpacked() -> None:
-    one = Decision(
-        id="of another publisher",
-        target=Target("account", "kaja.e@example.org"),
-        action="lock",
-        approvals=("ann", "bo"),
-        until=9.5,
-        enforced=True,
-    )
-    assert unpack(pack(one)) == one
-    assert Packed([pack(one)]) == [one]

@@ -16,9 +16,11 @@ import msgspec
 
 from agents.detectors import DETECTORS
 from schemas.settings import (
+    ConsoleSettings,
     DomainSettings,
     IntakeSettings,
     ParsersSettings,
+    ProxySettings,
     Settings,
     TopicSettings,
 )
@@ -72,6 +74,9 @@ SINKS_TOP = """\
 # A sink tells the SOC. Its section switches it on. Two of a kind are told apart by name:
 # [sinks.desk] with kind = "webhook".
 """
+CONSOLE_TOP = """\
+# The operator's console: docs/console.md. Its section switches it on in `run`.
+"""
 COLUMN = 32
 WIDTH = 100
 
@@ -86,6 +91,9 @@ def text() -> str:
         and issubclass(field.type, msgspec.Struct)
         and field.type not in (IntakeSettings, ParsersSettings)
     ]
+    parts.append(CONSOLE_TOP)
+    parts += map(_hidden, _with_tables("console", ConsoleSettings))
+    parts.append(_hidden(section("console.proxy", ProxySettings)))
     parts.append(DOMAINS_TOP + _domain())
     parts.append(CUSTOM)
     parts.append(INTAKE_TOP)
@@ -113,6 +121,8 @@ def section(name: str, kind: type[msgspec.Struct]) -> str:
         default = field.default
         if field.default_factory is not msgspec.NODEFAULT:
             default = field.default_factory()
+        if default is None:  # a table of its own
+            continue
         about = [said.get(field.name, "")]
         if get_origin(field.type) is Literal:
             about.append(f"one of {', '.join(get_args(field.type))}")

@@ -23,6 +23,7 @@ COMMANDS = {
     "purged": "mail of accounts in other hands that was taken out of the queue",
     "panic": "lift everything that is enforced, at once",
     "resume": "enforce again, after panic",
+    "console": "the operator's web console, as a process of its own",
     "ship": "follow logs and publish their events to Kafka",
     "intake": "what other shippers publish on Kafka, to events",
     "worker": "detect and respond, on Kafka; as many as wanted",

@@ -17,12 +17,14 @@ from msgspec import Struct
 from agents import custom_rules
 from agents.commands import options
 from agents.commands.check_gateways import notes
+from agents.commands.console_words import console
 from agents.commands.domain_words import domains
 from agents.configuration import Config, signing
 from agents.edge.canary import Canary
 from agents.intake.topics import wanted
 from agents.operator import person, report
 from agents.running import kafka_files, reading, state
+from agents.running.console import require
 from agents.words import many, span
 from schemas import net
 from schemas.findings import Action, Decision, Stage, Target
@@ -110,6 +112,10 @@ def command(ctx: click.Context, config: Path | None) -> None:
         wanted(settings.settings)
     except SettingsError as error:
         raise options.Unusable(f"{settings.where}: {error}") from error
+    try:
+        require(settings)
+    except SettingsError as error:
+        raise options.Unusable(str(error)) from error
     names = (*PARSERS, *(each.name for each in settings.formats))
     if settings.settings.logs.format not in ("auto", *names):
         raise options.Unusable(
@@ -168,6 +174,8 @@ def lines(config: Config) -> Iterator[Line]:
         yield Line("sinks", f"{sink.name} ({type(sink).__name__}): {sink.about()}; {sink.of()}")
     if not config.sinks:
         yield Line("sinks", f"none; `run` writes JSON lines to {state.alerts(config.settings)}")
+    for grade, text, remedy in console(config):
+        yield Line("console", text, VERDICTS[grade], remedy)
     yield from _kafka(config.settings.kafka)
     yield from _state(config.settings)
 

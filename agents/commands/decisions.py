@@ -3,6 +3,7 @@
 import ipaddress
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,17 +15,17 @@ from rich.text import Text
 
 from agents.commands import options
 from agents.commands.kept import opened
-from agents.configuration import Config, build_blocklist
-from agents.operator import orders, person, report
-from agents.operator.effect import Effect, effect, reached
+from agents.configuration import Config
+from agents.operator import blocking, orders, person, report
+from agents.operator.blocking import Who
+from agents.operator.effect import Effect, effect, reached, ruling
 from agents.operator.effect import shown as in_words
-from agents.operator.ledger import LONGEST, Ledger
 from agents.operator.listing import Column, listing
 from agents.operator.orders import OrderError
 from agents.running import state
 from agents.words import many, span
 from schemas import net, wire
-from schemas.audit import Audit, What, entry
+from schemas.audit import Audit
 from schemas.findings import ACTIONS, Action, Decision, Target
 
 
@@ -80,10 +81,10 @@ def show(config: Path | None, kafka: bool, everything: bool, as_json: bool) -> N
     now = time.time()
     with opened(settings, kafka=kafka) as kept:
         decisions = kept.decisions(now)
-    ruling = _ruling(decisions, settings, now)
-    found = [(d, effect(d, settings, ruling=True, kafka=kafka)) for d in ruling]
+    ruled = ruling(decisions, settings, now)
+    found = [(d, effect(d, settings, ruling=True, kafka=kafka)) for d in ruled]
     if everything:
-        outranked = (d for d in decisions if d not in ruling)
+        outranked = (d for d in decisions if d not in ruled)
         found += [(d, effect(d, settings, ruling=False, kafka=kafka)) for d in outranked]
     if not options.for_eyes(as_json):
         for decision, effect_of_it in found:
@@ -134,22 +135,18 @@ def add(
     settings = options.load(config)
     on = _target(target, settings)
     _bounded(seconds, kafka=kafka)
-    try:
-        decision = orders.decision(
-            on,
+    with opened(settings, kafka=kafka) as kept, _ordered():
+        decision, _ = blocking.add(
+            kept,
             settings,
+            on,
+            who=_who(by),
             action=action,
             seconds=seconds,
-            reason=signed(reason),
+            reason=reason,
             now=time.time(),
             force=force,
-            by=by,
-            login=person.login(),
         )
-    except OrderError as error:
-        raise options.Unusable(str(error)) from error
-    with opened(settings, kafka=kafka) as kept:
-        kept.put_decision(decision, _entry("added", decision, reason, by))
     click.echo(f"{decision.action} {_name(on)} until {_clock(decision.until)}")
     if settings.lifted():
         click.echo(f"{_pulled(settings)}: it holds from `mailwarden resume` on.", err=True)
@@ -194,15 +191,20 @@ def remove(config: Path | None, kafka: bool, target: str, seconds: float, reason
             raise click.ClickException(
                 f"nothing is in force about {_name(on)}{_around(on, decisions)}"
             )
-        for decision in [by_id] if by_id else found:
-            if decision.origin == "manual":
-                kept.remove_decision(decision.id, _entry("removed", decision, reason))
-                click.echo(f"{decision.action} of {_name(on)} removed")
-        pardons = [decision for decision in found if decision.origin == "pardon"]
-        if pardons:
-            click.echo(f"{_name(on)} is pardoned until {_clock(pardons[0].until)}")
-        elif any(decision.origin == "automatic" for decision in found):
-            _spare(kept, on, seconds, reason, now)
+        with _ordered():
+            lifted = blocking.lift(
+                kept,
+                on,
+                [one for one in found if one is by_id or not by_id or one.origin != "manual"],
+                who=_who(),
+                seconds=seconds,
+                reason=reason,
+                now=now,
+            )
+    for decision in lifted.removed:
+        click.echo(f"{decision.action} of {_name(on)} removed")
+    if lifted.pardon:
+        click.echo(f"{_name(on)} is pardoned until {_clock(lifted.pardon.until)}")
 
 
 @command.command("pardon", short_help="spare a target for a while")
@@ -227,12 +229,16 @@ def pardon(
     now = time.time()
     with opened(settings, kafka=kafka) as kept:
         if not end:
-            _spare(kept, on, seconds, reason, now)
+            with _ordered():
+                spared, _ = blocking.spare(
+                    kept, on, who=_who(), seconds=seconds, reason=reason, now=now
+                )
+            click.echo(f"{_name(on)} is pardoned until {_clock(spared.until)}")
             return
         pardons = [d for d in kept.decisions(now) if d.target == on and d.origin == "pardon"]
         if not pardons:
             raise click.ClickException(f"{_name(on)} is not pardoned")
-        kept.remove_decision(pardons[0].id, _entry("removed", pardons[0], reason))
+        blocking.end(kept, pardons[0], who=_who(), reason=reason, now=now)
         click.echo(f"pardon of {_name(on)} ended")
 
 
@@ -256,11 +262,10 @@ def approve(config: Path | None, kafka: bool, id: str, by: str, reason: str) -> 
         found = next((one for one in kept.decisions(time.time()) if one.id == id), None)
         if found is None:
             raise click.ClickException(f"nothing is in force under {report.printable(id)}")
-        try:
-            decision = orders.approval(found, name=by, login=person.login())
-        except OrderError as error:
-            raise options.Unusable(str(error)) from error
-        kept.put_decision(decision, _entry("approved", decision, reason, decision.approvals[-1]))
+        with _ordered():
+            decision, _ = blocking.approve(
+                kept, found, who=_who(by), reason=reason, now=time.time()
+            )
     if decision.enforced:
         click.echo(f"{decision.action} {_name(decision.target)} until {_clock(decision.until)}")
     else:
@@ -318,7 +323,7 @@ def export(config: Path | None, kafka: bool, shape: str) -> None:
     now = time.time()
     with opened(settings, kafka=kafka) as kept:
         decisions = kept.decisions(now)
-    enforced = [d for d in _ruling(decisions, settings, now) if d.enforced]
+    enforced = [d for d in ruling(decisions, settings, now) if d.enforced]
     if settings.lifted():
         enforced = []
         click.echo(f"{_pulled(settings)}: nothing is blocked.", err=True)
@@ -364,8 +369,7 @@ def _cut(whole: net.Network, hole: net.Network) -> list[net.Network]:
 
 def signed(reason: str) -> str:
     """The reason and who gave it."""
-    name = person.login()
-    return f"{reason} ({name})" if name else reason
+    return _who().signed(reason)
 
 
 # -- what they share ----------------------------------------------------------------------------
@@ -379,24 +383,23 @@ def _target(text: str, config: Config) -> Target:
 
 
 def _bounded(seconds: float, *, kafka: bool) -> None:
-    if kafka and seconds > LONGEST:
-        raise options.Unusable("--for: a decision on Kafka holds for 7 days at most")
-
-
-def _spare(kept: Ledger, on: Target, seconds: float, reason: str, now: float) -> None:
     try:
-        decision = orders.pardon(on, seconds=seconds, reason=signed(reason), now=now)
+        blocking.bounded(seconds, kafka=kafka)
+    except OrderError as error:
+        raise options.Unusable(f"--for: {error}") from error
+
+
+@contextmanager
+def _ordered() -> Iterator[None]:
+    """What cannot be done ends the command with exit 2."""
+    try:
+        yield
     except OrderError as error:
         raise options.Unusable(str(error)) from error
-    kept.put_decision(decision, _entry("pardoned", decision, reason))
-    click.echo(f"{_name(on)} is pardoned until {_clock(decision.until)}")
 
 
-def _ruling(decisions: list[Decision], config: Config, now: float) -> list[Decision]:
-    blocklist = build_blocklist(config)
-    for decision in decisions:
-        blocklist.put(decision)
-    return list(blocklist.in_force(now))
+def _who(by: str = "") -> Who:
+    return Who(by, person.login(), person.host())
 
 
 def _pulled(config: Config) -> str:
@@ -447,12 +450,6 @@ def _reason(decision: Decision) -> str:
     """Why, without the name that stands beside it already."""
     name = decision.target.value
     return decision.reason.removeprefix(f"{name}:").removeprefix(name).lstrip()
-
-
-def _entry(what: What, decision: Decision, reason: str, by: str = "") -> Audit:
-    """What goes into the trail of changes."""
-    name = by or person.login()
-    return entry(what, decision, at=time.time(), by=name, reason=reason, host=person.host())
 
 
 def _trail(entries: list[Audit]) -> Table:

@@ -38,7 +38,7 @@ def command(config: Path | None) -> None:
         signing_keys = configuration.signing(loaded)
     except SettingsError as error:
         raise options.Unusable(str(error)) from error
-    snapshot = state.store(settings).with_name("decisions.json")
+    snapshot = state.store(settings).with_name("decisions.snapshot")
     edge = Edge(
         loaded,
         lambda: _connect(settings.kafka),

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 import msgspec
-from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,8 +13,8 @@ from agents.commands import options
 from agents.commands.kept import opened
 from agents.operator import report
 from agents.operator.ledger import BusLedger
+from agents.operator.relays import Row, programs, rows, wrong
 from agents.words import many, span
-from schemas.gateways import GatewayState
 
 STYLES = {
     "ok": "green",
@@ -25,16 +24,6 @@ STYLES = {
     "failing": "bold red",
     "gone": "bold white on red",
 }
-
-
-class Row(Struct, frozen=True):
-    """A gateway as it is listed: what it said, and what follows from that."""
-
-    gateway: str
-    standing: str  # one of STYLES
-    behind: int  # messages of decisions that the best of all gateways has applied, and it has not
-    seen: float  # seconds ago
-    state: GatewayState
 
 
 @click.command("gateways")
@@ -77,28 +66,6 @@ def command(config: Path | None, kafka: bool, forget: str | None, as_json: bool)
         click.get_current_context().exit(1)
 
 
-def rows(states: list[GatewayState], overdue: float, now: float) -> list[Row]:
-    """`overdue` is how many seconds a gateway may be silent or not have applied all."""
-    best = max((state.generation for state in states), default=0)
-    found = []
-    for state in states:
-        seen = max(0.0, now - state.at)
-        if seen > overdue:
-            standing = "gone"
-        elif state.lifted:
-            standing = "lifted"
-        elif state.troubles:
-            standing = "failing"
-        elif not state.complete:
-            standing = "reads"
-        elif state.at - state.applied_at > overdue:
-            standing = "behind"
-        else:
-            standing = "ok"
-        found.append(Row(state.gateway, standing, best - state.generation, seen, state))
-    return found
-
-
 def _table(found: list[Row]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("GATEWAY", no_wrap=True, overflow="ellipsis", max_width=40)
@@ -116,16 +83,7 @@ def _table(found: list[Row]) -> Table:
             many(row.behind, "message") if row.behind else "",
             span(state.lag) if state.lag else "",
             f"{span(row.seen)} ago",
-            Text(report.printable(", ".join(_programs(state)))),
-            Text(report.printable("; ".join(_wrong(state))), style="red"),
+            Text(report.printable(", ".join(programs(state)))),
+            Text(report.printable("; ".join(wrong(state))), style="red"),
         )
     return table
-
-
-def _programs(state: GatewayState) -> list[str]:
-    return [*state.programs, *(["(canary)"] if state.canary else [])]
-
-
-def _wrong(state: GatewayState) -> list[str]:
-    troubles = [f"{program}: {why}" for program, why in state.troubles.items()]
-    return troubles + [f"refused {count} ({why})" for why, count in state.refused.items()]

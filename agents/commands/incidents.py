@@ -1,7 +1,6 @@
 """`mailwarden incidents`: what belongs together, as one story, and what people do about it."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -13,19 +12,17 @@ from agents.commands.decisions import by_option, reason_option
 from agents.commands.kept import opened
 from agents.configuration import Config
 from agents.incidents.assembling import Found, incidents
-from agents.incidents.casework import after, ticked
+from agents.incidents.casework import ticked
 from agents.incidents.incident import Incident
-from agents.operator import incident_page, person, report
+from agents.operator import casebook, incident_page, person, report
+from agents.operator.casebook import LONGEST, LONGEST_NAME
 from agents.operator.ledger import Ledger
 from agents.words import many
 from schemas import wire
-from schemas.audit import Audit
 from schemas.findings import SEVERITIES
-from schemas.incidents import TASKS, Case, Deed, Step, Task, Tick
+from schemas.incidents import TASKS, Deed, Step, Task, Tick
 
 MANY = 100_000  # alerts, and entries of the trail, that are looked through: the newest
-LONGEST = 4000  # characters of a note
-LONGEST_NAME = 100
 
 
 @click.group("incidents")
@@ -129,10 +126,7 @@ def ack(config: Path | None, kafka: bool, id: str, by: str) -> None:  # noqa: A0
         one = _one(_found(kept, settings), id)
         if one.state != "open":
             raise click.ClickException(f"{one.id} is {_state(one)}: there is nothing to take on")
-        steps = [_deed("acknowledged", who)]
-        if not one.assignee:
-            steps.append(_deed("assigned", who, who))
-        _record(kept, one, *steps)
+        _record(kept, one, *casebook.taken_on(one, who, time.time()))
     click.echo(f"{one.id} is acknowledged by {report.printable(who)}")
 
 
@@ -310,7 +304,9 @@ def tick(
         done = Tick(task=step, account=account, at=time.time(), by=who, note=said)
         words = " ".join(filter(None, (step, account))) + (f": {said}" if said else "")
         deed = _deed("unticked" if undo else "ticked", who, words)
-        _change(kept, one, deed, lambda case: ticked(case, done, done=not undo))
+        casebook.record(
+            kept, one, [deed], person.host(), lambda case: ticked(case, done, done=not undo)
+        )
     click.echo(f"{one.id}: {step} is {'not ' if undo else ''}done")
 
 
@@ -343,30 +339,7 @@ def _one(found: Found, id: str) -> Incident:  # noqa: A002
 
 
 def _record(kept: Ledger, one: Incident, *deeds: Deed) -> None:
-    for deed in deeds:
-        _change(kept, one, deed)
-
-
-def _change(
-    kept: Ledger,
-    one: Incident,
-    deed: Deed,
-    more: Callable[[Case], Case] = lambda case: case,
-) -> None:
-    """A deed, and what else changes by it."""
-    kept.change_case(
-        one.id,
-        lambda case: more(after(case, deed, one.extent)),
-        Audit(
-            at=deed.at,
-            what=deed.what,
-            by=deed.by,
-            reason=deed.text or deed.what,
-            target=f"incident:{one.id}",
-            alert=one.id,
-            host=person.host(),
-        ),
-    )
+    casebook.record(kept, one, deeds, person.host())
 
 
 def _deed(what: Step, by: str, text: str = "") -> Deed:

@@ -81,8 +81,7 @@ def confirm(
 def _here(settings: Config, reason: str) -> None:
     switch = state.panic(settings.settings)
     try:
-        switch.parent.mkdir(parents=True, exist_ok=True)
-        switch.write_text(f"{signed(reason)}\n", encoding="utf-8")
+        killswitch.pull(switch, signed(reason))
     except OSError as error:
         raise click.ClickException(f"{switch}: {error.strerror}") from error
     names = ", ".join(gateway.name for gateway in settings.gateways) or "no gateway here"

@@ -14,6 +14,7 @@ from agents.commands import options
 from agents.configuration import Config
 from agents.operator import report
 from agents.running import intakes, introduction, logs, reading, state
+from agents.running.console import ConsoleProcess, require
 from agents.running.control import Control
 from agents.running.http import Server, serve
 from agents.running.letters import DeadLetters
@@ -110,6 +111,7 @@ def run(given: Given, *, once: bool) -> None:
     """Until a signal ends it. Raises SettingsError, NothingFoundError or StoreError before it
     has begun."""
     config = given.load()
+    require(config)
     found = reading.found(config)
     tracing.begin(config.settings.traces, "mailwarden-run", config.host)
     with Store(state.store(config.settings)) as store:
@@ -124,11 +126,22 @@ def run(given: Given, *, once: bool) -> None:
             tell=_teller(),
         )
         server = serve(config.settings.http.listen, embedded.pulse, "run")
+        console = ConsoleProcess()
+        if not once:
+            console.follow(config)
         _introduce(config, found, store, server)
-        control = Control(given.reload)
+
+        def reload() -> Config:
+            fresh = given.reload()
+            require(fresh)
+            console.follow(fresh)
+            return fresh
+
+        control = Control(reload)
         try:
             embedded.run(control, once=once)
         finally:
+            console.close()
             embedded.close()
             tracing.end()
             letters.close()
@@ -154,6 +167,7 @@ def _introduce(config: Config, found: Found, store: Store, server: Server | None
         f"{introduction.settings(config)}; state: {store.path}",
         f"alerts to {', '.join(_where(config))}; `mailwarden alerts list` shows them",
         introduction.metrics(config.settings.http.listen, server),
+        *introduction.console(config),
     )
 
 

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.commands import options
-from schemas import topics
+from agents.operator import topic_list
+from agents.operator.topic_list import Row, all_topics, wanted
 from schemas.settings import KafkaSettings
 from schemas.topics import Topic
 from streams.bus import Bus, BusError
@@ -56,48 +57,12 @@ def show(config: Path | None, as_json: bool) -> None:
     """
     settings = options.load_for_kafka(config).settings.kafka
     with _connected(settings) as bus:
-        found = bus.topics()
-    rows = [
-        Row(
-            settings.prefix + topic.name,
-            found.get(topic.name, 0),
-            wanted(topic, settings),
-            topic.key,
-            topic.holds,
-        )
-        for topic in all_topics(settings)
-    ]
+        found = topic_list.rows(bus, settings)
     if as_json or not Console().is_terminal:
-        for row in rows:
+        for row in found:
             click.echo(msgspec.json.encode(row))
     else:
-        Console(highlight=False).print(_table(rows))
-
-
-class Row(msgspec.Struct, frozen=True):
-    """A topic as it is listed."""
-
-    topic: str
-    partitions: int  # 0: it is missing
-    wanted: int
-    key: str
-    holds: str
-
-
-def all_topics(settings: KafkaSettings) -> tuple[Topic, ...]:
-    """All that the programs of a site need."""
-    group = settings.group
-    return (
-        *topics.TOPICS,
-        *topics.INTAKE,
-        topics.changelog(group),
-        topics.snapshots(group),
-    )
-
-
-def wanted(topic: Topic, settings: KafkaSettings) -> int:
-    """How many partitions it should have."""
-    return settings.partitions if topic.many else 1
+        Console(highlight=False).print(_table(found))
 
 
 def make(bus: Bus, settings: KafkaSettings) -> list[Topic]:

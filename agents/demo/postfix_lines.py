@@ -6,12 +6,12 @@ src/qmgr, src/global/log_adhoc.c and src/bounce of its sources.
 
 from collections.abc import Sequence
 from random import Random
+from typing import Protocol
 from zlib import crc32
 
 from msgspec import Struct
 
 from agents.demo.addresses import Client
-from agents.demo.dovecot_lines import Dovecot
 from agents.demo.log import Log
 
 USER_UNKNOWN = "Recipient address rejected: User unknown in virtual mailbox table"
@@ -44,6 +44,13 @@ def bounced(recipient: str) -> Outcome:
     return Outcome(relay, "bounced", "5.1.1", reply)
 
 
+class Delivered(Protocol):
+    """The server of mailboxes that mail is delivered to."""
+
+    def save(self, at: float, account: str, message_id: str) -> None:
+        """It puts a message into a mailbox."""
+
+
 class Postfix:
     """The Postfix of one host. Times are Unix seconds; each method writes one dialogue.
 
@@ -51,7 +58,7 @@ class Postfix:
     """
 
     def __init__(
-        self, log: Log, host: str, random: Random, *, domain: str, dovecot: Dovecot
+        self, log: Log, host: str, random: Random, *, domain: str, dovecot: Delivered
     ) -> None:
         self._log = log
         self._random = random
@@ -178,6 +185,22 @@ class Postfix:
         counts = f"ehlo=2 starttls=1 {auth}mail=1 rcpt={rcpt} data=1 quit=1 commands={commands}"
         self._line(at + 0.35, service, pid, f"disconnect from {who} {counts}")
         return queue_id
+
+    def refuse_content(
+        self, at: float, client: Client, sender: str, recipients: Sequence[str], reply: str
+    ) -> None:
+        """A milter refuses a message at the end of its data; nothing of it is kept."""
+        pid, queue_id, who = self._process(), self._queue_id(), client.namaddr
+        self._line(at, "smtpd", pid, f"connect from {who}")
+        self._line(at + 0.12, "smtpd", pid, f"{queue_id}: client={who}")
+        name = f"{queue_id}.{int(at)}@{client.greeting.strip('[]')}"
+        self._line(at + 0.2, "cleanup", 1207, f"{queue_id}: message-id=<{name}>")
+        text = f"{queue_id}: milter-reject: END-OF-MESSAGE from {who}: {reply}; "
+        text += f"from=<{sender}> to=<{recipients[0]}> proto=ESMTP helo=<{client.greeting}>"
+        self._line(at + 0.25, "cleanup", 1207, text)
+        n = len(recipients)
+        counts = f"ehlo=1 mail=1 rcpt={n} data=0/1 quit=1 commands={3 + n}/{4 + n}"
+        self._line(at + 0.35, "smtpd", pid, f"disconnect from {who} {counts}")
 
     def originate(
         self,

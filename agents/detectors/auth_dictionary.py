@@ -369,7 +369,13 @@ class AuthDictionary(Detector, frozen=True, kw_only=True):
             return Wish("drop", client)
         if mark.severity == "low":
             return Wish("drop", client, against="slow, and the accounts exist: it may be people")
-        return Wish("drop", client, against=_cold(view))
+        return Wish("drop", client, against=self._unsure(seen, view))
+
+    def _unsure(self, seen: Seen, view: View) -> str:
+        """What speaks against shutting it out, if anything. While little past is known, as many
+        accounts as no household has are enough, if nobody at all ever got in from there."""
+        many_accounts = self._long.distinct(seen.strange, view.at) >= self.stuffed
+        return "" if many_accounts and not _favoured(view) else _cold(view)
 
     @cached_property
     def _short(self) -> Window:

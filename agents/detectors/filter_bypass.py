@@ -24,6 +24,7 @@ WEEK = Window(7 * DAY, 14)
 TOLD = Window(3600.0, 4)
 HOUR = 3600.0
 WAYS = 4  # gateways of one client
+SHOWN = 8  # clients of a gateway, by name
 BAD = ("spam", "virus")
 AROUND, AROUND_SPAM = "around_filter", "around_filter_spam"  # kinds of signals
 
@@ -186,9 +187,12 @@ class FilterBypass(Detector, frozen=True, kw_only=True):
                     self.through,
                 ),
             ],
-            clients=TODAY.names(seen.clients),
-            clients_count=clients,
-            checks=["no login, not ours, neither upstream nor allowed"],
+            # Who only has an old MX record is accused of nothing: the hole is the finding.
+            clients=TODAY.names(seen.spammers),
+            checks=[
+                "no login, not ours, neither upstream nor allowed",
+                f"delivered by {', '.join(TODAY.names(seen.clients)[:SHOWN])}",
+            ],
         )
 
     def _user(self, mark: Mark, seen: Seen, view: View) -> Judgement:

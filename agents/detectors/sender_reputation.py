@@ -80,6 +80,7 @@ class Seen(Struct, array_like=True):
     sender: str = ""  # of the newest message that was refused,
     refused_at: float = 0.0  # and when its first recipient was
     next_question: float = 0.0
+    content: Counts = field(default_factory=Counts)  # messages that a filter refused
 
 
 class SenderReputation(Detector, frozen=True, kw_only=True):
@@ -168,6 +169,8 @@ class SenderReputation(Detector, frozen=True, kw_only=True):
             seen.names = "missing"
         if event.verdict == "accepted":
             WINDOW.add(seen.accepted, event.at)
+        if event.helo:
+            self._named(event.helo, seen, view)
         if event.verdict in ("accepted", "deferred"):
             return False
         if event.verdict not in ("unknown", "relay_denied"):
@@ -176,6 +179,9 @@ class SenderReputation(Detector, frozen=True, kw_only=True):
                 return False
             if event.reason == "listed":
                 WINDOW.add(seen.listed, event.at)
+            if event.reason == "content":
+                WINDOW.add(seen.content, event.at)
+                return True
         WINDOW.add(seen.refused, event.at)
         return True
 
@@ -191,18 +197,23 @@ class SenderReputation(Detector, frozen=True, kw_only=True):
         return kind != "ham"
 
     def _greeted(self, event: Connection, seen: Seen, view: View) -> bool:
-        at, helo = event.at, event.helo.lower()[:LONGEST]
-        if event.name:
-            seen.names = seen.names or "agree"  # the server has looked
+        if event.name or event.reason == "no_reverse_name":  # the server has looked
+            found = "agree" if event.name else "missing"
+            seen.names = seen.names if seen.names == "disagree" else found
         if event.reason == "listed" and not view.open:
-            WINDOW.add(seen.listed, at)
-        if helo:
-            WINDOW.see(seen.greetings, helo, at)
-            if _is_ours(helo, view.site):
-                WINDOW.add(seen.ours, at)
-            elif "." not in helo:
-                WINDOW.see(seen.strange, helo, at)
+            WINDOW.add(seen.listed, event.at)
+        if event.helo:
+            self._named(event.helo, seen, view)
         return True
+
+    def _named(self, greeting: str, seen: Seen, view: View) -> None:
+        """What it calls itself."""
+        at, helo = view.at, greeting.lower()[:LONGEST]
+        WINDOW.see(seen.greetings, helo, at)
+        if _is_ours(helo, view.site):
+            WINDOW.add(seen.ours, at)
+        elif "." not in helo:
+            WINDOW.see(seen.strange, helo, at)
 
     # -- what the DNS says ------------------------------------------------------------------
 
@@ -268,12 +279,12 @@ class SenderReputation(Detector, frozen=True, kw_only=True):
         return refused / every, accepted / every
 
     def _filtered(self, seen: Seen, at: float) -> tuple[float, float]:
-        """Shares of spam and of clean mail in what a filter has judged, if that was enough."""
+        """Shares of spam and of clean mail. A filter's own log has every verdict, the server's
+        what was refused for it: then all other messages were no spam."""
         kinds = {kind: WINDOW.total(counts, at) for kind, counts in seen.verdicts.items()}
-        judged = sum(kinds.values())
-        if judged < self.messages:
-            return 0.0, 0.0
+        judged = max(1, sum(kinds.values()), WINDOW.total(seen.messages, at))
         spam = kinds.get("spam", 0) + kinds.get("virus", 0)
+        spam = max(spam, WINDOW.total(seen.content, at))
         return spam / judged, kinds.get("ham", 0) / judged
 
     def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:

@@ -8,7 +8,7 @@ who were. A person's own decisions wait for nobody, nor does a longer lease of w
 
 import math
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import msgspec
 
@@ -71,11 +71,9 @@ class Canary:
         """A decision is gone."""
         self._held.pop(name, None)
 
-    def whole(self, decisions: Iterable[Decision]) -> Iterator[Decision]:
-        """Decisions as they were made, for whoever keeps them."""
-        for decision in decisions:
-            held = self._held.get(decision.id)
-            yield decision if held is None else held[1]
+    def made(self) -> dict[str, Decision]:
+        """Decisions as they were made, by id, of those that count otherwise here."""
+        return {name: decision for name, (_, decision) in self._held.items()}
 
 
 def _tried(decision: Decision) -> bool:

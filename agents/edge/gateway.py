@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from agents.configuration import Config, build_blocklist
+from agents.edge import snapshot
 from agents.edge.admission import Admission, Alarm
 from agents.edge.canary import Canary
 from agents.edge.follower import SWITCH, TOPIC, Follower, News
@@ -25,10 +26,9 @@ from agents.running.answering import Answering
 from agents.running.enforcement import Enforcement
 from agents.running.http import Health, Pulse
 from agents.running.loop import Control
-from schemas import wire
 from schemas.findings import Decision
 from schemas.gateways import GatewayState, reported
-from streams import atomic, metrics
+from streams import metrics
 from streams.blocklist import Blocklist
 from streams.bus import Bus, Message
 from streams.said import said
@@ -37,7 +37,7 @@ from streams.signing import Keys
 log = logging.getLogger(__name__)
 
 TURN = 0.1  # seconds that a turn waits for news
-SHARE = 10.0  # to list what is in force may take a tenth of the time
+SHARE = 4.0  # to list what is in force may take a fifth of the time
 SAVE = 5.0  # seconds between two snapshots, at least
 REPORT = 10.0  # seconds between two reports, at most
 SETTLE = 1.0  # and at least
@@ -46,7 +46,7 @@ SETTLE = 1.0  # and at least
 class Edge(Answering):
     """Keeps the gateways of `config` like the decisions of the site.
 
-    `connect` makes buses for the follower's thread; `snapshot` is the file from which a start
+    `connect` makes buses for the follower's thread; `kept` is the file from which a start
     without the broker knows what is in force; `keys` verify what comes, if there are any.
     """
 
@@ -54,17 +54,17 @@ class Edge(Answering):
         self,
         config: Config,
         connect: Callable[[], Bus],
-        snapshot: Path,
+        kept: Path,
         *,
         keys: Keys | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(config, clock)
         self.pulse = Pulse()
-        self._snapshot = snapshot
+        self._snapshot = kept
         self._keys = keys
         self._alarm = Alarm()
-        self._switch = KillSwitch(snapshot.with_name("switch.json"), self._alarm, keys)
+        self._switch = KillSwitch(kept.with_name("switch.json"), self._alarm, keys)
         self._coming: Blocklist | None = None  # while the topic is read from its beginning
         self._complete = False  # what is in force is all there is
         self._arrange()
@@ -117,7 +117,8 @@ class Edge(Answering):
         self.config.phishing.close()
         self.config = config
         config.phishing.watch()
-        known = list(self._canary.whole(self._blocklist))
+        made = self._canary.made()
+        known = [made.get(one.id, one) for one in self._blocklist]
         before, self._blocklist = self._blocklist, build_blocklist(self.config)
         self._arrange()
         self._put_all(known, before)
@@ -214,7 +215,7 @@ class Edge(Answering):
         self._state = msgspec.structs.replace(
             self._state,
             decisions=len(decisions),
-            enforced=sum(decision.enforced for decision in decisions),
+            enforced=len(decisions.enforced()),
         )
         self._enforcement.put(decisions)
         self._next_report = min(self._next_report, time.monotonic() + SETTLE)
@@ -270,22 +271,22 @@ class Edge(Answering):
     def _load(self) -> bool:
         """Whether there was one. Raises nothing: without it, the bus tells everything."""
         try:
-            known = wire.decode_decisions(self._snapshot.read_bytes())
+            image = snapshot.read(self._snapshot)
+            if self._canary.waits or not self._blocklist.adopt(image):  # others count here now
+                now = self._clock()
+                known = [one for one in image.decisions() if one.until > now]
+                self._put_all(known, self._blocklist)
         except FileNotFoundError:
             return False
         except (OSError, ValueError) as error:
             log.warning(said("snapshot passed over", snapshot=self._snapshot, reason=error))
             return False
-        now = self._clock()
-        self._put_all([one for one in known if one.until > now], self._blocklist)
         log.info(said("snapshot read", snapshot=self._snapshot, decisions=len(self._blocklist)))
         return True
 
     def _save(self) -> None:
         try:
-            self._snapshot.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            whole = list(self._canary.whole(self._blocklist))
-            atomic.replace(self._snapshot, wire.encode(whole).decode(), 0o600)
+            snapshot.write(self._snapshot, self._blocklist.image(self._canary.made()))
         except OSError as error:
             trouble = f"{self._snapshot}: {error.strerror}"
             if trouble != self._trouble:

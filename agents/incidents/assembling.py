@@ -26,6 +26,56 @@ class Found(Struct, frozen=True):
     count: int  # of all
 
 
+class Assembly:
+    """Which alerts belong together. What is to be told of that is told when it is asked for.
+
+    `alerts` are all revisions or the newest only, in any order; `cases` are what people made of
+    incidents, `turns` earlier revisions of the alerts. `window` is how long after the last alert
+    about a subject another one still joins, in seconds.
+    """
+
+    def __init__(
+        self,
+        alerts: Iterable[Alert],
+        cases: Iterable[Case] = (),
+        turns: Iterable[Turn] = (),
+        *,
+        window: float,
+    ) -> None:
+        self._drafts, self._of_alert = joined(histories(alerts, turns), cases, window)
+        self._window = window
+
+    def tell(
+        self,
+        decisions: Iterable[Decision] = (),
+        trail: Iterable[Audit] = (),
+        *,
+        most: int = INCIDENTS,
+    ) -> Found:
+        """The incidents; `decisions` are those in force, `trail` what was decided."""
+        shown = sorted(self._drafts, key=lambda draft: (-draft.last, draft.id))[:most]
+        decided = Decided(shown, self._of_alert, self._window)
+        in_force, entries = decided.in_force(decisions), decided.trail(trail)
+        return Found(
+            [
+                _incident(draft, in_force.get(id(draft), []), entries.get(id(draft), []))
+                for draft in shown
+            ],
+            len(self._drafts),
+        )
+
+    def alerts(self, alert: str) -> list[str]:
+        """The ids of all alerts that are part of the incident of this one; none where the alert
+        is not known."""
+        draft = self._of_alert.get(alert)
+        return [history.newest.id for history in draft.histories] if draft else []
+
+    def incident(self, alert: str) -> str:
+        """The id of the incident that an alert is part of; "" where it is not known."""
+        draft = self._of_alert.get(alert)
+        return draft.id if draft else ""
+
+
 def incidents(
     alerts: Iterable[Alert],
     cases: Iterable[Case] = (),
@@ -36,23 +86,8 @@ def incidents(
     window: float,
     most: int = INCIDENTS,
 ) -> Found:
-    """The incidents that `alerts` amount to: all revisions or the newest only, in any order.
-
-    `cases` are what people made of them, `decisions` those in force, `trail` what was decided,
-    `turns` earlier revisions of the alerts.
-    `window` is how long after the last alert about a subject another one still joins, in seconds.
-    """
-    drafts, of_alert = joined(histories(alerts, turns), cases, window)
-    shown = sorted(drafts, key=lambda draft: (-draft.last, draft.id))[:most]
-    decided = Decided(shown, of_alert, window)
-    in_force, entries = decided.in_force(decisions), decided.trail(trail)
-    return Found(
-        [
-            _incident(draft, in_force.get(id(draft), []), entries.get(id(draft), []))
-            for draft in shown
-        ],
-        len(drafts),
-    )
+    """The incidents that `alerts` amount to: see Assembly."""
+    return Assembly(alerts, cases, turns, window=window).tell(decisions, trail, most=most)
 
 
 def _incident(draft: Draft, decisions: list[Decision], trail: list[Audit]) -> Incident:

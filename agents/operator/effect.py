@@ -1,10 +1,11 @@
 """What comes of a decision here: it is not enforced because somebody wished so."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from rich.text import Text
 
-from agents.configuration import Config
+from agents.configuration import Config, build_blocklist
 from schemas.findings import Decision
 
 Effect = Literal[
@@ -35,6 +36,14 @@ def effect(decision: Decision, config: Config, *, ruling: bool, kafka: bool) -> 
     if not reached(decision, config):
         return "asked_for" if kafka else "nobody_can"
     return "lifted" if config.lifted() else "enforced"
+
+
+def ruling(decisions: Iterable[Decision], config: Config, now: float) -> list[Decision]:
+    """Those in force at `now` that no other of them outranks, the ruling ones first."""
+    blocklist = build_blocklist(config)
+    for decision in decisions:
+        blocklist.put(decision)
+    return list(blocklist.in_force(now))
 
 
 def reached(decision: Decision, config: Config) -> bool:

@@ -4,6 +4,7 @@ heard of it."""
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -24,20 +25,34 @@ class Confirmed(Struct, frozen=True):
 
 
 def order(
-    ledger: BusLedger, before: Switch | None, *, pulled: bool, reason: str, now: float
+    ledger: BusLedger,
+    before: Switch | None,
+    *,
+    pulled: bool,
+    reason: str,
+    now: float,
+    by: str | None = None,
 ) -> Switch:
-    """Say it on Kafka. Each word is later than the one before, whatever the clocks say."""
+    """Say it on Kafka. Each word is later than the one before, whatever the clocks say. `by` is who
+    says so, where it is not who is logged in here."""
     at = max(now, before.at + 0.001) if before else now
-    by = person.login()
-    switch = Switch(id=secrets.token_hex(8), pulled=pulled, at=at, by=by, reason=reason)
-    ledger.set_switch(switch, said(pulled=pulled, reason=reason, now=now))
+    entry = said(pulled=pulled, reason=reason, now=now, by=by)
+    switch = Switch(id=secrets.token_hex(8), pulled=pulled, at=at, by=entry.by, reason=reason)
+    ledger.set_switch(switch, entry)
     return switch
 
 
-def said(*, pulled: bool, reason: str, now: float) -> Audit:
+def said(*, pulled: bool, reason: str, now: float, by: str | None = None) -> Audit:
     """The entry in the trail of changes."""
     what: What = "panic" if pulled else "resumed"
-    return Audit(at=now, what=what, by=person.login(), reason=reason, host=person.host())
+    by = person.login() if by is None else by
+    return Audit(at=now, what=what, by=by, reason=reason, host=person.host())
+
+
+def pull(switch: Path, words: str) -> None:
+    """Pull the one of this host: while the file is there, nothing is enforced. Raises OSError."""
+    switch.parent.mkdir(parents=True, exist_ok=True)
+    switch.write_text(f"{words}\n", encoding="utf-8")
 
 
 def alive(states: list[GatewayState], now: float) -> set[str]:

@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
-import msgspec
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
@@ -29,7 +28,6 @@ STYLES = {
     "critical": "bold white on red",
 }
 GUTTER = 10
-PLAIN = {"type", "at", "offset", "message_id"}  # of an event: said otherwise, or for machines
 WIDE, WIDEST = 100, 160  # columns
 
 
@@ -156,23 +154,11 @@ def samples(found: Iterable[Sample]) -> RenderableType:
     rows.add_column(no_wrap=True, style="dim")
     rows.add_column(overflow="fold")
     for sample in found:
-        text = Text(printable(_event(sample.text)))
+        text = Text(printable(words.event(sample.text)))
         if sample.place:
             text.append(f"\n{printable(sample.place)}", "dim")
         rows.add_row(moment(sample.at, seconds=True), text)
     return indented(rows)
-
-
-def _event(text: str) -> str:
-    """``auth  client=192.0.2.1  outcome=failed``; a text that is no event, as it is."""
-    try:
-        event = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return text
-    if not isinstance(event, dict):
-        return text
-    said = [f"{name}={value}" for name, value in event.items() if name not in PLAIN]
-    return "  ".join([str(event.get("type", "event")), *said])
 
 
 def folded(

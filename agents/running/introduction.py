@@ -60,5 +60,13 @@ def metrics(listen: str, server: Server | None) -> str:
     return f"metrics at http://{listen.rpartition(':')[0]}:{server.port}/metrics"
 
 
+def console(config: Config) -> list[str]:
+    """Where the console is, if there is to be one."""
+    own = config.settings.console
+    if own is None:
+        return []
+    return [f"console at {'https' if own.certificate else 'http'}://{own.listen}/"]
+
+
 def settings(config: Config) -> str:
     return f"settings: {config.path or 'the defaults'}"

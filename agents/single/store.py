@@ -38,6 +38,7 @@ from agents.single.tables import (
     RETIRE_STANDING,
     RETIRE_TURNS,
     SCHEMA,
+    WRITTEN,
 )
 from schemas import wire
 from schemas.audit import Audit, decided
@@ -328,6 +329,7 @@ class Store:
                 self._run(AUDIT, AUDIT_GUARD)
             if version < 3:
                 self._run(INCIDENTS)
+            self._run(WRITTEN)
             if version != VERSION:
                 db.execute(f"PRAGMA user_version = {VERSION}")
 

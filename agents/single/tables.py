@@ -71,6 +71,9 @@ CREATE TRIGGER alerts_turn AFTER UPDATE ON standing
         WHERE alert = new.alert ORDER BY revision DESC LIMIT 1 OFFSET 64); END;
 """
 
+# What the console follows alerts by. Processes of an earlier version go on beside it.
+WRITTEN = "CREATE INDEX IF NOT EXISTS alerts_written ON alerts (written, id)"
+
 PUT_STANDING = """
 INSERT INTO standing VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (alert) DO UPDATE SET revision = excluded.revision, at = excluded.at,

@@ -26,6 +26,7 @@ from schemas.events import Fact, Signal
 from schemas.findings import Alert
 from schemas.keys import Key
 from schemas.settings import ListedSettings, Settings
+from streams import metrics
 from streams.said import said
 from streams.shipping import heartbeat
 
@@ -141,6 +142,7 @@ class Partition:
                 try:
                     shard.fold(event, place=known, absorbed=offset, now=now)
                 except Exception as error:  # poison must not stop the stream
+                    metrics.BROKEN.inc()
                     wrong = f"cannot be folded: {error!r}"
                 else:
                     self.counts.events += 1

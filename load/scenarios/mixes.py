@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from load.scenarios import truth
 from load.scenarios.ordinary import Everyday
-from load.scenarios.organisation import OWN, Nature, Organisation
+from load.scenarios.organisation import OWN, Form, Nature, Organisation
 from load.scenarios.stage import Stage
 
 Story = Callable[[Stage], None]
@@ -26,6 +26,7 @@ class Mix(Struct, frozen=True, kw_only=True):
     days: int
     stories: tuple[Story, ...]
     history: int = 0
+    form: Form | None = None
 
     @property
     def title(self) -> str:
@@ -42,7 +43,7 @@ class Performance:
 
     def __init__(self, mix: Mix) -> None:
         self._mix = mix
-        self._organisation = Organisation(mix.nature, mix.seed)
+        self._organisation = Organisation(mix.nature, mix.seed, mix.form)
         start = mix.first.timestamp()
         self.stage = Stage(self._organisation, start, mix.days, mix.seed)
         self.truth = self.stage.truth
@@ -69,13 +70,20 @@ class Performance:
 
 def write(mix: Mix, folder: Path) -> None:
     """Leave in `folder` the log of a mix, its truth, and the settings that its admin would make:
-    the domain, the own network, and who may send much."""
+    the domain, the own network, who may send much, and the hosted filter."""
     folder.mkdir(parents=True, exist_ok=True)
     performance = Performance(mix)
     with (folder / "mail.log").open("wb") as file:
         file.writelines(performance.lines())
     truth.write(performance.truth, folder / "truth.jsonl")
-    bulk = ", ".join(f'"{name}"' for name in performance.stage.bulk)
+    stage = performance.stage
     (folder / "mailwarden.toml").write_text(
-        f'[site]\ndomains = ["{mix.nature.domain}"]\nbulk = [{bulk}]\n[network]\nown = ["{OWN}"]\n'
+        f'[site]\ndomains = ["{mix.nature.domain}"]\nbulk = {_list(stage.bulk)}\n'
+        f'[network]\nown = ["{OWN}"]\nfilters = {_list(stage.filters)}\n'
     )
+
+
+def _list(names: list[str]) -> str:
+    """As TOML writes it."""
+    quoted = ", ".join(f'"{name}"' for name in names)
+    return f"[{quoted}]"

@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import islice, product
 from pathlib import Path
 from time import perf_counter
-from types import CodeType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +67,7 @@ def survives(mutant: Mutant) -> bool:
     name = f"agents.detectors.{mutant.detector}"
     module = ModuleType(name)
     module.__file__ = str(DETECTORS / f"{mutant.detector}.py")
-    order = _by_cost(mutant.detector)
+    order = _likely(mutant.detector, node, field)
     with _standing_in(name, module):
         exec(compile(tree, module.__file__, "exec"), module.__dict__)
         stories = _stories(mutant.detector)
@@ -96,6 +96,57 @@ def _by_cost(detector: str) -> list[str]:
         _holds(story)
         costs[name] = perf_counter() - begun
     return sorted(costs, key=costs.__getitem__)
+
+
+def _likely(detector: str, node: ast.expr, field: str) -> list[str]:
+    """The stories that a change may show in, the quickest first. What a story never comes to
+    cannot change it; a setting may be read anywhere, but is read in the file first of all."""
+    reached, order = _reached(detector), _by_cost(detector)
+    first, last = node.lineno, node.end_lineno or node.lineno
+    if field != "value":
+        return [story for story in order if not reached[story].isdisjoint(range(first, last + 1))]
+    read = _readers(detector, first)
+    return sorted(order, key=lambda story: reached[story].isdisjoint(read))
+
+
+def _readers(detector: str, line: int) -> set[int]:
+    """The lines that read the setting which is defined in this one."""
+    tree = _parsed(detector)
+    names = {
+        node.target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        if node.lineno <= line <= (node.end_lineno or line)
+    }
+    return {
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in names
+    }
+
+
+@lru_cache
+def _reached(detector: str) -> dict[str, set[int]]:
+    """The lines of the detector's file that each story comes to."""
+    path = str(DETECTORS / f"{detector}.py")
+    found: dict[str, set[int]] = {}
+
+    def enters(frame: FrameType, event: str, _: Any) -> Any:
+        return steps if frame.f_code.co_filename == path else None
+
+    def steps(frame: FrameType, event: str, _: Any) -> Any:
+        lines.add(frame.f_lineno)
+        return steps
+
+    for name, story in _stories(detector).items():
+        lines = found[name] = set()
+        before = sys.gettrace()
+        sys.settrace(enters)
+        try:
+            _holds(story)
+        finally:
+            sys.settrace(before)
+    return found
 
 
 def _holds(story: Any) -> bool:

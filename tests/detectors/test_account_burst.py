@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from agents.account_signs import Weights
+from agents.account.signs import Weights
 from agents.detectors.account_burst import AccountBurst
 from agents.detectors.auth_distributed import AuthDistributed
 from schemas.events import Change, Complaint, Delivery, Message, Recipient, Signal
@@ -393,7 +393,7 @@ def test_a_guess_without_a_client_accuses_nobody() -> None:
 
 def test_the_intruders_are_bounded() -> None:
     story = tell(AccountBurst(), [guessed(n, client=f"192.0.2.{n}") for n in range(30)] * 2)
-    assert story.state(f"m:{ANNA}", "account_burst").intruders == [
+    assert story.state(f"m:{ANNA}", "account_burst").places.intruders == [
         f"192.0.2.{n}" for n in range(22, 30)
     ]
 
@@ -438,6 +438,7 @@ def test_each_sign_has_its_weight() -> None:
         networks=1,
         new_place=1,
         strange_hour=1,
+        tested=1,
         attacked=1,
     )
 
@@ -535,10 +536,10 @@ def test_new_places_of_a_day_are_bounded() -> None:
     places = [opened(f"203.{n}.0.1", ANNA, at=n) for n in range(20)]
     story = tell(AccountBurst(), mail(-1), places, moved(places, HOUR))
     kept = [f"203.{n}.0.0/24" for n in range(8)]
-    assert list(story.state(f"m:{ANNA}", "account_burst").arrived) == kept
+    assert list(story.state(f"m:{ANNA}", "account_burst").places.arrived) == kept
     later = [opened(f"203.{n}.0.1", ANNA, at=DAY + n) for n in range(30, 33)]  # those are known
     kept = [f"203.{n}.0.0/24" for n in range(30, 33)]
-    assert list(story.tell(later).state(f"m:{ANNA}", "account_burst").arrived) == kept
+    assert list(story.tell(later).state(f"m:{ANNA}", "account_burst").places.arrived) == kept
 
 
 def test_a_login_alone_leaves_no_trace() -> None:
@@ -550,6 +551,17 @@ def test_a_login_alone_leaves_no_trace() -> None:
 def test_with_little_past_nobody_is_accused_but_who_guessed() -> None:
     assert found(many(20, 60, places=10), warm=False).clients == []
     assert found(guessed(), many(20, 60, places=10), warm=False).clients == ["192.0.2.66"]
+
+
+def test_with_a_day_of_past_who_was_never_there_is_accused_where_mail_bounces() -> None:
+    yesterday = [opened(HOME, ANNA, at=-DAY), *moved(sending(2), -DAY)]
+    burst = sending(40, 20, gap=60, refused=200, client=AWAY)
+    assert found(yesterday, burst, warm=False).clients == [AWAY]
+    assert found(burst, warm=False).clients == []  # it may have been there for years
+    harmless = sending(40, 20, gap=60, client=AWAY)
+    assert found(yesterday, harmless, warm=False).clients == []
+    at_home = sending(40, 20, gap=60, refused=200)
+    assert found(yesterday, at_home, warm=False).clients == []
 
 
 def test_one_client_that_sends_much_is_not_accused() -> None:
@@ -805,6 +817,58 @@ def test_a_surge_from_its_own_place_is_an_invoice_run_and_from_a_new_one_a_findi
     assert {e.sign for e in told.evidence} == {"surge", "pace", "new_place"}
     assert told.clients == [AWAY]
     assert "from a network that is new to it" in told.summary
+
+
+def abroad(*events: Message) -> list[Message]:
+    return [replace(one, client=AWAY) for one in events]
+
+
+BURST = [mail(HOUR + number * 10) for number in range(61)]
+
+
+def test_a_lone_message_from_a_new_place_before_a_burst_was_a_test() -> None:
+    found = signs(at_home(), abroad(mail(0), *BURST))
+    assert found["tested"] == (1, 1)
+    assert signs(at_home(), abroad(mail(HOUR - 300), *BURST))["tested"] == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        abroad(mail(HOUR - 299)),  # not so long before
+        abroad(mail(0), mail(60)),  # not alone
+        abroad(mail(0, 2)),  # to several
+        [mail(0)],  # from home
+        [],
+    ],
+)
+def test_other_messages_before_it_were_none(first: list[Message]) -> None:
+    found = signs(at_home(), first, abroad(*BURST))
+    assert "new_place" in found
+    assert "tested" not in found
+
+
+def test_a_test_is_forgotten_after_a_day() -> None:
+    burst = [mail(number * 10) for number in range(5)]  # the fifth ends the day
+    assert "tested" in signs(at_home(), abroad(mail(40 - DAY), *burst, mail(50, 60)))
+    before = abroad(mail(HOUR - DAY - 700))
+    later = tell(AccountBurst(medium=1, at_home=1), at_home(), before, abroad(*BURST)).findings[-1]
+    assert {e.sign for e in later.evidence} == {"surge", "pace", "new_place"}
+
+
+def test_four_messages_in_ten_minutes_are_no_burst_yet() -> None:
+    large = abroad(*[mail(HOUR + number * 149, 20) for number in range(4)])
+    assert set(signs(at_home(), abroad(mail(0)), large)) == {"surge", "new_place"}
+    large += abroad(mail(HOUR + 599, 20))
+    assert set(signs(at_home(), abroad(mail(0)), large)) == {"surge", "new_place", "tested"}
+
+
+def test_a_burst_from_home_after_a_message_from_elsewhere_says_nothing_of_a_test() -> None:
+    assert "tested" not in signs(at_home(), abroad(mail(0)), BURST)
+
+
+def test_a_traveller_who_writes_twice_tests_nothing() -> None:
+    assert signs(at_home(), abroad(mail(0), mail(HOUR))) == {"new_place": (1, 1)}
 
 
 def test_many_clients_of_an_account_without_a_home_are_named() -> None:

@@ -183,6 +183,17 @@ def test_a_host_of_ipv6_commands_its_64() -> None:
 
 def test_with_a_cold_start_it_is_only_told() -> None:
     assert wish(dictionary(), warm=False).against == COLD
+    assert wish(dictionary(*names(14)), warm=False).against == COLD
+
+
+def test_fifteen_accounts_are_nobodys_own_even_then() -> None:
+    assert wish(dictionary(*names(15)), warm=False) == Wish("drop", Target("network", GUESSER))
+
+
+@pytest.mark.parametrize("client", [GUESSER, NEIGHBOUR], ids=["there", "in its network"])
+def test_unless_somebody_got_in_there(client: str) -> None:
+    login = opened(client, "zoe", at=-HOUR)
+    assert wish(login, dictionary(*names(15)), warm=False).against == COLD
 
 
 def test_eight_accounts_in_a_day_are_one_at_any_pace_where_nothing_ever_succeeded() -> None:

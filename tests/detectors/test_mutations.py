@@ -16,7 +16,12 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "as many as before has returned already",
 }
 
+# Those of a detector in one process, which has to learn only once what its stories come to.
 MUTANTS = [mutant for detector in detectors() for mutant in mutants(detector)]
+CASES = [
+    pytest.param(each, id=str(each), marks=pytest.mark.xdist_group(f"mutants of {each.detector}"))
+    for each in MUTANTS
+]
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +34,7 @@ def untraced() -> Iterator[None]:
     sys.settrace(tracer)
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+@pytest.mark.parametrize("mutant", CASES)
 def test_a_story_notices(mutant: Mutant) -> None:
     known = (mutant.detector, mutant.was, mutant.now) in EQUIVALENT
     assert survives(mutant) == known

@@ -157,8 +157,6 @@ FORGED = event(Message, client=STRANGER, sender="anna@example.org", at=HOUR)
         (2, 18, {"ham": -3}),
         (3, 17, {"ham": -2}),
         (0, 20, {"ham": -3}),
-        (19, 0, {}),
-        (0, 19, {}),
     ],
 )
 def test_spam_counts_by_its_share_and_clean_mail_against_it(
@@ -210,7 +208,7 @@ def test_a_message_has_as_many_recipients_as_it_says() -> None:
         ("unknown", "user_unknown", {"refused": 3}),
         ("relay_denied", "relay_denied", {"refused": 3}),
         ("blocked", "listed", {"refused": 3, "listed": 2}),
-        ("blocked", "content", {"refused": 3}),
+        ("blocked", "content", {"spam": 3}),
         ("refused", "helo", {"refused": 3}),
         ("refused", "no_reverse_name", {"refused": 3, "names": 2}),
         ("blocked", "spf", {"refused": 3}),
@@ -266,7 +264,28 @@ def test_a_name_that_the_server_has_found_is_one() -> None:
     seen = told(greeted("x.example.net", name="x.example.net")).state(f"c:{STRANGER}", NAME)
     assert seen.names == "agree"
     later = greeted("x.example.net", 1, name="x.example.net")
-    assert points(NO_NAME, later) == {"names": 2}
+    assert points(NO_NAME, later) == {}  # there is one by now
+    nameless = greeted("x.example.net", 1, reason="no_reverse_name")
+    assert points(later, moved([nameless], 1)) == {"names": 2}
+    disagrees = answer("names", "disagree")
+    assert points(disagrees, later) == points(disagrees, nameless) == {"names": 2}
+
+
+def test_what_it_calls_itself_is_also_told_where_it_is_refused() -> None:
+    many = [refused(1, helo=f"pc{n}.example.net")[0] for n in range(3)]
+    assert points(many) == {"refused": 3, "changes": 2}
+    assert points(refused(20, helo="mx.example.org")) == {"refused": 3, "ours": 2}
+
+
+@pytest.mark.parametrize(("spam", "good", "found"), [(10, 10, 3), (5, 15, 1), (2, 18, 0)])
+def test_what_a_filter_refused_is_spam_among_all_messages(spam: int, good: int, found: int) -> None:
+    told = points(refused(spam, "blocked", "content"), moved(mail(good), HOUR))
+    assert told.get("spam", 0) == found
+
+
+def test_a_message_that_filter_and_server_tell_of_counts_once() -> None:
+    both = refused(10, "blocked", "content"), verdicts("spam", 10)
+    assert points(*both, verdicts("ham", 30)) == {"spam": 1, "ham": -2}
 
 
 def test_three_messages_of_our_senders_are_forged_and_two_a_forwarder() -> None:

@@ -117,7 +117,7 @@ class Site:
         edge = Edge(
             config,
             connect or (lambda: self.bus),
-            self.folder / name / "decisions.json",
+            self.folder / name / "decisions.snapshot",
             keys=keys,
             clock=self.clock,
         )

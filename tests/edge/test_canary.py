@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from agents.edge import snapshot
 from agents.edge.canary import Canary, _touch
 from schemas.findings import Target
 from schemas.settings import ResponseSettings
@@ -122,9 +123,10 @@ def test_what_persons_decide_or_approve_waits_for_nobody() -> None:
 def test_a_restart_goes_on_waiting(site: Site) -> None:
     publish(site.bus, decision())
     edge, table = site.edge("edge2", FIRST)
-    site.until(lambda: table.told and (site.folder / "edge2" / "decisions.json").exists())
+    site.until(lambda: table.told and (site.folder / "edge2" / "decisions.snapshot").exists())
     site.stop(edge)
-    assert '"enforced":true' in (site.folder / "edge2" / "decisions.json").read_text()
+    kept = snapshot.read(site.folder / "edge2" / "decisions.snapshot")
+    assert [one.enforced for one in kept.decisions()] == [True]
     edge, table = site.edge("edge2", FIRST)
     site.until(lambda: table.told)
     assert table.told == [set()]

@@ -62,7 +62,7 @@ def start(tmp_path: Path, bus: MemoryBus, table: Table, clock: Clock) -> Iterato
     def make_edge(connect: Callable[[], Bus] = lambda: bus) -> Edge:
         while edges:
             edges.pop().close()
-        edges.append(Edge(config(table), connect, tmp_path / "decisions.json", clock=clock))
+        edges.append(Edge(config(table), connect, tmp_path / "decisions.snapshot", clock=clock))
         return edges[-1]
 
     yield make_edge
@@ -166,7 +166,7 @@ def test_what_was_taken_back_meanwhile_is_lifted_when_all_is_read(
 def test_a_snapshot_that_is_damaged_is_passed_over(
     bus: MemoryBus, table: Table, tmp_path: Path, start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "decisions.json").write_text("[{")
+    (tmp_path / "decisions.snapshot").write_text("[{")
     publish(bus, decision("198.51.100.7/32"))
     until(start(), lambda: table.told)
     assert "passed over" in caplog.text
@@ -177,7 +177,7 @@ def test_a_snapshot_that_cannot_be_written_stops_nothing(
 ) -> None:
     (tmp_path / "file").touch()
     publish(bus, decision("198.51.100.7/32"))
-    edge = Edge(config(table), lambda: bus, tmp_path / "file" / "decisions.json", clock=clock)
+    edge = Edge(config(table), lambda: bus, tmp_path / "file" / "decisions.snapshot", clock=clock)
     until(edge, lambda: table.told and "file" in str(edge.pulse.health().degraded))
     edge.close()
 
@@ -187,8 +187,8 @@ def test_only_its_owner_may_read_the_snapshot(
 ) -> None:
     publish(bus, decision("198.51.100.7/32"))
     edge = start()
-    until(edge, (tmp_path / "decisions.json").exists)
-    assert (tmp_path / "decisions.json").stat().st_mode & 0o777 == 0o600
+    until(edge, (tmp_path / "decisions.snapshot").exists)
+    assert (tmp_path / "decisions.snapshot").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_message_that_is_no_decision_is_passed_over(
@@ -206,9 +206,22 @@ def test_our_own_networks_are_spared_here_as_well(
 ) -> None:
     publish(bus, decision("198.51.100.7/32"), decision("203.0.113.9/32"))
     settings = config(table, own=("203.0.113.0/24",))
-    edge = Edge(settings, lambda: bus, tmp_path / "decisions.json", clock=clock)
+    edge = Edge(settings, lambda: bus, tmp_path / "decisions.snapshot", clock=clock)
     until(edge, lambda: table.told)
     assert table.told == [{"198.51.100.7/32"}]
+    edge.close()
+
+
+def test_what_is_known_from_disk_is_spared_as_well(
+    bus: MemoryBus, table: Table, tmp_path: Path, clock: Clock, start: Start
+) -> None:
+    publish(bus, decision("198.51.100.7/32"), decision("203.0.113.9/32"))
+    until(start(), (tmp_path / "decisions.snapshot").exists)
+    later = Table()
+    settings = config(later, own=("203.0.113.0/24",))
+    edge = Edge(settings, away, tmp_path / "decisions.snapshot", clock=clock)
+    until(edge, lambda: later.told)
+    assert later.told == [{"198.51.100.7/32"}]
     edge.close()
 
 

@@ -87,17 +87,39 @@ def gateway(nft: Nft, clock: Clock, ticks: Clock, request: Any) -> Nftables:
 
 
 def deletes(commands: list[Any]) -> bool:
-    return any("delete" in command for command in commands)
+    """Whether the whole table gives way."""
+    return any("table" in command.get("delete", ()) for command in commands)
 
 
 def test_what_lay_there_before_gives_way_and_later_only_the_content_does(
     gateway: Nftables, nft: Nft
 ) -> None:
-    assert gateway.apply([decided()])
+    assert gateway.apply([decided("192.0.2.0/24")])
     assert deletes(nft.commands())
-    assert gateway.apply([decided("192.0.2.2")])
+    assert gateway.apply([decided("198.51.100.0/24")])
     assert not deletes(nft.commands())
     assert nft.loads == 2
+
+
+def test_of_hosts_only_those_that_come_and_go_are_told(gateway: Nftables, nft: Nft) -> None:
+    gateway.apply([decided("192.0.2.1"), decided("192.0.2.2"), decided("198.51.100.0/24")])
+    gateway.apply([decided("192.0.2.2"), decided("192.0.2.3"), decided("198.51.100.0/24")])
+    place = {"family": "inet", "table": "mailwarden", "name": "drop_host4"}
+    came = {"elem": {"val": "192.0.2.3", "timeout": 1000}}
+    assert nft.commands() == [
+        {"delete": {"element": {**place, "elem": ["192.0.2.1"]}}},
+        {"add": {"element": {**place, "elem": [came]}}},
+    ]
+
+
+def test_what_the_kernel_does_not_take_so_is_loaded_whole(gateway: Nftables, nft: Nft) -> None:
+    """Somebody has emptied the sets: what is not there cannot be taken out."""
+    gateway.apply([decided("192.0.2.1")])
+    nft.status.write_text("1")
+    with pytest.raises(GatewayError):
+        gateway.apply([decided("192.0.2.2")])
+    assert nft.loads == 3
+    assert deletes(nft.commands())
 
 
 def test_nothing_is_loaded_twice(gateway: Nftables, nft: Nft) -> None:

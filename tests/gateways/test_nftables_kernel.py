@@ -1,5 +1,6 @@
 """The real nft and the real kernel, in network namespaces of the test's own."""
 
+import random
 import socket
 import subprocess
 import time
@@ -8,10 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import orjson
 import pytest
 
 from schemas.findings import Decision
-from streams.gateways.nftables import LOOK, Nftables, NftablesSettings
+from streams.gateways.nftables import LOOK, Nftables, NftablesSettings, ruleset
 from streams.metrics import REFUSED_PACKETS
 from tests.gateways.decided import decided, pardoned
 from tests.gateways.dovecot import PASSWORD, Dovecot, logs_in
@@ -106,6 +109,44 @@ def test_the_kernel_ends_a_lease_when_nobody_is_there_to_do_it(
     assert between.knock(ATTACKER) == between.knock(FAR) == "refused"
     gateway.apply([held(ATTACKER, "reject", SOON), held("198.51.100.0/24", "reject", SOON)])
     until(lambda: between.knock(ATTACKER) == between.knock(FAR) == "open")
+
+
+def in_kernel(between: Wire) -> set[str]:
+    """What lies in our sets."""
+    said = between.server.run("nft", "-j", "list", "table", "inet", "mailwarden")
+    found = set()
+    for item in orjson.loads(said)["nftables"]:
+        for element in item.get("set", {}).get("elem", ()):
+            value = element["elem"]["val"]
+            text = value if isinstance(value, str) else "{addr}/{len}".format(**value["prefix"])
+            found.add(f"{item['set']['name']} {text}")
+    return found
+
+
+def test_change_by_change_the_kernel_has_what_is_in_force(between: Wire, gateway: Nftables) -> None:
+    dice = random.Random(7)
+    hosts = [held(f"198.51.100.{n}", dice.choice(["drop", "reject"])) for n in range(40)]
+    hosts += [held(f"2001:db8:5:{n:x}::/64") for n in range(10)]
+    wide = [held("203.0.113.0/24"), held("2001:db8:6::/48")]
+    loads: list[int] = []
+    load = gateway._load
+
+    def counted(commands: list[ruleset.Command], *options: str) -> None:
+        loads.append(len(commands))
+        load(commands, *options)
+
+    gateway._load = counted  # type: ignore[method-assign]
+    for turn in range(40):
+        wanted = dice.sample(hosts, 30) + (wide if 10 < turn < 20 else [])
+        if turn % 3 == 0:  # renewed
+            until = time.time() + 900
+            wanted = [msgspec.structs.replace(one, until=until) for one in wanted]
+        assert gateway.apply(wanted)
+        sets = ruleset.content(wanted, time.time())
+        assert in_kernel(between) == {f"{name} {key}" for name in sets for key in sets[name]}
+    assert len(loads) == 40  # none had to be done again
+    # The first is loaded whole, and what changes a network: it comes, goes, is renewed or not.
+    assert sum(count > 10 for count in loads) == 1 + 2 + 6
 
 
 def test_packets_that_were_refused_are_told(between: Wire, gateway: Nftables) -> None:

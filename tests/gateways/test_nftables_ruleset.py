@@ -14,7 +14,7 @@ NOW = 1000.0
 def loaded(*decisions: Decision, now: float = NOW) -> dict[str, list[Any]]:
     """What is in each set: (value, seconds)."""
     found = {}
-    for command in ruleset.elements("mailwarden", decisions, now):
+    for command in ruleset.elements("mailwarden", ruleset.content(decisions, now), now):
         element = command["add"]["element"]
         assert element["family"] == "inet"
         assert element["table"] == "mailwarden"
@@ -81,6 +81,47 @@ def test_other_targets_are_passed_over() -> None:
         decided("nonsense"),
     ]
     assert loaded(*others) == {}
+
+
+def changed(before: list[Decision], after: list[Decision]) -> list[tuple[str, str, Any]] | None:
+    """What is done to which set."""
+    sets = [ruleset.content(decisions, NOW) for decisions in (before, after)]
+    commands = ruleset.changes("mailwarden", *sets, NOW)
+    return commands and [
+        (verb, what["element"]["name"], what["element"]["elem"])
+        for command in commands
+        for verb, what in command.items()
+    ]
+
+
+def lease(value: str, seconds: int = 1000) -> dict[str, Any]:
+    return {"elem": {"val": value, "timeout": seconds}}
+
+
+def test_hosts_come_go_and_are_renewed() -> None:
+    assert changed([decided("192.0.2.1")], [decided("192.0.2.1")]) == []
+    assert changed([], [decided("192.0.2.1")]) == [("add", "drop_host4", [lease("192.0.2.1")])]
+    assert changed([decided("192.0.2.1")], []) == [("delete", "drop_host4", ["192.0.2.1"])]
+    assert changed([decided("192.0.2.1")], [decided("192.0.2.1", until=3000.0)]) == [
+        ("delete", "drop_host4", ["192.0.2.1"]),
+        ("add", "drop_host4", [lease("192.0.2.1", 2000)]),
+    ]
+    assert changed([decided("2001:db8:1::/64")], []) == [
+        ("delete", "drop_client6", ["2001:db8:1::"])
+    ]
+
+
+def test_what_is_about_to_end_is_left_to_the_kernel() -> None:
+    ending = decided("192.0.2.1", until=NOW + ruleset.MARGIN)
+    assert changed([ending], []) == []
+    assert changed([ending], [decided("192.0.2.1")]) is None  # is it still there?
+
+
+def test_other_networks_are_loaded_whole() -> None:
+    assert changed([], [decided("192.0.2.0/24")]) is None
+    assert changed([decided("2001:db8::1")], []) is None
+    same = decided("192.0.2.0/24")
+    assert changed([same], [same, decided("198.51.100.1")]) is not None
 
 
 def test_the_structure_is_made_and_emptied() -> None:

@@ -151,6 +151,6 @@ def test_a_gateway_says_what_it_keeps_like_the_decisions(
     words = told("gateway")
     assert "mailwarden follows mx.mail.decisions at k1:9092 (PLAINTEXT)" in words
     assert "and keeps like it: nothing" in words
-    assert f"what it knows lies in {tmp_path}/decisions.json" in words
+    assert f"what it knows lies in {tmp_path}/decisions.snapshot" in words
     table = f'[gateways.postfix]\nclients = "{tmp_path}/clients"\npostfix = "true"\n'
     assert "and keeps like it: postfix" in told("gateway", text=table)

@@ -57,12 +57,12 @@ def test_what_there_is_no_room_for_is_dropped_and_counted(
 
 
 def spam(count: int = 20) -> list[str]:
-    """Refusals for a greeting that is none: three points, and what else is known."""
+    """Refusals of a listed client that calls itself by no name: six points of seven."""
     return [
         f"{datetime.fromtimestamp(NOON + 70 * number, UTC).isoformat()} mx1 postfix/smtpd[7]:"
         f" NOQUEUE: reject: RCPT from unknown[{CLIENT}]: 554 5.7.1 Service unavailable; Client host"
         f" [{CLIENT}] blocked using zen.example; from=<a{number}@example.net>"
-        f" to=<b@example.org> proto=ESMTP helo=<pc{number}>"
+        f" to=<b@example.org> proto=ESMTP helo=<pc>"
         for number in range(count)
     ]
 

@@ -463,7 +463,7 @@ def test_a_client_that_only_looks_in_comes_and_goes(told: Told) -> None:
         ("closed", "lost connection after EHLO"),
         ("closed", "no_auth_attempts"),
         ("closed", "no_auth_attempts"),
-        ("opened", ""),
+        ("opened", "no_reverse_name"),
     ]
 
 

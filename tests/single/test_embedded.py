@@ -220,7 +220,7 @@ def test_a_reload_while_the_disk_is_full_loses_no_alert(
     with monkeypatch.context() as patch:
         for name in ("commit", "forget_sinks", "owed"):
             fail(server, patch, name=name)
-        server.write(*attack("203.0.113.5"))
+        server.write(*attack("203.0.113.5", count=10))
         server.settle()
         server.embedded.reload(server.config(sinks=sinks))
         assert in_force(server) == ["203.0.113.9"]

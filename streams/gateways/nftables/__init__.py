@@ -1,8 +1,9 @@
 """nftables: the clients of decisions in sets of the kernel's firewall (nft(8)).
 
-One table of ours, and nothing else on the machine is touched. Each change replaces the content
-of all sets in one transaction, with what is left of each lease as the element's timeout: the
-kernel ends it by itself, also when we are gone.
+One table of ours, and nothing else on the machine is touched. Each change is one transaction,
+with what is left of each lease as the element's timeout: the kernel ends it by itself, also when
+we are gone. Where only hosts come and go, and the sets are as this process left them, the
+transaction has these alone; in all other cases it replaces the content of all sets.
 """
 
 import subprocess
@@ -60,6 +61,7 @@ class Nftables(Gateway):
         self._clock = clock
         self._ticks = ticks
         self._made = False  # by this process, and as this version makes it
+        self._held: ruleset.Content = {}  # then
         self._refused: dict[str, int] = {}  # packets, as the counters said last
         self._next_look = 0.0
         self._next_load = 0.0
@@ -75,15 +77,11 @@ class Nftables(Gateway):
         began = self._ticks()
         if decisions and began < self._next_load:  # to lift everything waits for nothing
             return False
-        commands = self._structure()
-        if not self._made:
-            # What lies there may be of another version. It gives way within the transaction.
-            ours = ruleset.table(self.settings.table)
-            commands = [{"add": ours}, {"delete": ours}, *commands]
-        commands += ruleset.elements(self.settings.table, decisions, self._clock())
-        self._made = False
-        self._load(commands)
-        self._made = True
+        now = self._clock()
+        wanted = ruleset.content(decisions, now)
+        if not self._change(wanted, now):
+            self._replace(wanted, now)
+        self._held = wanted
         took = self._ticks() - began
         self._next_load = began + (1 + REST) * took if took > QUICK else 0.0
         return True
@@ -158,6 +156,34 @@ class Nftables(Gateway):
                 if kind in found and table == self.settings.table:
                     found[kind].append(each)
         return found
+
+    def _change(self, wanted: ruleset.Content, now: float) -> bool:
+        """Load what came, and take out what went; whether that could be done."""
+        if not self._made or not wanted:
+            return False
+        commands = ruleset.changes(self.settings.table, self._held, wanted, now)
+        if commands is None:
+            return False
+        self._made = False
+        try:
+            if commands:
+                self._load(commands)
+        except GatewayError:  # somebody has changed our sets: they are made anew
+            return False
+        self._made = True
+        return True
+
+    def _replace(self, wanted: ruleset.Content, now: float) -> None:
+        """Load everything. Raises GatewayError."""
+        commands = self._structure()
+        if not self._made:
+            # What lies there may be of another version. It gives way within the transaction.
+            ours = ruleset.table(self.settings.table)
+            commands = [{"add": ours}, {"delete": ours}, *commands]
+        commands += ruleset.elements(self.settings.table, wanted, now)
+        self._made = False
+        self._load(commands)
+        self._made = True
 
     def _load(self, commands: list[ruleset.Command], *options: str) -> None:
         """One transaction: all of it or nothing."""

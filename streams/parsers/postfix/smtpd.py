@@ -49,6 +49,8 @@ def parser(service: str) -> Parse:
                     offset=record.offset,
                     client=client,
                     name=name,
+                    # "unknown": none, or one that does not lead back (smtpd_peer.c)
+                    reason="" if name else "no_reverse_name",
                 ),
             )
         if text.startswith("disconnect from "):

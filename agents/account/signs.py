@@ -26,6 +26,7 @@ Sign = Literal[
     "new_place",
     "strange_hour",
     "attacked",
+    "tested",
 ]
 SIGNS: tuple[Sign, ...] = get_args(Sign)
 """The one that says most comes first: it gives the finding its shape."""
@@ -33,8 +34,10 @@ OUTCOMES: frozenset[Sign] = frozenset(
     {"guessed_before", "changed", "complaints", "clients", "senders", "bounces"}
 )
 """Signs of what the account has become, not only of how much it sends."""
-BEFORE: frozenset[Sign] = frozenset({"guessed_before", "changed", "attacked"})
+BEFORE: frozenset[Sign] = frozenset({"guessed_before", "changed", "attacked", "tested"})
 """Signs of what others did to the account: they count if it sends strangely after them."""
+ALONE: frozenset[Sign] = frozenset({"new_place", "strange_hour"})
+"""Signs that owners make every day."""
 ALIKE: tuple[frozenset[Sign], ...] = (
     frozenset({"surge", "pace", "daily"}),
     frozenset({"complaints", "complained"}),
@@ -78,6 +81,7 @@ class Weights(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     new_place: int = 1
     strange_hour: int = 1
     attacked: int = 1
+    tested: int = 1
 
 
 UNITS: dict[Sign, str] = {
@@ -100,6 +104,7 @@ UNITS: dict[Sign, str] = {
     "new_place": "networks",
     "strange_hour": "recipients",
     "attacked": "findings",
+    "tested": "messages",
 }
 
 WORDS: dict[Sign, str] = {
@@ -122,6 +127,7 @@ WORDS: dict[Sign, str] = {
     "new_place": "from a network that is new to it",
     "strange_hour": "{count} recipients in a day at hours at which it never sends",
     "attacked": "many guess at its password",
+    "tested": "a lone message from there before",
 }
 
 

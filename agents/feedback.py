@@ -55,7 +55,7 @@ def proposals(config: Config, incident: Sequence[Alert], before: Sequence[Alert]
         *_declared(config, accusing, others),
         *_thresholds(config, accusing, others),
     ]
-    return sorted(found, key=lambda one: one.weight)
+    return sorted((one for one in found if one.silenced), key=lambda one: one.weight)
 
 
 # -- lists ------------------------------------------------------------------------------------
@@ -150,17 +150,19 @@ def _threshold(
 
 def stands(detector: Detector, values: Values, alert: Alert) -> bool:
     """Whether a finding would have been told with other values of the detector's settings, by the
-    counts it names. One whose counts do not say what they were measured by stands."""
+    counts it names. Counts that no setting measures are no ground of their own; where there is no
+    other, it stands."""
     changed = structs.replace(detector, **values)
-    reached = [one for one in alert.evidence if one.count >= one.threshold > 0]
-    if not reached:
-        return True
-    for seen in reached:
-        by = measures(detector, seen)
+    grounds = [
+        (seen, by)
+        for seen in alert.evidence
+        if seen.count >= seen.threshold > 0 and (by := measures(detector, seen))
+    ]
+    for seen, by in grounds:
         limits = [getattr(changed, one.setting) * one.scale for one in by if one.setting in values]
         if seen.count >= max(limits, default=seen.threshold):
             return True
-    return False
+    return not grounds
 
 
 # -- both -------------------------------------------------------------------------------------

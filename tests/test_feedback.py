@@ -113,6 +113,12 @@ def test_what_accuses_nobody_or_is_withdrawn_teaches_nothing() -> None:
     assert proposals(config(), [guessed("a1", 7, state="withdrawn")], []) == []
 
 
+def test_what_would_silence_nothing_is_not_proposed() -> None:
+    site = alert("s1", rule="auth_dictionary", subject=Subject("site", "site"))
+    told = structs.replace(site, evidence=[Evidence("accounts", 15, 0)])
+    assert proposals(config(), [told], []) == []
+
+
 def test_a_finding_without_counts_stands() -> None:
     detector = AuthDictionary()
     assert stands(detector, {"accounts": 99}, guessed("a1", 7, evidence=[]))
@@ -130,7 +136,7 @@ def test_what_an_attacker_wrote_is_a_string() -> None:
     assert lines.isprintable() or set(lines) - set("\n") == {c for c in lines if c.isprintable()}
 
 
-@pytest.mark.parametrize("count", [6, 7])
+@pytest.mark.parametrize("count", [6, 7, 9])
 def test_the_estimate_is_what_a_replay_says(count: int) -> None:
     """A client that guesses at so many accounts, told with the threshold that is proposed."""
 

@@ -89,7 +89,7 @@ def attacks(alert: Alert, spared: net.Networks) -> Iterator[Attack]:
             client=client,
             first=alert.first,
             last=alert.last,
-            evidence=words.evidence(alert) if len(strangers) == 1 else "",
+            evidence=_counts(alert) if len(strangers) == 1 else "",
             servers=list(
                 dict.fromkeys(
                     words.plain(str(e["gateway"]), 100) for _, e in own if e.get("gateway")
@@ -98,6 +98,12 @@ def attacks(alert: Alert, spared: net.Networks) -> Iterator[Attack]:
             lines=[f"{words.stamp(at)} {_said(event)}" for at, event in own[:LINES]],
             mails=_mails(event for _, event in own),
         )
+
+
+def _counts(alert: Alert) -> str:
+    """What was found too much, without our thresholds."""
+    found = [one for one in alert.evidence[: words.NAMED] if one.count >= one.threshold > 0]
+    return ", ".join(words.plain(f"{one.sign} {one.count:g}", 100) for one in found)
 
 
 def _clients(alert: Alert) -> Iterator[str]:

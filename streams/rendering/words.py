@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 
-from schemas.findings import Alert
+from schemas.findings import Alert, Evidence
 
 PRODUCT = "mailwarden"
 LONGEST = 1000  # characters of one value
@@ -42,11 +42,16 @@ def address(client: str) -> str:
 
 
 def evidence(alert: Alert) -> str:
-    """Each count beside its threshold, where it has one."""
+    """Each count beside its threshold, where it has one, reached or not."""
     return ", ".join(
-        plain(f"{one.sign} {one.count:g}{f' ≥ {one.threshold:g}' if one.threshold else ''}")
-        for one in alert.evidence[:NAMED]
+        plain(f"{one.sign} {one.count:g}{_beside(one)}") for one in alert.evidence[:NAMED]
     )
+
+
+def _beside(seen: Evidence) -> str:
+    if not seen.threshold:
+        return ""
+    return f" {'≥' if seen.count >= seen.threshold else '<'} {seen.threshold:g}"
 
 
 def runbook(detector: str) -> str:

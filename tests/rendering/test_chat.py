@@ -1,7 +1,7 @@
 import pytest
 
-from schemas.findings import Subject
-from streams.rendering import chat
+from schemas.findings import Evidence, Subject
+from streams.rendering import chat, words
 from tests.sinks.alerts import alert, evil
 
 
@@ -48,3 +48,8 @@ def test_what_an_attacker_wrote_stays_in_its_line() -> None:
         assert "@here" not in said
         assert len(said.splitlines()) <= 9
         assert all(c.isprintable() or c in "\n\u200b" for c in said)
+
+
+def test_a_count_that_is_below_its_threshold_is_told_as_that() -> None:
+    counts = [Evidence("accounts", 1, 5), Evidence("failures", 30, 10), Evidence("seconds", 4, 0)]
+    assert words.evidence(alert(evidence=counts)) == "accounts 1 < 5, failures 30 ≥ 10, seconds 4"

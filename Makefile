@@ -68,6 +68,7 @@ bench: setup ## measure speed beside the references; the tables are kept in load
 	$(BIN)/python -m load.bench_edge
 	$(BIN)/python -m load.bench_enforced
 	$(BIN)/python -m load.bench_lookup
+	$(BIN)/python -m load.bench_sinks
 	$(BIN)/python -m load.goals
 
 .PHONY: quality

@@ -15,12 +15,14 @@ from streams.sources.archive import open_lines
 class Accusations(Struct):
     """Each accused name with the event time (Unix seconds) and the detector that came first.
     `clients` has networks too; `victims` are those who are told of as victims. `decided` are
-    clients and networks that something was decided about, whether it was lifted later or not."""
+    clients and networks that something was decided about, whether it was lifted later or not.
+    `lost` lines were nobody's or could not be read."""
 
     clients: dict[str, tuple[float, str]] = field(default_factory=dict)
     accounts: dict[str, tuple[float, str]] = field(default_factory=dict)
     victims: dict[str, tuple[float, str]] = field(default_factory=dict)
     decided: dict[str, tuple[float, str]] = field(default_factory=dict)
+    lost: int = 0
 
 
 class _Dated:
@@ -70,7 +72,7 @@ def of_log(log: Path, settings: Path) -> Accusations:
     them. Raises OSError or a settings error."""
     config = configuration.load(settings)
     shard = configuration.build_shard(config)
-    dated, reader = _Dated(shard), Reader(ReadOptions())
+    dated, reader = _Dated(shard), Reader(ReadOptions(zone="UTC"))
     kept = shard.clock
     for facts in (reader.read([(str(log), open_lines(log))]), reader.close()):
         for place, event in facts:
@@ -80,4 +82,6 @@ def of_log(log: Path, settings: Path) -> Accusations:
                 dated.keep()
     shard.drain()
     dated.keep()
-    return dated.accusations()
+    found = dated.accusations()
+    found.lost = reader.counts.nobody + reader.counts.dead
+    return found

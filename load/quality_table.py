@@ -25,7 +25,7 @@ def tables(head: str, results: Sequence[Judgement]) -> list[RenderableType]:
     ]
 
 
-def _table(*columns: str) -> Table:
+def empty_table(*columns: str) -> Table:
     table = Table(box=box.MARKDOWN)
     for n, column in enumerate(columns):
         table.add_column(column, justify="right" if n else "left", no_wrap=True)
@@ -33,7 +33,7 @@ def _table(*columns: str) -> Table:
 
 
 def _classes(results: Sequence[Judgement]) -> Table:
-    table = _table(
+    table = empty_table(
         "attack", "sources found", "fail2ban", "accounts", "victims", "median", "nine of ten"
     )  # fmt: skip
     rows = [row for result in results for row in result.attacks]
@@ -52,17 +52,17 @@ def _numbers(rows: Sequence[Row]) -> list[str]:
     waits = sorted(wait for row in rows for wait in row.waits)
     clients = sum(row.clients for row in rows)
     return [
-        _share(sum(row.found for row in rows), clients),
-        _share(sum(row.fail2ban for row in rows), clients),
-        _share(sum(row.accounts_found for row in rows), sum(row.accounts for row in rows)),
-        _share(sum(row.victims_found for row in rows), sum(row.victims for row in rows)),
+        share(sum(row.found for row in rows), clients),
+        share(sum(row.fail2ban for row in rows), clients),
+        share(sum(row.accounts_found for row in rows), sum(row.accounts for row in rows)),
+        share(sum(row.victims_found for row in rows), sum(row.victims for row in rows)),
         _span(statistics.median(waits)) if waits else "",
         _span(waits[-(-len(waits) * 9 // 10) - 1]) if waits else "",
     ]
 
 
 def _precision(results: Sequence[Judgement]) -> Table:
-    table = _table(
+    table = empty_table(
         "precision", "sources", "accounts", "victims", "decided against", "guilty decided",
         "fail2ban sources",
     )  # fmt: skip
@@ -70,7 +70,7 @@ def _precision(results: Sequence[Judgement]) -> Table:
         table.add_row(
             name,
             *(
-                _share(right, right + wrong)
+                share(right, right + wrong)
                 for right, wrong in (
                     (sum(r.clients_right for r in mine), sum(r.clients_wrong for r in mine)),
                     (sum(r.accounts_right for r in mine), sum(r.accounts_wrong for r in mine)),
@@ -89,7 +89,7 @@ def _precision(results: Sequence[Judgement]) -> Table:
 
 def _innocents(results: Sequence[Judgement]) -> Table:
     innocents = sum(result.innocents for result in results)
-    table = _table(f"innocents hit, of {innocents:,}", "alerts", "decisions", "fail2ban")
+    table = empty_table(f"innocents hit, of {innocents:,}", "alerts", "decisions", "fail2ban")
     ours, theirs = _added(r.hits for r in results), _added(r.fail2ban_hits for r in results)
     decided = _added(r.decided_hits for r in results)
     for story in sorted(
@@ -103,7 +103,7 @@ def _innocents(results: Sequence[Judgement]) -> Table:
 
 def _stories(results: Sequence[Judgement]) -> Table:
     """Each attack that was not found whole."""
-    table = _table("not found whole", "mix", "sources", "accounts", "victims", "for example")
+    table = empty_table("not found whole", "mix", "sources", "accounts", "victims", "for example")
     for result in results:
         for row in result.attacks:
             found = (row.found, row.accounts_found, row.victims_found)
@@ -111,9 +111,9 @@ def _stories(results: Sequence[Judgement]) -> Table:
                 table.add_row(
                     row.story,
                     result.mix,
-                    _share(row.found, row.clients),
-                    _share(row.accounts_found, row.accounts),
-                    _share(row.victims_found, row.victims),
+                    share(row.found, row.clients),
+                    share(row.accounts_found, row.accounts),
+                    share(row.victims_found, row.victims),
                     row.missed[0] if row.missed else "",
                 )
     return table
@@ -126,7 +126,7 @@ def _added(counts: Iterable[dict[str, int]]) -> Counter[str]:
     return total
 
 
-def _share(part: int, whole: int) -> str:
+def share(part: int, whole: int) -> str:
     return f"{part:,}/{whole:,} {part / whole:6.1%}" if whole else ""
 
 

@@ -243,9 +243,15 @@ class Attempts:
         nobody = self._stories.get((event.gateway, "@"))
         if nobody is None or not event.client:
             return None
-        near = [detail for detail in nobody.details if event.at - detail.event.at <= EARLY]
+        near = [
+            detail
+            for detail in nobody.details
+            if event.at - detail.event.at <= EARLY and _served(event, detail.event)
+        ]
         if event.account:
             near = [detail for detail in near if _same(event, detail.event)]
+        elif event.outcome == "error":
+            return None  # what could not be checked was not refused either
         elif len(near) > 1:
             return None  # whose it was is unknown
         if not near:
@@ -298,6 +304,14 @@ def _release(story: Story, at: float, out: list[Told]) -> None:
 def _same(one: Auth, other: Auth) -> bool:
     """Whether two reporters mean one account: Postfix may log it with its realm."""
     return _local(one.account) == _local(other.account)
+
+
+def _served(one: Auth, other: Auth) -> bool:
+    """Whether two reporters mean one service, as far as they tell it; submission is SMTP, too."""
+    services = {
+        "smtp" if event.service == "submission" else event.service for event in (one, other)
+    }
+    return len(services - {""}) < 2
 
 
 def _local(account: str) -> str:

@@ -316,7 +316,12 @@ class Joiner:
         elif kind is Bounce:
             self._report(source, part, memory, out)
             return
-        out.append((source, _made(part, memory.known)))
+        made = _made(part, memory.known)
+        if isinstance(made, Auth) and made.outcome == "failed" and _of_smtp(made):
+            # What checks the passwords may have told of this attempt, and more than the server.
+            self.attempt(Attempt("smtp", made, f"{part.namespace} {part.key}"), source, out)
+            return
+        out.append((source, made))
 
     # -- failures and the reports about them ----------------------------------------------
 
@@ -525,6 +530,10 @@ def _same_sender(one: str, other: str) -> bool:
     if one.count("@") == other.count("@"):
         return one == other
     return one.partition("@")[0] == other.partition("@")[0]
+
+
+def _of_smtp(auth: Auth) -> bool:
+    return bool(auth.client) and auth.service in ("smtp", "submission")
 
 
 def _made(part: Part, known: dict[str, Any]) -> Fact:

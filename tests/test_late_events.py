@@ -57,3 +57,21 @@ def test_shippers_that_are_minutes_behind_change_no_finding(
     late = delayed(day, share)
     assert late != day
     assert essence(concluded(late, settings)) == essence(concluded(day, settings))
+
+
+@pytest.mark.parametrize("span", [30.0, LATE])
+def test_events_in_any_order_within_minutes_leave_the_same_findings(
+    day: list[Fact], settings: configuration.Config, span: float
+) -> None:
+    """Each event by itself. A finding may come and be withdrawn in the one order only."""
+    chance = random.Random(int(span))
+    shuffled = delayed(day, lambda _: chance.uniform(0, span))
+    found, usual = (
+        {
+            name: told
+            for name, told in essence(concluded(events, settings)).items()
+            if told[2] == "open"
+        }
+        for events in (shuffled, day)
+    )
+    assert found == usual

@@ -6,12 +6,12 @@ src/qmgr, src/global/log_adhoc.c and src/bounce of its sources.
 
 from collections.abc import Sequence
 from random import Random
+from typing import Protocol
 from zlib import crc32
 
 from msgspec import Struct
 
 from agents.demo.addresses import Client
-from agents.demo.dovecot_lines import Dovecot
 from agents.demo.log import Log
 
 USER_UNKNOWN = "Recipient address rejected: User unknown in virtual mailbox table"
@@ -44,6 +44,13 @@ def bounced(recipient: str) -> Outcome:
     return Outcome(relay, "bounced", "5.1.1", reply)
 
 
+class Delivered(Protocol):
+    """The server of mailboxes that mail is delivered to."""
+
+    def save(self, at: float, account: str, message_id: str) -> None:
+        """It puts a message into a mailbox."""
+
+
 class Postfix:
     """The Postfix of one host. Times are Unix seconds; each method writes one dialogue.
 
@@ -51,7 +58,7 @@ class Postfix:
     """
 
     def __init__(
-        self, log: Log, host: str, random: Random, *, domain: str, dovecot: Dovecot
+        self, log: Log, host: str, random: Random, *, domain: str, dovecot: Delivered
     ) -> None:
         self._log = log
         self._random = random

@@ -12,8 +12,10 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct, field
 
-from agents import habits
-from agents.account_signs import (
+from agents.account import habits
+from agents.account.habits import Day, Habits, awake, usual
+from agents.account.places import Places
+from agents.account.signs import (
     ALONE,
     AWAY,
     BEFORE,
@@ -28,7 +30,6 @@ from agents.account_signs import (
 )
 from agents.destination import leaves
 from agents.detector import Detector, Judgement, Mark, View, Withdraw
-from agents.habits import Day, Habits, awake, usual
 from agents.windows import DAY, Counts, Distinct, Window
 from agents.words import many
 from schemas import keys, net
@@ -39,11 +40,7 @@ NAME = "account_burst"
 SHORT = Window(600.0)
 HOUR = Window(3600.0)
 TODAY = Window(DAY)
-PLACES = Window(DAY, 480)  # slices of 3 min, so that an hour can be read from it
-NAMED = 64  # clients that it sends through, by name
-INTRUDERS = 8  # clients that opened the account by guessing, by name
 LARGE = 4  # messages with many recipients whose deliveries are followed at a time
-ARRIVED = 8  # networks that are new today, by name
 REACHED = 16  # colleagues that a hijacked account wrote to, by name
 QUEUE_ID = 40  # characters
 
@@ -71,8 +68,7 @@ class Seen(Struct, array_like=True):
     tried: Counts = field(default_factory=Counts)  # all recipients whose fate is known
     refused: Counts = field(default_factory=Counts)  # of them
     nameless: Counts = field(default_factory=Counts)  # messages with the null sender
-    clients: Distinct = field(default_factory=Distinct)  # that it sends through, in a day
-    places: Distinct = field(default_factory=Distinct)  # their /16 or /32
+    places: Places = field(default_factory=Places)  # that it sends from
     senders: Distinct = field(default_factory=Distinct)  # envelope senders
     signs: dict[str, Standing] = field(default_factory=dict)
     habits: Habits = field(default_factory=Habits)
@@ -80,8 +76,6 @@ class Seen(Struct, array_like=True):
     climb: list[tuple[float, int]] = field(default_factory=list)  # ever more recipients: when
     limited: Counts = field(default_factory=Counts)  # recipients refused for being too many
     complained: Counts = field(default_factory=Counts)  # reports of abuse, in a day
-    through: list[str] = field(default_factory=list)  # the newest of them by name
-    intruders: list[str] = field(default_factory=list)  # who opened it by guessing
     login: float = 0.0  # its newest mail with a login
     grace: float = 0.0  # released by a person: nothing is said until then
     logged: float = 0.0  # its newest delivery: before the first, all recipients count as others'
@@ -89,10 +83,7 @@ class Seen(Struct, array_like=True):
     # deliver elsewhere, deliveries here
     dark: Counts = field(default_factory=Counts)  # recipients elsewhere at unusual hours, in a day
     reports: Distinct = field(default_factory=Distinct)  # that came back about its mail, in a day
-    arrived: dict[str, float] = field(default_factory=dict)  # networks: its first login there
     reached: list[str] = field(default_factory=list)  # colleagues it wrote to since a sign stood
-    tested: float = 0.0  # its first message from a new place, in a day
-    lone: bool = False  # that had one recipient, and nothing has followed it at once
 
 
 class AccountBurst(Detector, frozen=True, kw_only=True):
@@ -213,13 +204,7 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         """Remember when it first came from where it never was: who was there before the first
         sign is its owner."""
         if event.outcome == "ok" and event.client:
-            network, arrived = net.network(event.client), seen.arrived
-            if network not in arrived and not view.past.earlier(network, event.at):
-                if len(arrived) >= ARRIVED:
-                    for known in [name for name in arrived if view.past.earlier(name, event.at)]:
-                        del arrived[known]
-                if len(arrived) < ARRIVED:  # of a botnet the rest needs no time of arrival
-                    arrived[network] = event.at
+            seen.places.login(event.client, event.at, view.past)
         return ()
 
     def _is_at_home(self, signs: list[Sign], seen: Seen, view: View) -> bool:
@@ -227,11 +212,7 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         malware on the owner's machine does: then more must speak against it."""
         if view.cold or not view.past.homes(view.at) or AWAY & set(signs):
             return False
-        return all(
-            view.past.earlier(net.network(client), view.at)
-            for client in seen.through
-            if PLACES.holds(seen.clients, client, view.at)
-        )
+        return seen.places.are_old(view.at, view.past)
 
     def _told(self, event: Signal, seen: Seen) -> bool:
         if event.kind == "released":
@@ -244,14 +225,13 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
             return self._bounces(seen, event.at)
         if event.kind != "breach":
             return False
-        if event.client and event.client not in seen.intruders:
-            seen.intruders = [*seen.intruders[1 - INTRUDERS :], event.client]
+        seen.places.guessed(event.client)
         return self._stand(seen, "guessed_before", 1, 1, event.at)
 
     def _excused(self, event: Signal, seen: Seen, view: View) -> Iterable[Withdraw]:
         """It was the owner who opened the account where it never was."""
-        seen.intruders = [name for name in seen.intruders if name != event.client]
-        if seen.intruders or seen.signs.pop("guessed_before", None) is None:
+        seen.places.excuse(event.client)
+        if seen.places.intruders or seen.signs.pop("guessed_before", None) is None:
             return ()
         if total(self._standing(seen, event.at), self.weights) >= self.medium:
             return ()
@@ -388,34 +368,23 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         return self._stand(seen, "senders", senders, self.senders, at, about=about)
 
     def _clients(self, event: Message, seen: Seen, view: View) -> bool:
-        at = event.at
+        at, places = event.at, seen.places
         client = net.client(event.client)
-        if client not in seen.through:
-            seen.through = [*seen.through[1 - NAMED :], client]
-        day = PLACES.see(seen.clients, client, at)
-        places = PLACES.see(seen.places, view.site.place(event.client), at)
-        about = seen.places.estimated
-        stands = self._stand(seen, "networks", places, self.networks, at, about=about)
-        about = seen.clients.estimated
-        stands |= self._stand(seen, "clients", day, self.daily_clients, at, about=about)
+        clients, networks = places.sends(client, view.site.place(event.client), at)
+        about = places.networks.estimated
+        stands = self._stand(seen, "networks", networks, self.networks, at, about=about)
+        about = places.clients.estimated
+        stands |= self._stand(seen, "clients", clients, self.daily_clients, at, about=about)
         if view.past.homes(at) and not view.past.settled(net.network(client), at):
-            stands |= self._stand(seen, "new_place", 1, 1, at) | self._tests(event, seen)
-        if day >= self.clients and PLACES.since(seen.places, at, 3600.0) >= self.client_places:
-            hour = PLACES.since(seen.clients, at, 3600.0)
-            stands |= self._stand(seen, "clients", hour, self.clients, at, about=about)
+            stands |= self._stand(seen, "new_place", 1, 1, at)
+            tested = places.follows_a_test(at, event.recipients, self.alone)
+            if tested and SHORT.total(seen.short, at) >= self.then:
+                stands |= self._stand(seen, "tested", 1, 1, at)
+        if clients >= self.clients:
+            clients, networks = places.hour(at)
+            if networks >= self.client_places:
+                stands |= self._stand(seen, "clients", clients, self.clients, at, about=about)
         return stands
-
-    def _tests(self, event: Message, seen: Seen) -> bool:
-        """Whether, before this message from a new place, one went to a single recipient, and
-        nothing for a while: a thief looks whether mail arrives."""
-        at = event.at
-        if at - seen.tested > DAY:
-            seen.tested, seen.lone = at, event.recipients <= 1
-            return False
-        seen.lone = seen.lone and at - seen.tested >= self.alone
-        if not seen.lone or SHORT.total(seen.short, at) < self.then:
-            return False
-        return self._stand(seen, "tested", 1, 1, at)
 
     def _delivery(self, event: Delivery, seen: Seen, view: View) -> bool:
         if not event.recipient:
@@ -566,8 +535,8 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
     def judge(self, mark: Mark, seen: Seen, view: View) -> Judgement:
         at = view.at
         signs = self._standing(seen, at)
-        clients = PLACES.distinct(seen.clients, at)
-        through = many(clients, "client", about=seen.clients.estimated)
+        places = seen.places
+        through = many(places.count(at), "client", about=places.clients.estimated)
         tried, refused = TODAY.total(seen.tried, at), self._refused(seen, at)
         return Judgement(
             summary=f"{view.value} sends as its owner would not: "
@@ -592,28 +561,14 @@ class AccountBurst(Detector, frozen=True, kw_only=True):
         the owner's, those that are new."""
         spread = {"clients", "networks"} & set(signs)
         if not {"new_place", *spread, *(OUTCOMES - {*BEFORE})} & set(signs):
-            return list(seen.intruders)
+            return list(seen.places.intruders)
         # Where many came, its owner may be in a new place as well, and was there before them.
         weak = {*BEFORE, *ALONE} if spread else BEFORE
         first = min(seen.signs[sign].first for sign in signs if sign not in weak)
         if view.cold and not 0 < view.past.oldest() < int(first) // DAY:
-            return list(seen.intruders)  # a day of its own must tell where it is at home
-        new = [
-            client
-            for client in seen.through
-            if PLACES.holds(seen.clients, client, view.at)
-            and not self._was_there(client, first - self.lead, seen, view)
-        ]
-        return list(dict.fromkeys([*seen.intruders, *new]))
-
-    def _was_there(self, client: str, at: float, seen: Seen, view: View) -> bool:
-        """Whether the account was used from a client or its network before `at`."""
-        network = net.network(client)
-        return (
-            view.past.earlier(network, at)
-            or seen.arrived.get(network, at + 1) <= at
-            or PLACES.first(seen.clients, client) <= at
-        )
+            return list(seen.places.intruders)  # a day of its own must tell where it is at home
+        new = seen.places.new(first - self.lead, view.at, view.past)
+        return list(dict.fromkeys([*seen.places.intruders, *new]))
 
     def _wish(self, signs: list[Sign], severity: Severity, view: View) -> Wish:
         """A limit slows a thief and an owner alike; more needs a sign that it is a thief."""

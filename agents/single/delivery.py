@@ -58,7 +58,7 @@ class Delivery:
         self._digest: dict[str, Alert] = {}  # what waits for the next
         self._digest_due = 0.0
         self._told: dict[str, int] = {}  # newest revision by alert, until `told` is asked
-        self._spilled = False
+        self._spilled = len(owed) > HELD
         self._begun = False
         self._hurried = False
         self._closing = False
@@ -125,6 +125,14 @@ class Delivery:
                 return 0
             self._spilled = False
             return HELD + 1
+
+    def refill(self, owed: Sequence[Alert], asked: int) -> None:
+        """The alerts that are owed, of which `asked` were asked for. Where as many came there may
+        be more, also where all of them fit, some having been told meanwhile."""
+        self.put(owed)
+        if len(owed) >= asked:
+            with self._changed:
+                self._spilled = True
 
     def idle(self) -> bool:
         """Whether all is told."""

@@ -91,6 +91,7 @@ class Embedded(Answering):
         self._revised = store.revised()
         self._deliveries: list[Delivery] = []
         self._taken = Taken()
+        self._judged = (0, 0.0)  # as far as it was learnt what people took on
         self._standing = self._new_standing(store.memory(ENFORCING))
         self._enforcement = Enforcement(())
         self._alerts: list[Alert] = []  # made by this loop itself
@@ -175,7 +176,7 @@ class Embedded(Answering):
             self._intakes.safe()
         if safe and before:  # a reload may have let go of what could not be written then
             for delivery in self._deliveries:
-                delivery.put(self._owed(delivery.sink))
+                self._give(delivery)
         self._read = False
         self._questions.ask(outcome.questions)
         self._say(alerts, outcome.decisions)
@@ -474,11 +475,19 @@ class Embedded(Answering):
         for delivery in self._deliveries:
             room = delivery.wants()
             if room and self.flush():
-                delivery.put(self._owed(delivery.sink, room))
+                self._give(delivery, room)
 
-    def _owed(self, sink: Sink, most: int = HELD + 1) -> list[Alert]:
+    def _give(self, delivery: Delivery, asked: int = HELD + 1) -> None:
+        """Hand over what is owed; what cannot be read now is asked for again."""
         try:
-            return self._store.owed(sink.name, most)
+            delivery.refill(self._store.owed(delivery.sink.name, asked), asked)
+        except StoreError as error:
+            log.error(said("store failed", reason=error, task="looking for what is owed"))
+            delivery.refill((), 0)
+
+    def _owed(self, sink: Sink) -> list[Alert]:
+        try:
+            return self._store.owed(sink.name, HELD + 1)
         except StoreError as error:
             log.error(said("store failed", reason=error, task="looking for what is owed"))
             return []
@@ -505,7 +514,10 @@ class Embedded(Answering):
         """What people took on, where a sink waits for that."""
         if any(sink.settings.unacknowledged or sink.people for sink in self.config.sinks):
             try:
-                self._taken.learn(self._store.cases())
+                judged = self._store.judged()
+                if judged != self._judged:
+                    self._taken.learn(self._store.cases())
+                    self._judged = judged
             except StoreError as error:
                 log.warning(said("store failed", reason=error, task="looking for cases"))
 

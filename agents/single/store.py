@@ -268,6 +268,11 @@ class Store:
         rows = self._all("SELECT entry FROM cases ORDER BY id")
         return [wire.decode_case(data) for (data,) in rows]
 
+    def judged(self) -> tuple[int, float]:
+        """Changes with each word of a person about an incident."""
+        [(count, newest)] = self._all("SELECT count(*), coalesce(max(changed), 0) FROM cases")
+        return count, newest
+
     def change_case(self, id: str, change: Callable[[Case], Case], entry: Audit) -> Case:  # noqa: A002
         """Change what people made of an incident; where nobody has yet, what a new case becomes."""
         with self._transaction() as db:

@@ -6,7 +6,10 @@ import click
 from msgspec.structs import replace
 
 from load.scenarios import mixes
+from load.scenarios.carriers import CARRIERS
 from load.scenarios.catalogue import ORGANISATIONS
+from load.scenarios.organisation import Form
+from load.scenarios.servers import SERVERS
 
 
 @click.command()
@@ -16,8 +19,17 @@ from load.scenarios.catalogue import ORGANISATIONS
 @click.option("--days", type=click.IntRange(1, 366), help="So many, instead of its own.")
 @click.option("--history", type=click.IntRange(0, 366), help="Ordinary days before them.")
 @click.option("--gateways", type=click.IntRange(1, 8), help="So many, instead of its own.")
+@click.option("--server", type=click.Choice(sorted(SERVERS)), help="What the gateways run.")
+@click.option("--carrier", type=click.Choice(sorted(CARRIERS)), help="What carries their lines.")
 def main(
-    name: str, seed: int, folder: Path, days: int | None, history: int | None, gateways: int | None
+    name: str,
+    seed: int,
+    folder: Path,
+    days: int | None,
+    history: int | None,
+    gateways: int | None,
+    server: str | None,
+    carrier: str | None,
 ) -> None:
     """Write mail.log, truth.jsonl and mailwarden.toml of organisation NAME into FOLDER. Any SEED
     gives another organisation; those in use are named in load/scenarios/catalogue.py."""
@@ -28,6 +40,8 @@ def main(
         mix = replace(mix, history=history)
     if gateways is not None:
         mix = replace(mix, nature=replace(mix.nature, gateways=gateways))
+    if server or carrier:
+        mix = replace(mix, form=Form(server or "postfix", carrier or ""))
     mixes.write(mix, folder)
 
 

@@ -5,8 +5,6 @@ from msgspec.structs import replace
 from load.scenarios.organisation import DAY
 from load.scenarios.stage import Stage
 
-SPAM = "5.7.1 Spam message rejected"
-
 
 def around_filter(stage: Stage) -> None:
     story = "forty mails in an hour straight to the gateway that only the hosted filter uses"
@@ -53,12 +51,12 @@ def bad_host(stage: Stage) -> None:
         client = replace(host, helo=f"mta{stage.random.randrange(90)}.offers.example")
         sender = f"news{number}@offers{number % 7}.example"
         part.note(at, client)
-        postfix = stage.organisation.any_gateway().postfix
+        mail = stage.organisation.any_gateway().mail
         if number % 3 == 0:
             gone = stage.organisation.departed[number % 24]
-            postfix.refuse(at, client, sender, [gone])
+            mail.refuse(at, client, sender, [gone])
         else:
-            postfix.refuse_content(at, client, sender, stage.names(1), SPAM)
+            mail.refuse_content(at, client, sender, stage.names(1))
 
 
 def bad_range(stage: Stage) -> None:
@@ -70,10 +68,10 @@ def bad_range(stage: Stage) -> None:
         for number, at in enumerate(stage.times(first, first + 1.8 * DAY, 30)):
             named = replace(client, helo=f"out{stage.random.randrange(40)}.deals.example")
             part.note(at, named)
-            postfix = stage.organisation.any_gateway().postfix
+            mail = stage.organisation.any_gateway().mail
             sender = f"offer{number}@deals{number % 5}.example"
             if number % 4:
-                postfix.refuse_content(at, named, sender, stage.names(1), SPAM)
+                mail.refuse_content(at, named, sender, stage.names(1))
             else:
                 gone = stage.organisation.departed[number % 24]
-                postfix.refuse(at, named, sender, [gone])
+                mail.refuse(at, named, sender, [gone])

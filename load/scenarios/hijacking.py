@@ -126,9 +126,9 @@ def infected_desktop(stage: Stage) -> None:
     part, victim = stage.attack("hijacked", "disguised", story), stage.person()
     times = stage.times(stage.at(stage.days // 2, 19.0), stage.at(stage.days // 2, 22.0), 250)
     for at in times:
-        postfix = stage.organisation.gateways[victim.gateway].postfix
+        mail = stage.organisation.gateways[victim.gateway].mail
         recipients = _addressed(stage, 2, 0.15)
-        postfix.accept(at, victim.home, victim.address, recipients, login=victim.address)
+        mail.accept(at, victim.home, victim.address, recipients, login=victim.address)
         part.holds(at, victim.address)
 
 

@@ -4,8 +4,6 @@ from agents.demo.postfix_lines import bounced
 from load.scenarios.organisation import HOUR
 from load.scenarios.stage import Stage
 
-DENIED = "554 5.7.1 <{}>: Relay access denied"
-
 
 def newsletter_out(stage: Stage) -> None:
     story = "our monthly newsletter: 1,200 subscribers, one in thirty gone"
@@ -121,8 +119,8 @@ def old_partner(stage: Stage) -> None:
     domain, host = stage.organisation.partners[3]
     for day in stage.workdays():
         for at in stage.times(stage.at(day, 7), stage.at(day, 19), 8):
-            part.refused(at, host, f"office@{domain}", [f"info@former-{stage.organisation.domain}"],
-                         DENIED)  # fmt: skip
+            given_up = f"info@former-{stage.organisation.domain}"
+            part.refused(at, host, f"office@{domain}", [given_up], "relay")
 
 
 def forwarder(stage: Stage) -> None:
@@ -143,10 +141,10 @@ def vacation(stage: Stage) -> None:
     people = [stage.person() for _ in range(8)]
     stage.innocent(story, *people)
     for person in people:
-        postfix = stage.organisation.gateways[person.gateway].postfix
+        mail = stage.organisation.gateways[person.gateway].mail
         for day in range(stage.days):
             for at in stage.times(stage.at(day, 7), stage.at(day, 20), 7):
-                postfix.originate(at, "", stage.outside(1))
+                mail.originate(at, "", stage.outside(1))
 
 
 def own_list(stage: Stage) -> None:
@@ -155,12 +153,12 @@ def own_list(stage: Stage) -> None:
     stage.begin(story)
     part, person = stage.innocent(story), stage.person()
     part.holds(stage.start, person.address)
-    postfix = stage.organisation.gateways[0].postfix
+    mail = stage.organisation.gateways[0].mail
     stage.bulk.append(person.address)
     members = stage.outside(40)
     reporters = [stage.organisation.addresses.server(f"mx.dead{n}.example") for n in range(5)]
     for day in stage.workdays():
         for at in stage.times(stage.at(day, 8), stage.at(day, 18), 3):
-            postfix.originate(at, person.address, members)
+            mail.originate(at, person.address, members)
             for n, reporter in enumerate(reporters):
                 part.bring(at + 60 + n * 20, reporter, "", [person.address])

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from load.scenarios import truth
 from load.scenarios.ordinary import Everyday
-from load.scenarios.organisation import OWN, Nature, Organisation
+from load.scenarios.organisation import OWN, Form, Nature, Organisation
 from load.scenarios.stage import Stage
 
 Story = Callable[[Stage], None]
@@ -26,6 +26,7 @@ class Mix(Struct, frozen=True, kw_only=True):
     days: int
     stories: tuple[Story, ...]
     history: int = 0
+    form: Form | None = None
 
     @property
     def title(self) -> str:
@@ -42,7 +43,7 @@ class Performance:
 
     def __init__(self, mix: Mix) -> None:
         self._mix = mix
-        self._organisation = Organisation(mix.nature, mix.seed)
+        self._organisation = Organisation(mix.nature, mix.seed, mix.form)
         start = mix.first.timestamp()
         self.stage = Stage(self._organisation, start, mix.days, mix.seed)
         self.truth = self.stage.truth

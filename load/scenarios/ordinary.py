@@ -7,11 +7,6 @@ from agents.demo.postfix_lines import Outcome, bounced, exchanger_of
 from load.scenarios.organisation import DAY, HOUR, Organisation, Person
 from load.scenarios.stage import Stage
 
-LISTED = (
-    "554 5.7.1 Service unavailable; Client host [{0}] blocked using bl.dnsbl.example; "
-    "https://dnsbl.example/query/ip/{0}"
-)
-GREYLISTED = "450 4.2.0 <{}>: Recipient address rejected: Greylisted, come back in five minutes"
 NAMES = ("office", "info", "sales", "support", "billing", "hr", "press", "desk")
 
 
@@ -113,15 +108,13 @@ class Everyday:
         chance = random.random()
         if chance < 0.3:
             domain, client = organisation.partner()
-            self._partners.refused(at, client, f"{NAMES[0]}@{domain}", [to], GREYLISTED)
+            self._partners.refused(at, client, f"{NAMES[0]}@{domain}", [to], "greylisted")
             self._partners.bring(at + 400, client, f"{NAMES[0]}@{domain}", [to])
             return
         client = organisation.addresses.bots(1)[0]
         if chance < 0.8:
-            reply = LISTED.format(client.ip)
-            self._noise.refused(
-                at, client, f"offer@shop{random.randrange(90)}.example", [to], reply
-            )
+            sender = f"offer@shop{random.randrange(90)}.example"
+            self._noise.refused(at, client, sender, [to], "listed")
         else:
             self._noise.look(at, client)
 

@@ -6,10 +6,12 @@ from random import Random
 from msgspec import Struct
 
 from agents.demo.addresses import Client
-from agents.demo.dovecot_lines import Dovecot
-from agents.demo.log import Log, Stamp
-from agents.demo.postfix_lines import MAILBOXES, Outcome, Postfix
+from agents.demo.log import Stamp
+from agents.demo.postfix_lines import MAILBOXES, Outcome
 from load.scenarios.addresses import Addresses
+from load.scenarios.log import CarriedLog
+from load.scenarios.servers import SERVERS
+from load.scenarios.servers.roles import Gateway, House
 
 OWN = "192.0.2.0/24"  # the network of its office
 HOUR = 3600.0
@@ -59,28 +61,30 @@ class Person(Struct, frozen=True):
     restless: float  # hours between two looks of the phone
 
 
-class Gateway(Struct, frozen=True):
-    postfix: Postfix
-    dovecot: Dovecot
-    host: str
+class Form(Struct, frozen=True):
+    """What the gateways run (a name of SERVERS), what carries their lines (one of CARRIERS; empty:
+    syslog, as the nature says), and how many digits of a second that tells."""
 
-
-class TerseDovecot(Dovecot):
-    """Dovecot with ``auth_verbose = no``: only its login processes say that a login failed."""
-
-    def _refuse(self, at: float, who: str, password: str, *, known: bool) -> None:
-        """The auth process keeps silent."""
+    server: str = "postfix"
+    carrier: str = ""
+    digits: int = 6
 
 
 class Organisation:
-    """Its people, gateways and partners. `log` is what all gateways write to."""
+    """Its people, gateways and partners. `log` is what all gateways write to.
 
-    def __init__(self, nature: Nature, seed: int) -> None:
+    With a `form` their programs draw ids and sizes apart from all else: the same seed then has
+    the same truth in every form.
+    """
+
+    def __init__(self, nature: Nature, seed: int, form: Form | None = None) -> None:
         random = Random(f"{seed} {nature.domain}")
+        self._programs = random if form is None else Random(f"{seed} programs")
+        self._form = form or Form()
         self.nature = nature
         self.random = random
         self.domain = nature.domain
-        self.log = Log(nature.stamp)
+        self.log = CarriedLog(self._form.carrier or nature.stamp, self._form.digits)
         self.addresses = Addresses(random)
         self.gateways = [self.gateway(f"gw{number + 1}") for number in range(nature.gateways)]
         self.office = Client("192.0.2.10", f"office.{self.domain}", "[192.168.20.31]")
@@ -95,10 +99,9 @@ class Organisation:
 
     def gateway(self, host: str) -> Gateway:
         """One of that name, which writes to the log."""
-        dovecot = Dovecot if self.nature.talkative else TerseDovecot
-        letters = dovecot(self.log, host, self.random)
-        postfix = Postfix(self.log, host, self.random, domain=self.domain, dovecot=letters)
-        return Gateway(postfix, letters, host)
+        nature = self.nature
+        house = House(self.log, host, self._programs, nature.domain, nature.talkative)
+        return SERVERS[self._form.server](house)
 
     def any_gateway(self) -> Gateway:
         return self.random.choice(self.gateways)

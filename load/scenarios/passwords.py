@@ -146,7 +146,6 @@ def auth_server_down(stage: Stage) -> None:
         for at in stage.times(first, first + 900, 4):
             part.note(at, person.desk)
             if stage.random.random() < 0.5:
-                gateway.dovecot.not_ready(at, person.desk)
+                gateway.boxes.not_ready(at, person.desk)
             else:
-                reason = "Connection lost to authentication server"
-                gateway.postfix.fail_login(at, person.desk, person.address, reason=reason)
+                gateway.mail.cannot_check(at, person.desk, person.address)

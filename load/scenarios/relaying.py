@@ -3,8 +3,6 @@
 from load.scenarios.organisation import HOUR
 from load.scenarios.stage import Stage
 
-DENIED = "554 5.7.1 <{}>: Relay access denied"
-
 
 def relay_probe(stage: Stage) -> None:
     story = "a relay probe: six forms of address from two senders, in half a minute"
@@ -17,7 +15,7 @@ def relay_probe(stage: Stage) -> None:
          f"probe@test.example@{ours}", '"probe@test.example"', f"@{ours}:probe@test.example")
     ):  # fmt: skip
         for sender in ("", f"postmaster@{ours}"):
-            part.refused(at + n * 5, host, sender, [to], DENIED)
+            part.refused(at + n * 5, host, sender, [to], "relay")
 
 
 def relay_slowly(stage: Stage) -> None:
@@ -26,7 +24,7 @@ def relay_slowly(stage: Stage) -> None:
     part = stage.attack("relay probe", "slow", story)
     host, at = stage.organisation.addresses.hosted(), stage.at(0, 3.0)
     while at < stage.end:
-        part.refused(at, host, "probe@relay.example", ["probe@box.example"], DENIED)
+        part.refused(at, host, "probe@relay.example", ["probe@box.example"], "relay")
         at += 10 * HOUR + stage.random.random() * 4 * HOUR
 
 
@@ -37,4 +35,4 @@ def relay_spread(stage: Stage) -> None:
     hosts = stage.organisation.addresses.rented(30)
     first = stage.at(stage.days / 2, 0.0)
     for host, at in zip(hosts, stage.times(first, first + 6 * HOUR, 30), strict=True):
-        part.refused(at, host, "check@mail.example", ["box77@free.example"], DENIED)
+        part.refused(at, host, "check@mail.example", ["box77@free.example"], "relay")

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Sequence
 from random import Random
 
 from agents.demo.addresses import Client
-from agents.demo.postfix_lines import Outcome, Postfix
-from load.scenarios.organisation import DAY, GIVEN, HOUR, Gateway, Organisation, Person
+from load.scenarios.organisation import DAY, GIVEN, HOUR, Organisation, Person
+from load.scenarios.servers.roles import Gateway, Recipients, Refusal, Transfer
 from load.scenarios.truth import Attack, Form, Innocent, Noise, Record, Truth
 
 FILTERED = 60  # messages a day that a hosted filter lets pass
-Recipients = Sequence[str | tuple[str, Outcome]]
 
 
 class Part:
@@ -46,10 +45,9 @@ class Part:
         self.note(at, client)
         gateway = gateway or self.stage.organisation.any_gateway()
         if service != "submission":
-            gateway.dovecot.fail_login(at, client, account, password, known=known, service=service)
-            return
-        gateway.dovecot.refuse_for_postfix(at + 0.1, client, account, password, known=known)
-        gateway.postfix.fail_login(at, client, account)
+            gateway.boxes.fail_login(at, client, account, password, known=known, service=service)
+        else:
+            gateway.mail.fail_login(at, client, account, password, known=known)
 
     def login(
         self,
@@ -63,15 +61,15 @@ class Part:
     ) -> None:
         self.note(at, client)
         gateway = gateway or self.stage.organisation.any_gateway()
-        gateway.dovecot.login(at, client, account, lasts=lasts, service=service)
+        gateway.boxes.login(at, client, account, lasts=lasts, service=service)
 
     def send(
         self, at: float, client: Client, account: str, recipients: Recipients, *, sender: str = ""
     ) -> None:
         """A message that is submitted with a login."""
         self.note(at, client)
-        postfix = self.stage.organisation.any_gateway().postfix
-        postfix.accept(at, client, sender or account, recipients, login=account)
+        mail = self.stage.organisation.any_gateway().mail
+        mail.accept(at, client, sender or account, recipients, login=account)
 
     def bring(
         self,
@@ -84,23 +82,24 @@ class Part:
     ) -> None:
         """A message from another server, for us or (from our own networks) for anybody."""
         self.note(at, client)
-        postfix = self.stage.organisation.any_gateway().postfix
-        postfix.accept(at, client, sender, recipients, refused=refused)
+        mail = self.stage.organisation.any_gateway().mail
+        mail.accept(at, client, sender, recipients, refused=refused)
 
     def refused(
-        self, at: float, client: Client, sender: str, recipients: Sequence[str], reply: str = ""
+        self,
+        at: float,
+        client: Client,
+        sender: str,
+        recipients: Sequence[str],
+        why: Refusal = "unknown",
     ) -> None:
-        """A connection all of whose recipients are refused, as unknown or with `reply`."""
+        """A connection all of whose recipients are refused."""
         self.note(at, client)
-        postfix = self.stage.organisation.any_gateway().postfix
-        if reply:
-            postfix.refuse(at, client, sender, recipients, reply=reply)
-        else:
-            postfix.refuse(at, client, sender, recipients)
+        self.stage.organisation.any_gateway().mail.refuse(at, client, sender, recipients, why)
 
     def look(self, at: float, client: Client) -> None:
         self.note(at, client)
-        self.stage.organisation.any_gateway().postfix.look(at, client)
+        self.stage.organisation.any_gateway().mail.look(at, client)
 
 
 class Assault(Part):
@@ -124,7 +123,7 @@ class Stage:
         self.truth = Truth()
         self.bulk: list[str] = []  # mailboxes whose owner told the admin that they send much
         self.filters: list[str] = []  # addresses of the hosted filter, where there is one
-        self._filtered: Postfix | None = None
+        self._filtered: Transfer | None = None
         self._seed = seed
         self.random = Random(f"{seed} stage")
         self._cast = list(organisation.people)
@@ -135,11 +134,11 @@ class Stage:
         given out in turn."""
         self.random.seed(f"{self._seed} {story}")
 
-    def behind_filter(self) -> Postfix:
+    def behind_filter(self) -> Transfer:
         """One more gateway, to which a hosted filter delivers. Its ordinary mail is written when
         it is first asked for."""
         if self._filtered is None:
-            self._filtered = self.organisation.gateway("gwf").postfix
+            self._filtered = self.organisation.gateway("gwf").mail
             part = self.innocent("everyday: the hosted filter in front of a gateway")
             hosts = [self.organisation.addresses.server(f"f{n}.filter.example") for n in range(3)]
             self.filters += [host.ip for host in hosts]

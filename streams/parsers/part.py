@@ -37,6 +37,7 @@ class Record(Struct, frozen=True, gc=False):
     times: int = 1  # a line "message repeated N times" stands for N records
     data: Any = None  # a row: its values in the order of the columns; a JSON object: a dict
     otherwise: "Record | None" = None  # what this is if no format knows it as what it seems
+    file: str = ""  # that a shipper read it from, where it says so and no program is told
 
 
 class Part(Struct, frozen=True, gc=False):

@@ -11,7 +11,7 @@ import re
 from schemas import net
 from schemas.events import Auth
 from streams.parsers.event import event, name
-from streams.parsers.part import Format, Items, Mask, Parse, Record
+from streams.parsers.part import Attempt, Format, Items, Mask, Parse, Record
 
 SERVICES = {
     "pop3": "pop3",
@@ -75,19 +75,25 @@ class _Parser:
             secret, _, who = who[len(_SECRET) :].rpartition("') ")
             password = self._mask(secret)
         account, client = _who(who)
-        return (
-            event(
-                Auth,
-                record,
-                client=client,
-                account=name(account).rstrip("@"),
-                outcome=outcome,
-                reason=reason,
-                mechanism=mechanism,
-                service=SERVICES.get(service, ""),
-                password=password,
-            ),
+        auth = event(
+            Auth,
+            record,
+            client=client,
+            account=name(account).rstrip("@"),
+            outcome=outcome,
+            reason=reason,
+            mechanism=mechanism,
+            service=SERVICES.get(service, ""),
+            password=password,
         )
+        if outcome == "failed" and auth.service in ("smtp", "submission"):
+            return (Attempt("smtp", auth, asked(client, auth.account)),)
+        return (auth,)
+
+
+def asked(client: str, account: str) -> str:
+    """What joins vchkpw's word on a login at SMTP with that of the program that asked it."""
+    return f"vchkpw {client} {account.partition('@')[0]}"
 
 
 def _who(text: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from agents.account_signs import Weights
+from agents.account.signs import Weights
 from agents.detectors.account_burst import AccountBurst
 from agents.detectors.auth_distributed import AuthDistributed
 from schemas.events import Change, Complaint, Delivery, Message, Recipient, Signal
@@ -393,7 +393,7 @@ def test_a_guess_without_a_client_accuses_nobody() -> None:
 
 def test_the_intruders_are_bounded() -> None:
     story = tell(AccountBurst(), [guessed(n, client=f"192.0.2.{n}") for n in range(30)] * 2)
-    assert story.state(f"m:{ANNA}", "account_burst").intruders == [
+    assert story.state(f"m:{ANNA}", "account_burst").places.intruders == [
         f"192.0.2.{n}" for n in range(22, 30)
     ]
 
@@ -536,10 +536,10 @@ def test_new_places_of_a_day_are_bounded() -> None:
     places = [opened(f"203.{n}.0.1", ANNA, at=n) for n in range(20)]
     story = tell(AccountBurst(), mail(-1), places, moved(places, HOUR))
     kept = [f"203.{n}.0.0/24" for n in range(8)]
-    assert list(story.state(f"m:{ANNA}", "account_burst").arrived) == kept
+    assert list(story.state(f"m:{ANNA}", "account_burst").places.arrived) == kept
     later = [opened(f"203.{n}.0.1", ANNA, at=DAY + n) for n in range(30, 33)]  # those are known
     kept = [f"203.{n}.0.0/24" for n in range(30, 33)]
-    assert list(story.tell(later).state(f"m:{ANNA}", "account_burst").arrived) == kept
+    assert list(story.tell(later).state(f"m:{ANNA}", "account_burst").places.arrived) == kept
 
 
 def test_a_login_alone_leaves_no_trace() -> None:

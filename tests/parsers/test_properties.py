@@ -102,6 +102,7 @@ ANOTHER_STORY = {
     "exim.log:40": "two sessions with the same words count twice, for nothing tells them apart",
     "pam.log:16": "PAM and the server tell of one attempt; without tags only PAM does",
     "pam.log:29": "saslauthd and the server tell of one attempt, likewise",
+    "pam.log:34": "saslauthd and the server tell of one attempt, likewise",
     "postfix.log:460": "the line is of anvil, and repeats words of smtpd that it alone would say",
     "sendmail.log:35": "the attempt's second line, which alone names the client, is lost",
     "sendmail.log:100": "the refusals are lost, so the message of the rest is not theirs",

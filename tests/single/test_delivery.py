@@ -282,3 +282,39 @@ def test_what_a_sink_does_not_want_is_no_part_of_any_summary() -> None:
     assert len(sink.told()) == 3
     sink.close()
     assert siem.got == []
+
+
+def test_what_the_store_owes_beyond_what_was_asked_is_not_forgotten(
+    siem: Siem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of those that were asked for some had been told meanwhile, so that all of the rest fit."""
+    monkeypatch.setattr(delivery, "HELD", 10)
+    siem.open.clear()
+    sink = Delivery(siem)
+    sink.put([alert(f"a{number}") for number in range(20)])
+    assert sink.held() == 10
+    siem.open.set()
+    wait_for(lambda: sink.held() == 0)
+    assert sink.wants() == 11
+    # The store does not know yet that the first ten are told.
+    sink.refill([alert(f"a{number}") for number in range(11)], 11)
+    wait_for(lambda: sink.held() == 0)
+    assert [told.alert for told in sink.told()] == [f"a{number}" for number in range(11)]
+    assert sink.wants() == 11
+    sink.refill([alert(f"a{number}") for number in range(11, 20)], 11)
+    wait_for(sink.idle)
+    assert sink.wants() == 0
+    assert [name for name, _ in siem.got] == [f"a{number}" for number in range(20)]
+    sink.close()
+
+
+def test_a_process_that_begins_with_more_than_fits_asks_for_the_rest(
+    siem: Siem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "HELD", 10)
+    siem.before = {(f"a{number}", 1) for number in range(5)}  # it has these already
+    sink = Delivery(siem, [alert(f"a{number}") for number in range(11)])
+    wait_for(sink.idle)
+    assert [name for name, _ in siem.got] == [f"a{number}" for number in range(5, 11)]
+    assert sink.wants() == 11
+    sink.close()

@@ -375,3 +375,13 @@ def test_a_case_is_kept_as_long_as_an_alert_of_its_incident(store: Store) -> Non
 
 def test_no_gateway_is_known_before_one_told_of_itself(store: Store) -> None:
     assert store.gateways() == []
+
+
+def test_a_word_about_an_incident_is_seen_without_reading_all_of_them(tmp_path: Path) -> None:
+    with Store(tmp_path / "mailwarden.db") as store:
+        marks = [store.judged()]
+        for at in (5.0, 6.0):
+            entry = Audit(at=at, what="noted", by="dora", reason="x", target="incident:i1")
+            store.change_case("i1", lambda case, at=at: structs.replace(case, at=at), entry)
+            marks.append(store.judged())
+    assert len(set(marks)) == 3

@@ -463,7 +463,9 @@ class Carrier:
         if inner.rest:
             self.rest, inner.rest = inner.rest, []
         if line is not None and at is not None and not letter.read:
-            return structs.replace(line, at=at)
+            line = structs.replace(line, at=at)
+        if line is not None and letter.file and not line.program:
+            return structs.replace(line, file=letter.file)  # a program may write to several
         return line
 
     def _inside(self, host: str, file: str) -> "Carrier":

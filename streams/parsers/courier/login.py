@@ -2,8 +2,8 @@
 
 Wordings from courier-imap's imap/imapd.c, imaplogin.c, pop3login.c and pop3dserver.c:
 ``LOGIN, user=USER, ip=[ADDRESS], port=[PORT], protocol=IMAP``, ``LOGIN FAILED, user=USER,
-ip=[ADDRESS]``. Only the plain LOGIN names the account of a failure; that the authentication
-daemon itself has failed is told in another line, without a client.
+ip=[ADDRESS]``. Only the plain LOGIN names the account of a failure; where the authentication
+daemon itself has failed, another line says so, without a client.
 """
 
 import re
@@ -30,7 +30,7 @@ def parser(service: str) -> Parse:
         text = record.text
         what, comma, _ = text.partition(", ")
         if not comma:
-            return limited(record)
+            return (service and _unchecked(record, service)) or limited(record)
         if what in _LOGINS:
             return _login(record, text, service)
         if what == "Connection" or what in _CLOSED:
@@ -47,6 +47,14 @@ def limited(record: Record) -> Items | None:
         return None
     client = net.address(found["ip"])
     return (event(Connection, record, client=client, outcome="refused", reason="rate_limit"),)
+
+
+def _unchecked(record: Record, service: str) -> Items | None:
+    """``authentication error: Input/output error``: the authentication daemon does not answer.
+    Whose login it was is not told."""
+    if not record.text.startswith("authentication error: "):
+        return None
+    return (event(Auth, record, outcome="error", reason="server", service=service),)
 
 
 def _login(record: Record, text: str, service: str) -> Items | None:

@@ -143,7 +143,10 @@ def _delivered(status: str) -> Callable[[Record, _Columns, list[str]], Items]:
                 if status == "bounced" and enhanced in _EXPIRED:
                     each["status"] = "expired"
             once = f"{each['status']} {recipient}" if status != "deferred" else ""
-            items.append(_part(record, key, None, Delivery, each, once))
+            part = _part(record, key, None, Delivery, each, once)
+            # Who logged in is known under the number that the mail has in this server.
+            here = _key(of, values, within=False) if within else key
+            items.append(part if here == key else structs.replace(part, within=here))
         if status == "bounced" and items:
             items += _failures(record, of, values)
         return items

@@ -39,7 +39,11 @@ _VERIFIED = re.compile(
 def twin(record: Record, pid: str, item: Fact | Part | Attempt) -> Twin:
     """An item of a line that stands in the main log and in the reject log."""
     return Twin(
-        record.host, f"{record.at:.0f} {pid} {record.text}", item, pairs=bool(record.program)
+        record.host,
+        f"{record.at:.0f} {pid} {record.text}",
+        item,
+        pairs=bool(record.program),
+        log=record.file,
     )
 
 

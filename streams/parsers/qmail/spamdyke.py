@@ -12,7 +12,8 @@ from schemas import net
 from schemas.events import Auth, Connection, Recipient
 from streams.parsers import reply
 from streams.parsers.event import event, name
-from streams.parsers.part import Items, Record
+from streams.parsers.part import Attempt, Items, Record
+from streams.parsers.vpopmail import asked
 
 _HEAD = re.compile(r"(?P<what>[A-Z_]{4,60}) from: ")
 _TAIL = re.compile(r"(?P<ip>\S{2,45}) origin_rdns: \S{1,255} auth: ")
@@ -49,17 +50,17 @@ def read(record: Record, text: str) -> Items | None:
     rest, _, why = tail.string[tail.end() :].partition(" reason: ")
     account = _known(rest.rpartition(" encryption: ")[0] or rest)
     if what in _LOGINS:
-        return (
-            event(
-                Auth,
-                record,
-                client=client,
-                account=account,
-                outcome="failed",
-                reason=_LOGINS[what],
-                service="smtp",
-            ),
+        auth = event(
+            Auth,
+            record,
+            client=client,
+            account=account,
+            outcome="failed",
+            reason=_LOGINS[what],
+            service="smtp",
         )
+        # Where it asked vpopmail, that has told already, and why.
+        return (Attempt("tally", auth, asked(client, account), tried=1),)
     if what == "TIMEOUT":
         return (event(Connection, record, client=client, outcome="closed", reason="timeout"),)
     if what == "DENIED_EARLYTALKER":

@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 from agents.console import acts
 from agents.console.acts import Act, Done
 from agents.console.desk import Desk
+from agents.console.views.backtest import backtest
 from agents.console.views.blocks import blocks
 from agents.console.views.briefs import listed
 from agents.console.views.health import health
@@ -87,6 +88,7 @@ SUMMARIES = {
     "subject": "All that is known of an address, a network or an account; why blocked or not",
     "blocks": "The decisions in force",
     "rules": "Each detector: settings, stage, what it found, what was a false positive",
+    "backtest": "What another value of a detector's setting would have kept silent in 7 days",
     "health": "Does the program itself work",
     "trail": "Who changed what, and why",
     "acknowledge": "Take an incident on",
@@ -110,6 +112,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _view("subject", "/subject", subject),
     _view("blocks", "/blocks", blocks),
     _view("rules", "/rules", rules),
+    _view("backtest", "/rules/{name}/backtest", backtest),
     _view("health", "/health", health),
     _view("trail", "/trail", trail),
     _order("acknowledge", "/incidents/{id}/acknowledge", acts.acknowledge, "analyst"),

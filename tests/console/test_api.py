@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agents.console.operations import BASE, OPERATIONS
-from schemas.findings import Subject
+from schemas.findings import Evidence, Subject
 from tests.console.harness import Browser, Place, configured, serving_place
 from tests.console.told import ANNA, GUESSER, account, alert, client, decision, gateway
 from tests.waiting import wait_for
@@ -161,6 +161,29 @@ def test_rules_tell_what_was_found_and_what_was_wrong(place: Place, browser: Bro
     assert rule["reasons"] == ["a scanner of ours"]
     assert rule["about"].startswith("One client guesses passwords")
     assert rules["open_relay"]["week"] == 0
+
+
+def test_another_value_is_tried_on_the_alerts_of_a_week(place: Place, browser: Browser) -> None:
+    many = [Evidence("accounts", 40, 5)]
+    few = [Evidence("accounts", 6, 5)]
+    place.tell(
+        alert("a1", "critical", evidence=many),
+        client("a2", OTHER, evidence=few),
+        client("a3", "198.51.100.77", evidence=few),
+        client("a4", "198.51.100.78", evidence=few, severity="info"),
+        client("old", "192.0.2.1", evidence=few, ago=8 * 86400.0),
+    )
+    assert browser.order("/incidents/a2/false-positive", reason="ours").status == 200
+    path = "/rules/auth_dictionary/backtest"
+    found = browser.api(path, setting="accounts", value=9)
+    assert (found["was"], found["found"], found["silent"], found["severe_silent"]) == (5, 3, 2, 2)
+    assert (found["wrong"], found["wrong_silent"], found["lower"]) == (2, 2, False)
+    assert found["settings"] == "[detectors.auth_dictionary]\naccounts = 9  # was 5"
+    assert browser.api(path, setting="accounts", value=2)["lower"]
+    wrong = browser.get(f"/api/v1{path}", setting="nothing", value=9)
+    assert (wrong.status, "there are: " in wrong.json()["detail"]) == (422, True)
+    assert browser.get(f"/api/v1{path}", setting="accounts", value=0).status == 400
+    assert browser.get("/api/v1/rules/no/backtest", setting="x", value=9).status == 404
 
 
 def test_health_names_versions_and_what_could_not_be_read(place: Place, browser: Browser) -> None:

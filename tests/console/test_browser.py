@@ -209,7 +209,9 @@ def window(place: Place) -> Iterator[Window]:
 
 
 def path_of(path: str) -> str:
-    return path.replace("{id}", "a1") + ("?value=203.0.113.7" if path == "/subject" else "")
+    more = {"/subject": "?value=203.0.113.7", "/rules/{name}/backtest": "?setting=accounts&value=9"}
+    named = path.replace("{id}", "a1").replace("{name}", "auth_dictionary")
+    return named + more.get(path, "")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

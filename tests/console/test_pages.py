@@ -73,8 +73,9 @@ def browsers(shared: Place) -> dict[str, Browser]:
 
 
 def path_of(one: Page) -> str:
-    path = one.path.replace("{id}", "a1")
-    return f"{path}?value={GUESSER}" if one.operation == "subject" else path
+    path = one.path.replace("{id}", "a1").replace("{name}", "auth_dictionary")
+    more = {"subject": f"?value={GUESSER}", "backtest": "?setting=accounts&value=9"}
+    return path + more.get(one.operation, "")
 
 
 # -- who may see and do what ----------------------------------------------------------------------

@@ -37,6 +37,7 @@ PAGES: tuple[Page, ...] = (
     _page("/subject", "subject"),
     _page("/blocks", "blocks", "b"),
     _page("/rules", "rules", "r", shared=True),
+    _page("/rules/{name}/backtest", "backtest"),
     _page("/health", "health", "h", shared=True),
     _page("/trail", "trail", "t"),
 )

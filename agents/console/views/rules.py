@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 from agents.console.desk import Desk
 from agents.console.views.now import Asked
 from agents.detector import Detector
+from agents.thresholds import numbers
 from schemas.findings import DAY, Alert, Stage
 
 WEEK = 7 * DAY
@@ -20,6 +21,7 @@ class Setting(Struct, frozen=True, kw_only=True):
     value: str
     usual: str  # what it is where nobody sets it
     changed: bool
+    number: bool  # another value can be tried
 
 
 class Rule(Struct, frozen=True, kw_only=True):
@@ -102,12 +104,14 @@ def _about(detector: Detector) -> str:
 
 def _settings(detector: Detector) -> list[Setting]:
     usual = type(detector)()
+    tried = dict(numbers(detector))
     return [
         Setting(
             name=field.name,
             value=_said(getattr(detector, field.name)),
             usual=_said(getattr(usual, field.name)),
             changed=getattr(detector, field.name) != getattr(usual, field.name),
+            number=field.name in tried,
         )
         for field in structs.fields(detector)
         if field.name not in NOT_SHOWN

@@ -16,7 +16,7 @@ import os
 import platform
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from itertools import cycle
 from multiprocessing.connection import Connection
@@ -28,7 +28,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from schemas.events import Fact
+from load.site import Site
 from schemas.findings import Decision, Target, decision_id
 from streams.blocklist import Blocklist
 from streams.gateways.auth_policy import AuthPolicy, AuthPolicySettings
@@ -46,7 +46,7 @@ def address(number: int) -> str:
     )
 
 
-class Site:
+class Standing(Site):
     """A block list, and nobody who hears of anything."""
 
     host = "mx1"
@@ -72,13 +72,10 @@ class Site:
     def ruling(self, address: str = "", account: str = "", **more: Any) -> Decision | None:
         return self._blocklist.lookup(time.time(), address, account, **more)
 
-    def publish(self, events: Sequence[Fact]) -> None:
-        pass
-
 
 def serve(decisions: int, parent: Connection) -> None:
     gateway = AuthPolicy(AuthPolicySettings(listen="127.0.0.1:0"))
-    gateway.connect(Site(decisions))
+    gateway.connect(Standing(decisions))
     gateway.apply([])
     parent.send(gateway.port)
     parent.recv()

@@ -115,7 +115,7 @@ def alert(number: int, now: float) -> Alert:
         id=f"a{number}",
         detector=("auth_dictionary", "directory_harvest", "account_burst")[number % 3],
         shape="dictionary",
-        severity=("low", "medium", "high", "critical")[number % 4],  # type: ignore[arg-type]
+        severity=("low", "medium", "high", "critical")[number % 4],
         subject=Subject("client", client),
         first=at - 60,
         last=at,

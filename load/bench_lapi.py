@@ -16,6 +16,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from load.site import Site
 from schemas.findings import Decision, Target, decision_id
 from streams.gateways.feeds import Feeds, FeedsSettings
 from streams.gateways.lapi import FRESH, Lapi, LapiSettings
@@ -58,7 +59,7 @@ def decided(number: int) -> Decision:
     )
 
 
-class Site:
+class Standing(Site):
     """Rules whoever is asked about by the first of all decisions."""
 
     def __init__(self, decisions: list[Decision]) -> None:
@@ -66,9 +67,6 @@ class Site:
 
     def ruling(self, *_: Any, **__: Any) -> Decision:
         return self._ruling
-
-    def publish(self, events: Any) -> None:
-        raise NotImplementedError
 
 
 class Client:
@@ -114,7 +112,7 @@ def pulled(client: Client, **headers: str) -> tuple[float, float]:
 
 def lapi(decisions: list[Decision]) -> tuple[float, ...]:
     gateway = Lapi(LapiSettings(listen="127.0.0.1:0", memory=""))
-    gateway.connect(Site(decisions))
+    gateway.connect(Standing(decisions))
     gateway.apply(decisions[:-1])
     client = Client(gateway.port)
     turn = 0

@@ -19,13 +19,14 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
-from schemas.events import Fact
+from load.site import Site
 from schemas.findings import Decision, Target
 from streams.blocklist import Blocklist
 from streams.gateways.policy import Policy, PolicySettings
@@ -70,7 +71,7 @@ policy_context=
 """
 
 
-class Site:
+class Standing(Site):
     """A block list of random addresses, networks, accounts."""
 
     def __init__(self, count: int) -> None:
@@ -91,9 +92,6 @@ class Site:
         return self._blocklist.lookup(
             time.time(), address, account, mailboxes=mailboxes, domains=domains, ours=ours
         )
-
-    def publish(self, events: Sequence[Fact]) -> None:
-        raise NotImplementedError
 
 
 def address(dice: random.Random) -> str:
@@ -123,7 +121,7 @@ def serve(count: int, listen: str, core: int, said: Connection) -> None:
     """The server's process."""
     os.sched_setaffinity(0, {core})
     policy = Policy(PolicySettings(listen=listen))
-    site = Site(count)
+    site = Standing(count)
     policy.connect(site)
     policy.apply([])
     said.send(policy.address)
@@ -145,6 +143,7 @@ def serve_bare(count: int, listen: str, core: int, said: Connection) -> None:
     """The process of a server that looks at nothing."""
     os.sched_setaffinity(0, {core})
     loop = uvloop.new_event_loop()
+    server: Any
     if listen.startswith("unix:"):
         path = f"{listen.removeprefix('unix:')}.bare"
         server = loop.run_until_complete(loop.create_unix_server(Bare, path))

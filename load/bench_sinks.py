@@ -23,13 +23,13 @@ from itertools import pairwise
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from agents import configuration
-from agents.single import embedded
 from agents.single.delivery import HELD, Delivery
 from agents.single.embedded import Embedded
 from agents.single.store import Store
@@ -157,21 +157,20 @@ def running(folder: Path, port: int) -> Iterator[Embedded]:
         "sinks": {"webhook": {"url": f"http://127.0.0.1:{port}/hook", "gather": 0.0}},
     }
     config = configuration.build(convert(table, Settings, "bench"))
-    usual = embedded.Delivery
-    embedded.Delivery = partial(Delivery, patience=(0.1, 1.0))  # type: ignore[assignment, misc]
-    try:
-        with Store(folder / "mailwarden.db") as store:
-            made = Embedded(
-                config,
-                store,
-                lambda config, positions: Follow(config.settings.logs.files, positions=positions),
-            )
-            try:
-                yield made
-            finally:
-                made.close()
-    finally:
-        embedded.Delivery = usual  # type: ignore[misc]
+    quick = partial(Delivery, patience=(0.1, 1.0))
+    with (
+        patch("agents.single.embedded.Delivery", quick),
+        Store(folder / "mailwarden.db") as store,
+    ):
+        made = Embedded(
+            config,
+            store,
+            lambda config, positions: Follow(config.settings.logs.files, positions=positions),
+        )
+        try:
+            yield made
+        finally:
+            made.close()
 
 
 def resident() -> int:

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -204,7 +205,7 @@ def loop() -> float:
     return time.process_time() - began
 
 
-def measure(broker: Broker, home: Path, deliveries: int, subjects: int) -> dict[str, object]:
+def measure(broker: Broker, home: Path, deliveries: int, subjects: int) -> dict[str, Any]:
     def cluster(name: str, session: float = 10.0) -> Cluster:
         (home / name).mkdir()
         return Cluster(broker.bootstrap, home / name, 8, session, WORKER, SETTINGS)

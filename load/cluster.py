@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -15,7 +16,7 @@ from kafka.errors import KafkaError
 from msgspec import Struct
 
 from agents.configuration import Config, load
-from agents.record import unpack
+from agents.record import Record, unpack
 from agents.shard import Shard
 from agents.worker.slots import Ring
 from schemas import keys, wire
@@ -234,8 +235,8 @@ class Cluster:
         consumer.close()
         committed = self.committed()
         if not committed:
-            return max(1, sum(ends.values()))
-        return sum(end - committed.get(place, 0) for place, end in ends.items())
+            return max(1, sum(map(int, ends.values())))
+        return sum(int(end) - committed.get(place, 0) for place, end in ends.items())
 
     def drained(self, seconds: float) -> bool:
         """Whether all that was fed is committed within `seconds`, twice in a row: signals of
@@ -262,7 +263,7 @@ class Cluster:
     def dead(self) -> list[bytes]:
         return [value for _, value in self._all("mail.dead") if value]
 
-    def records(self) -> dict[str, list]:
+    def records(self) -> dict[str, list[Any]]:
         """What is safe of each subject's tally: count, total, told, heard."""
         stored: dict[bytes, bytes | None] = {
             key: value for key, value in self._all(changelog(self.settings.group).name) if key
@@ -272,7 +273,7 @@ class Cluster:
             if value is not None:
                 partition, _, number = key.partition(b"/")
                 by_partition.setdefault(partition, []).append((int(number), value))
-        found = {}
+        found: dict[str, Any] = {}
         for slots in by_partition.values():
             found |= Ring().restore(slots)[1]
         return {key: tally(unpack(data)) for key, data in found.items()}
@@ -300,7 +301,7 @@ class Cluster:
         return [TopicPartition(name, n) for n in sorted(consumer.partitions_for_topic(name))]
 
 
-def tally(record: object) -> list:
+def tally(record: Record) -> list[Any]:
     """The state of a record's tally as plain data, comparable whether it was packed or not."""
     state = record.states.get("tally")
     if state is None:
@@ -309,7 +310,7 @@ def tally(record: object) -> list:
     return [count, total, sorted(told), sorted(heard)]
 
 
-def expected(shard: Shard, events: Iterable[Fact]) -> tuple[dict[str, list], dict[str, Alert]]:
+def expected(shard: Shard, events: Iterable[Fact]) -> tuple[dict[str, list[Any]], dict[str, Alert]]:
     """Records and alerts of an embedded shard that folds the same events."""
     for event in events:
         shard.fold(event)
@@ -318,7 +319,7 @@ def expected(shard: Shard, events: Iterable[Fact]) -> tuple[dict[str, list], dic
     return records, {alert.id: alert for alert in shard.take().alerts}
 
 
-def essence(alerts: dict[str, Alert]) -> dict[str, tuple]:
+def essence(alerts: dict[str, Alert]) -> dict[str, tuple[Any, ...]]:
     """What must be alike in every run."""
     return {
         key: (

@@ -156,7 +156,7 @@ def _spread(said: Said, known: Iterable[str]) -> Said:
     for name in known:
         client = ipaddress.ip_network(name)
         for network, text in networks[client.version]:
-            if client.subnet_of(network):
+            if network.supernet_of(client):  # type: ignore[arg-type] # of one version
                 found[name] = min(said[text], found.get(name, said[text]))
     return found
 

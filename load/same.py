@@ -140,7 +140,7 @@ def main(rounds: int) -> None:
                 site = Site(broker, home, seed=number)
                 replayed, ran, disturbed = site.replayed(), site.ran(), site.disturbed()
                 site.cluster.close()
-                row = {
+                row: dict[str, object] = {
                     "seed": number,
                     "findings": len(replayed),
                     "detectors": len({detector for detector, *_ in replayed.values()}),

@@ -46,6 +46,7 @@ PAGES = ("/", "/incidents", "/incidents/a1", "/subject?value=11.0.1.7", "/blocks
 ASKS = 30  # of each page
 TICK = 0.05  # seconds
 LINES = 3000  # a second, of the demo's log
+HEAP = 60_000  # lines that lie there at once
 CATCH_UP = 10.0  # seconds for a console that was stopped, before the next phase
 CLOCK = os.sysconf("SC_CLK_TCK")
 KINDS = ("console stopped", "console, nobody looks", "50 live viewers")
@@ -295,8 +296,9 @@ class Feeder:
         self._alerts = 0
         self._store = Store(site.folder / "state" / "mailwarden.db")
 
-    def phase(self, seconds: float) -> tuple[float, float, float, float]:
-        """Processor µs a line, worst kB behind, ms a commit, alerts a second."""
+    def phase(self, seconds: float) -> tuple[float, float, float, float, float]:
+        """Processor µs a line, worst kB behind, ms a commit, alerts a second; and how many lines a
+        second it reads of a heap of them, while alerts come on."""
         site = self._site
         begun, cpu = time.monotonic(), spent(self._pid)
         first, alerts, worst, next_look = self._written, self._alerts, 0.0, 1.0
@@ -319,7 +321,20 @@ class Feeder:
         commits = site.measured("flush_seconds_count") - commits
         waited = site.measured("flush_seconds_sum") - waited
         made = (self._alerts - alerts) / seconds
-        return 1e6 * used / wanted, worst / 1000, 1000 * waited / max(1, commits), made
+        flood = self._flood()
+        return 1e6 * used / wanted, worst / 1000, 1000 * waited / max(1, commits), made, flood
+
+    def _flood(self) -> float:
+        heap = list(islice(self._lines, HEAP))
+        alerts = self._alerts
+        with self._site.log.open("ab") as log:
+            log.writelines(heap)
+        self._written += HEAP
+        begun = time.monotonic()
+        while self._site.measured("lines_total") < self._written:
+            self._tell(alerts + int((time.monotonic() - begun) * self._rate))
+            time.sleep(TICK)
+        return HEAP / (time.monotonic() - begun)
 
     def _tell(self, wanted: int) -> None:
         """As many alerts as there should be by now, each of another client."""
@@ -368,6 +383,7 @@ def detection(folder: Path, rate: int, seconds: float, turns: int) -> Iterator[t
             f"{median(row[3] for row in rows):,.0f}",
             f"{median(row[0] for row in rows):.0f}",
             f"{max(row[1] for row in rows):.0f}",
+            f"{median(row[4] for row in rows):,.0f}",
             f"{median(row[2] for row in rows):.1f}",
             "-" if kind == KINDS[0] else f"{100 * median(cost[kind]):.0f} %",
             f"{views:.0f}" if views else "-",
@@ -380,6 +396,7 @@ DETECTION_HEADS = (
     "alerts/s",
     "run, CPU µs a line",
     "run, kB behind at worst",
+    "run, lines/s of a heap",
     "run, ms a commit",
     "console, of a CPU",
     "pages/s",
@@ -408,14 +425,14 @@ def main(rate: int, seconds: float, turns: int, keep: bool) -> None:
             table(DETECTION_HEADS, detection(Path(other), rate, seconds, turns)),
         ]
     for each in shown:
-        Console(width=140).print(each)
+        Console(width=180).print(each)
     if keep:
         with (RESULTS / "console.md").open("w", encoding="utf-8") as file:
             words = f"--rate {rate} --seconds {seconds:g} --turns {turns}"
             file.write(f"# The console\n\n`python -m load.bench_console {words}`\n\n{load}\n")
             for name, each in zip(TITLES, shown, strict=True):
                 file.write(f"\n{name}\n")
-                Console(file=file, width=140).print(each)
+                Console(file=file, width=180).print(each)
 
 
 TITLES = (

@@ -1,6 +1,7 @@
 """`mailwarden console`: what is going on, in a browser."""
 
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from streams.said import said
 log = logging.getLogger(__name__)
 
 SHORTEST = 12  # characters of a password
+NICE = 5  # beside `run`: where processors are scarce, detection has its share first
 
 
 @click.group("console", invoke_without_command=True)
@@ -40,6 +42,8 @@ def command(ctx: click.Context, config: Path | None, kafka: bool, child: bool) -
     if ctx.invoked_subcommand is not None:
         return
     logs.configure()
+    if child:
+        os.nice(NICE)
     loaded = options.load_for_kafka(config) if kafka else options.load(config)
     while True:
         try:

@@ -56,10 +56,13 @@ class Subject(Struct, frozen=True):
     value: str
 
 
+TargetKind = Literal["network", "account", "address", "domain", "client_account"]
+
+
 class Target(Struct, frozen=True, gc=False):
     """What a decision applies to; the value of ``client_account`` is ``client account``."""
 
-    kind: Literal["network", "account", "address", "domain", "client_account"]
+    kind: TargetKind
     value: str
 
 

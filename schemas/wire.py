@@ -61,7 +61,6 @@ def decode_positions(data: bytes) -> list[int]:
 
 _alert = msgspec.json.Decoder(Alert)
 _decision = msgspec.json.Decoder(Decision)
-_decisions = msgspec.json.Decoder(list[Decision])
 
 
 def decode_alert(data: bytes) -> Alert:
@@ -70,11 +69,6 @@ def decode_alert(data: bytes) -> Alert:
 
 def decode_decision(data: bytes) -> Decision:
     return _decision.decode(data)
-
-
-def decode_decisions(data: bytes) -> list[Decision]:
-    """A JSON array of decisions."""
-    return _decisions.decode(data)
 
 
 _state = msgspec.json.Decoder(GatewayState)

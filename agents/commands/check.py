@@ -27,7 +27,7 @@ from agents.running import kafka_files, reading, state
 from agents.running.console import require
 from agents.words import many, span
 from schemas import net
-from schemas.findings import Action, Decision, Stage, Target
+from schemas.findings import Action, Decision, Stage, Target, TargetKind
 from schemas.settings import KafkaSettings, Settings, SettingsError
 from streams.gateway import Gateway, Grade
 from streams.parsers import PARSERS
@@ -49,7 +49,7 @@ VERDICTS: dict[Grade, Verdict] = {
     "unknown": "unknown",
 }
 
-USUAL: tuple[tuple[str, str, tuple[Action, ...]], ...] = (
+USUAL: tuple[tuple[TargetKind, str, tuple[Action, ...]], ...] = (
     ("network", "192.0.2.1", ("drop", "reject", "tarpit")),
     ("account", "name@example.org", ("hold", "limit", "lock")),
     ("client_account", "192.0.2.1 name@example.org", ("reject",)),
@@ -407,10 +407,5 @@ def _unreached(config: Config) -> Iterator[Line]:
         yield Line("gateways", f"no gateway can carry out: {', '.join(beyond)}")
 
 
-def _decision(kind: str, value: str, action: Action) -> Decision:
-    return Decision(
-        id="",
-        target=Target(kind, value),  # type: ignore[arg-type]
-        action=action,
-        enforced=True,
-    )
+def _decision(kind: TargetKind, value: str, action: Action) -> Decision:
+    return Decision(id="", target=Target(kind, value), action=action, enforced=True)

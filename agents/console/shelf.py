@@ -26,7 +26,7 @@ from agents.incidents.revisions import Turn
 from agents.words import printable
 from schemas import wire
 from schemas.audit import Audit
-from schemas.findings import DAY, Alert, Decision
+from schemas.findings import DAY, Action, Alert, Decision
 from schemas.incidents import Case
 
 VERSION = 1
@@ -206,7 +206,7 @@ class Shelf:
         rows = self._in("SELECT decision FROM decisions WHERE until > ? AND alert IN", ids, now)
         return [wire.decode_decision(data) for (data,) in rows]
 
-    def counts(self, now: float) -> dict[tuple[Standing, str], int]:
+    def counts(self, now: float) -> dict[tuple[Standing, Action], int]:
         """How many decisions are in force, by standing and action."""
         rows = self._all(
             "SELECT standing, action, count(*) FROM decisions WHERE until > ?"

@@ -43,7 +43,10 @@ class AccountCluster(Detector, frozen=True, kw_only=True):
 
     name = NAME
     technique = "T1078"  # Valid Accounts
-    blind_to = "accounts whose logins were not seen before, and thieves with a client for each"
+    blind_to = (
+        "accounts whose logins were not seen before, thieves with a client for each, and the first"
+        " week of logs"
+    )
     hears: ClassVar = {"m": (Message,), "c": (Signal,)}
     state = Seen
 
@@ -76,6 +79,8 @@ class AccountCluster(Detector, frozen=True, kw_only=True):
         if not before < self.recipients <= before + count:
             return ()
         homes = view.past.homes(at)[-HOMES:]
+        if view.cold:  # logs that begin on a weekend know everybody's home, and not the office
+            return ()
         if not homes or view.past.settled(net.network(client), at):
             return ()
         word = Signal(

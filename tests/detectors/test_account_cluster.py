@@ -48,6 +48,11 @@ def test_all_that_come_later_are_named_too() -> None:
     assert tell(AccountCluster(), homes(4), letters(4)).findings[0].accounts == NAMES
 
 
+def test_logs_that_begin_on_a_weekend_know_homes_and_not_the_office() -> None:
+    assert tell(AccountCluster(), homes(3, days=3), letters(3), warm=False).silent
+    assert not tell(AccountCluster(), homes(3, days=8), letters(3), warm=False).silent
+
+
 def test_two_accounts_are_silent() -> None:
     assert silent(homes(2), letters(2))
 

@@ -11,7 +11,7 @@ from agents.console.views.fields import Limit, Offset, Short
 from agents.operator import orders
 from agents.operator.orders import OrderError
 from schemas import net
-from schemas.findings import Decision
+from schemas.findings import Action, Decision, TargetKind
 
 
 class BlocksWanted(Struct, frozen=True, kw_only=True):
@@ -20,21 +20,8 @@ class BlocksWanted(Struct, frozen=True, kw_only=True):
     text: Short = (
         ""  # part of the target, the reason or the detector; an address: what holds for it
     )
-    kind: Literal["", "network", "account", "address", "domain", "client_account"] = ""
-    action: Literal[
-        "",
-        "observe",
-        "notify",
-        "stamp",
-        "tarpit",
-        "greylist",
-        "limit",
-        "hold",
-        "reject",
-        "drop",
-        "kick",
-        "lock",
-    ] = ""
+    kind: Literal["", TargetKind] = ""
+    action: Literal["", Action] = ""
     origin: Literal["", "automatic", "manual", "pardon"] = ""
     standing: Literal["", "enforced", "observed", "waits", "pardon"] = ""
     limit: Limit = 50

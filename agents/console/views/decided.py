@@ -9,7 +9,7 @@ from agents.console.desk import Desk
 from agents.console.shelf import Standing, standing
 from agents.operator.effect import Effect, effect, ruling
 from schemas import net
-from schemas.findings import Decision
+from schemas.findings import Action, Decision, TargetKind
 from streams.blocklist import SHORTEST
 
 
@@ -17,9 +17,9 @@ class Decided(Struct, frozen=True, kw_only=True):
     """A decision in force."""
 
     id: str
-    kind: str
+    kind: TargetKind
     value: str
-    action: str
+    action: Action
     origin: str  # automatic, manual, pardon
     standing: Standing
     effect: Effect  # what comes of it here

@@ -13,7 +13,7 @@ from agents.console.views.fields import IncidentId
 from agents.console.views.reach import can
 from agents.incidents.assembling import Assembly
 from agents.incidents.incident import Incident
-from schemas.findings import SEVERITIES, Alert, Evidence, Sample, Severity
+from schemas.findings import SEVERITIES, Action, Alert, Evidence, Sample, Severity, TargetKind
 from schemas.incidents import State
 
 ALERTS = 20  # shown whole
@@ -55,9 +55,9 @@ class Step(Struct, frozen=True, kw_only=True):
     """Something that can be done about somebody."""
 
     what: Literal["block", "lock", "undo", "release"]
-    kind: str
+    kind: TargetKind
     value: str
-    action: str  # of the decision that would be made, or is undone
+    action: Action  # of the decision that would be made, or is undone
     can: bool  # a gateway that is configured here can carry it out, or it is for others
     id: str = ""  # of the decision that is undone or released
 
@@ -153,13 +153,14 @@ def told(alert: Alert) -> Told:
 def _steps(desk: Desk, one: Incident, decisions: list[Decided]) -> Iterator[Step]:
     held = {(d.kind, d.value) for d in decisions if d.standing == "enforced"}
     spared = {(d.kind, d.value) for d in decisions if d.standing == "pardon"}
-    for what, kind, action, names in (
+    steps: tuple[tuple[Literal["block", "lock"], TargetKind, Action, list[str]], ...] = (
         ("block", "network", "drop", one.accused),
         ("lock", "account", "lock", one.hijacked),
-    ):
+    )
+    for what, kind, action, names in steps:
         wanted = [name for name in names if (kind, name) not in held | spared]
         for name in wanted[:TARGETS]:
-            yield Step(what=what, kind=kind, value=name, action=action, can=can(desk, kind, action))  # type: ignore[arg-type]
+            yield Step(what=what, kind=kind, value=name, action=action, can=can(desk, kind, action))
     for decision in decisions[:TARGETS]:
         if decision.standing == "pardon":
             yield Step(

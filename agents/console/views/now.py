@@ -10,7 +10,7 @@ from agents.console.views.briefs import Brief, brief, unfinished
 from agents.console.views.reach import anybody_can
 from agents.operator.relays import Condition, programs, rows, wrong
 from agents.words import many
-from schemas.findings import DAY, SEVERITIES, Alert, Severity
+from schemas.findings import DAY, SEVERITIES, Action, Alert, Severity
 
 HOURS = 24
 HOUR = 3600.0
@@ -53,7 +53,7 @@ class Blocks(Struct, frozen=True, kw_only=True):
     observed: int
     waits: int  # for another person
     pardons: int
-    actions: dict[str, int]  # of those enforced
+    actions: dict[Action, int]  # of those enforced
 
 
 class Held(Struct, frozen=True, kw_only=True):
@@ -183,7 +183,7 @@ def _headline(
 def _blocks(desk: Desk, at: float) -> tuple[Blocks, list[Held]]:
     counts = desk.shelf.counts(at)
     by: Counter[str] = Counter()
-    actions: Counter[str] = Counter()
+    actions: Counter[Action] = Counter()
     for (standing, action), count in counts.items():
         by[standing] += count
         if standing == "enforced":

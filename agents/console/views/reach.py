@@ -2,9 +2,9 @@
 
 from agents.console.desk import Desk
 from agents.operator.effect import reached
-from schemas.findings import Action, Decision, Target
+from schemas.findings import Action, Decision, Target, TargetKind
 
-EXAMPLES = {
+EXAMPLES: dict[TargetKind, str] = {
     "network": "192.0.2.1",
     "account": "name@example.org",
     "address": "name@example.org",
@@ -13,15 +13,15 @@ EXAMPLES = {
 }
 
 
-def can(desk: Desk, kind: str, action: Action | str) -> bool:
+def can(desk: Desk, kind: TargetKind, action: Action) -> bool:
     """On Kafka it is for gateways elsewhere, of which these settings need not know."""
     if desk.kafka:
         return True
-    target = Target(kind, EXAMPLES[kind])  # type: ignore[arg-type]
-    one = Decision(id="", target=target, action=action, enforced=True)  # type: ignore[arg-type]
+    target = Target(kind, EXAMPLES[kind])
+    one = Decision(id="", target=target, action=action, enforced=True)
     return reached(one, desk.config)
 
 
-def anybody_can(desk: Desk, action: Action | str) -> bool:
+def anybody_can(desk: Desk, action: Action) -> bool:
     """Whether it can be carried out against anybody."""
     return any(can(desk, kind, action) for kind in EXAMPLES)
